@@ -1,0 +1,1 @@
+"""The pure rules of trading: values and functions, without clock, file, random or thread."""

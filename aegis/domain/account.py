@@ -1,0 +1,41 @@
+"""What belongs to the whole account: trading state, expected balances, the day, dust.
+
+Invariant: `balances` = balances at the start + what was seen to change from outside
++ signed fills - fees, coin by coin, exactly.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from aegis.domain.ids import Coin, Instant
+from aegis.domain.money import ZERO
+
+
+class TradingState(StrEnum):
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"  # entries refused and cancelled; exits and stops go on
+    FROZEN = "FROZEN"  # the store failed; lives in memory only
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """`dust` is left over from own positions, too small to sell; part of `balances`.
+
+    `reason` and `cause` say why trading is in this state: words for people, and the
+    machine's own word (`daily_loss` ends at the next day start, every other by a person).
+    """
+
+    trading_state: TradingState = TradingState.ACTIVE
+    cause: str = ""
+    reason: str = ""
+    is_flattening: bool = False
+    has_balances: bool = False
+    balances: dict[Coin, Decimal] = {}
+    dust: dict[Coin, Decimal] = {}
+    day_started_at: Instant | None = None
+    day_start_equity: Decimal = ZERO
+    peak_equity: Decimal = ZERO
+    version: int = 0

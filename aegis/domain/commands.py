@@ -1,0 +1,176 @@
+"""What the store can be asked to make true: one closed union, decided by `book.decide`.
+
+Each command has a natural key (an order and a step, a position and a price), so that the
+same command twice is one fact.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from aegis.domain.account import TradingState
+from aegis.domain.events import CheckResult, Discrepancy, Opening
+from aegis.domain.ids import (
+    ClientOrderId,
+    Coin,
+    ExchangeOrderId,
+    Generation,
+    Instant,
+    PositionId,
+)
+from aegis.domain.order import Fill, Order, OrderStep
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """The best prices of a symbol, in the quote coin, at an instant."""
+
+    bid: Decimal
+    ask: Decimal
+    at: Instant
+
+
+class IntendOrder(_Command, frozen=True, kw_only=True):
+    """`order` in state INTENT; `opening` with the entry that opens its position."""
+
+    order: Order
+    opening: Opening | None = None
+
+
+class SubmitOrder(_Command, frozen=True, kw_only=True):
+    """`quote` is the gateway's freshest view, or None when it has none (entries then wait)."""
+
+    client_order_id: ClientOrderId
+    quote: Quote | None
+
+
+class AcceptOrder(_Command, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    exchange_order_id: ExchangeOrderId
+
+
+class LoseSight(_Command, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class RecordFills(_Command, frozen=True, kw_only=True):
+    """Trades of one order; those whose trade id is known change nothing."""
+
+    client_order_id: ClientOrderId
+    fills: tuple[Fill, ...]
+
+
+class RequestCancel(_Command, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class EndOrder(_Command, frozen=True, kw_only=True):
+    """`step` is CANCEL, REJECT, EXPIRE or PROVE_ABSENT; `filled` is the exchange's cumulative."""
+
+    client_order_id: ClientOrderId
+    step: OrderStep
+    filled: Decimal
+    reason: str
+
+
+class AskForHuman(_Command, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class MarkPosition(_Command, frozen=True, kw_only=True):
+    position_id: PositionId
+    price: Decimal
+
+
+class RaiseStop(_Command, frozen=True, kw_only=True):
+    position_id: PositionId
+    stop_price: Decimal
+    price: Decimal
+
+
+class StartBalances(_Command, frozen=True, kw_only=True):
+    balances: dict[Coin, Decimal]
+
+
+class RecordExternalChange(_Command, frozen=True, kw_only=True):
+    kind: str
+    coin: Coin
+    amount: Decimal
+    reference: str
+    note: str
+
+
+class StartDay(_Command, frozen=True, kw_only=True):
+    day_started_at: Instant
+    equity: Decimal
+
+
+class ChangeTradingState(_Command, frozen=True, kw_only=True):
+    """`equity` is the marked equity at a `resume`, from where the drawdown counts anew."""
+
+    state: TradingState
+    cause: str
+    reason: str
+    is_flattening: bool = False
+    equity: Decimal | None = None
+
+
+class CompleteReconciliation(_Command, frozen=True, kw_only=True):
+    generation: Generation
+    trigger: str
+    exchange_positions: int
+    local_positions: int
+    discrepancies: tuple[Discrepancy, ...]
+    is_dry_run: bool = False
+
+
+class CompleteDiagnosis(_Command, frozen=True, kw_only=True):
+    generation: Generation
+    trigger: str
+    checks: tuple[CheckResult, ...]
+
+
+class ArmStrategy(_Command, frozen=True, kw_only=True):
+    generation: Generation
+    strategy: str
+
+
+Command = (
+    IntendOrder
+    | SubmitOrder
+    | AcceptOrder
+    | LoseSight
+    | RecordFills
+    | RequestCancel
+    | EndOrder
+    | AskForHuman
+    | MarkPosition
+    | RaiseStop
+    | StartBalances
+    | RecordExternalChange
+    | StartDay
+    | ChangeTradingState
+    | CompleteReconciliation
+    | CompleteDiagnosis
+    | ArmStrategy
+)
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A command was declined; the state is as before.
+
+    `code` is the machine's word, `text` a person's. `mends_with_time` says whether waiting
+    alone can make the same command pass.
+    """
+
+    code: str
+    text: str
+    mends_with_time: bool = False

@@ -1,0 +1,317 @@
+"""Every fact that the log can hold, each with a stable name and a schema version.
+
+Events are past tense, immutable, and never rewritten; an older schema is upcast when read.
+An event's instant, actor, number and place in the chain belong to its record, not to it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from aegis.domain.account import TradingState
+from aegis.domain.ids import (
+    ClientOrderId,
+    Coin,
+    EventId,
+    ExchangeOrderId,
+    Generation,
+    Instant,
+    PositionId,
+    Symbol,
+)
+from aegis.domain.instrument import Instrument
+from aegis.domain.order import Fill, OrderType, Role, Side
+from aegis.domain.position import PositionSide, StopPolicy
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = 1
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry's intent says of the position that it is to open."""
+
+    side: PositionSide
+    created_by: str
+    policy: StopPolicy
+    instrument: Instrument
+
+
+class OrderIntended(_Event, frozen=True, kw_only=True):
+    """An order was decided on; nothing was sent. `opening` is set on the entry that opens."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    role: Role
+    side: Side
+    type: OrderType
+    amount: Decimal
+    price: Decimal | None
+    trigger_price: Decimal | None
+    reduce_only: bool
+    strategy: str
+    reason: str
+    decision_price: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    opening: Opening | None
+
+
+class OrderSubmitted(_Event, frozen=True, kw_only=True):
+    """All gates passed; whoever receives this answer, and nobody else, sends the order."""
+
+    client_order_id: ClientOrderId
+
+
+class OrderAccepted(_Event, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    exchange_order_id: ExchangeOrderId
+
+
+class OrderOutcomeUnknown(_Event, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderFilled(_Event, frozen=True, kw_only=True):
+    """One trade of an order. `is_complete` when the order's whole amount is filled by it."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    fill: Fill
+    is_complete: bool
+
+
+class OrderCancelRequested(_Event, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderCanceled(_Event, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    filled: Decimal
+    reason: str
+
+
+class OrderRejected(_Event, frozen=True, kw_only=True):
+    """Refused: by a gate of ours before it was sent, or by the exchange."""
+
+    client_order_id: ClientOrderId
+    filled: Decimal
+    reason: str
+
+
+class OrderExpired(_Event, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    filled: Decimal
+    reason: str
+
+
+class OrderNotPlaced(_Event, frozen=True, kw_only=True):
+    """Proven absent after the barrier, with a scan of the trades; a tombstone."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderNeedsHuman(_Event, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class PositionOpened(_Event, frozen=True, kw_only=True):
+    """The first fill of an entry; the stops are in force from here."""
+
+    symbol: Symbol
+    price: Decimal
+    stop_price: Decimal | None
+    take_profit_price: Decimal | None
+
+
+class PositionMarked(_Event, frozen=True, kw_only=True):
+    price: Decimal
+
+
+class StopRaised(_Event, frozen=True, kw_only=True):
+    stop_price: Decimal
+    price: Decimal
+
+
+class DustSetAside(_Event, frozen=True, kw_only=True):
+    """What was left is too small to sell; its cost is booked to this trade."""
+
+    coin: Coin
+    amount: Decimal
+    cost: Decimal
+
+
+class PositionClosed(_Event, frozen=True, kw_only=True):
+    symbol: Symbol
+    pnl: Decimal
+    reason: str
+
+
+class PositionVoided(_Event, frozen=True, kw_only=True):
+    symbol: Symbol
+    reason: str
+
+
+class PositionUnpriced(_Event, frozen=True, kw_only=True):
+    """Gone from the exchange without a fill to say at what price."""
+
+    symbol: Symbol
+    reason: str
+
+
+class BalancesStarted(_Event, frozen=True, kw_only=True):
+    """What the account held when this store first saw it."""
+
+    balances: dict[Coin, Decimal]
+
+
+class ExternalChangeSeen(_Event, frozen=True, kw_only=True):
+    """The owner's, or anybody else's, doing: recorded, told, never traded.
+
+    `amount` is signed, in `coin`. `reference` names the exchange's order or trade, if any.
+    """
+
+    kind: str
+    coin: Coin
+    amount: Decimal
+    reference: str
+    note: str
+
+
+class DayStarted(_Event, frozen=True, kw_only=True):
+    day_started_at: Instant
+    equity: Decimal
+
+
+class TradingStateChanged(_Event, frozen=True, kw_only=True):
+    state: TradingState
+    cause: str
+    reason: str
+    is_flattening: bool
+    equity: Decimal | None
+
+
+class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference between the store and the exchange, and what was done about it."""
+
+    kind: str
+    subject: str
+    expected: str
+    found: str
+    action: str
+    is_healed: bool
+
+
+class ReconciliationCompleted(_Event, frozen=True, kw_only=True):
+    generation: Generation
+    trigger: str
+    exchange_positions: int
+    local_positions: int
+    discrepancies: tuple[Discrepancy, ...]
+    is_dry_run: bool
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check of the diagnosis found. `status` is ok, finding, fixed or failed."""
+
+    check: str
+    status: str
+    details: str
+
+
+class DiagnosisCompleted(_Event, frozen=True, kw_only=True):
+    generation: Generation
+    trigger: str
+    checks: tuple[CheckResult, ...]
+
+
+class StrategyArmed(_Event, frozen=True, kw_only=True):
+    generation: Generation
+    strategy: str
+
+
+Event = (
+    OrderIntended
+    | OrderSubmitted
+    | OrderAccepted
+    | OrderOutcomeUnknown
+    | OrderFilled
+    | OrderCancelRequested
+    | OrderCanceled
+    | OrderRejected
+    | OrderExpired
+    | OrderNotPlaced
+    | OrderNeedsHuman
+    | PositionOpened
+    | PositionMarked
+    | StopRaised
+    | DustSetAside
+    | PositionClosed
+    | PositionVoided
+    | PositionUnpriced
+    | BalancesStarted
+    | ExternalChangeSeen
+    | DayStarted
+    | TradingStateChanged
+    | ReconciliationCompleted
+    | DiagnosisCompleted
+    | StrategyArmed
+)
+
+OrderEnding = OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced
+
+EVENT_TYPES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in Event.__args__  # type: ignore[attr-defined]
+}
+"""Name in the log -> type. A name, once released, stays."""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """An event in its place in the log. `version` counts the events of its position from 1."""
+
+    event_id: EventId
+    position_id: PositionId
+    version: int
+    actor: str
+    at: Instant
+    event: Event
+
+
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was decided on and is not yet in the log."""
+
+    position_id: PositionId
+    event: Event
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()}
+
+
+def name_of(event: Event) -> str:
+    """Return the name under which the log keeps an event."""
+    return type(event).__name__
+
+
+def encode(event: Event) -> bytes:
+    """Return the JSON bytes that are stored and hashed."""
+    return _ENCODER.encode(event)
+
+
+def decode(name: str, data: bytes) -> Event:
+    """Return the event that was stored under a name.
+
+    Raises `msgspec.ValidationError` on a shape that the name does not have, `KeyError` on an
+    unknown name; to a reader of the log both are corruption.
+    """
+    event: Event = _DECODERS[name].decode(data)
+    return event

@@ -1,0 +1,83 @@
+"""A position of ours: a total quantity and a total cost, and the policy that guards it.
+
+Invariants:
+1. `amount` and `cost` reach exactly zero together, at the last exit or when dust is set aside.
+2. The stop policy is the one recorded with the entry; a later configuration does not touch it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from aegis.domain.ids import Coin, Instant, PositionId, Symbol
+from aegis.domain.instrument import Instrument
+from aegis.domain.money import ZERO
+
+
+class PositionSide(StrEnum):
+    LONG = "long"
+    SHORT = "short"
+
+
+class PositionStatus(StrEnum):
+    OPENING = "OPENING"
+    OPEN = "OPEN"
+    CLOSING = "CLOSING"
+    CLOSED = "CLOSED"
+    VOID = "VOID"  # its entry never filled; outside statistics
+
+
+ALIVE = frozenset({PositionStatus.OPENING, PositionStatus.OPEN, PositionStatus.CLOSING})
+
+
+class StopPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Distances in per cent of the price; 0 means off."""
+
+    stop_loss_pct: Decimal
+    take_profit_pct: Decimal = ZERO
+    trailing_stop_pct: Decimal = ZERO
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Amounts in base, money in quote.
+
+    `amount` and `cost` are what is held now; `entered`/`paid` and `exited`/`received` are the
+    totals of its fills. `pnl` is realised and after fees in quote; a fee in base has already
+    raised the cost of what was left. `fees` are by coin.
+    """
+
+    position_id: PositionId
+    symbol: Symbol
+    side: PositionSide
+    strategy: str
+    created_by: str
+    policy: StopPolicy
+    instrument: Instrument
+    intended_price: Decimal
+    status: PositionStatus = PositionStatus.OPENING
+    amount: Decimal = ZERO
+    cost: Decimal = ZERO
+    entered: Decimal = ZERO
+    paid: Decimal = ZERO
+    exited: Decimal = ZERO
+    received: Decimal = ZERO
+    pnl: Decimal = ZERO
+    fees: dict[Coin, Decimal] = {}
+    fees_quote: Decimal = ZERO
+    mark: Decimal | None = None
+    stop_price: Decimal | None = None
+    take_profit_price: Decimal | None = None
+    exits_ended: int = 0
+    opened_at: Instant = Instant(0)
+    closed_at: Instant | None = None
+    close_reason: str = ""
+    is_unpriced: bool = False
+    version: int = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is, or may yet become, something held."""
+        return self.status in ALIVE

@@ -1,0 +1,107 @@
+"""The doors through which time, disk, exchange, market and people come in.
+
+Everything above is written against these; what stands behind them is chosen in one place,
+`supervisors/system.py`. Delays are seconds, instants are UTC nanoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from aegis.domain.ids import Instant
+from aegis.messages import ExchangeReplied, ExchangeRequest, MarketNews
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Clock(Protocol):
+    """Two times. Market time is what events carry; real time is what patience is measured in."""
+
+    def now(self) -> Instant:
+        """Return the market's instant; it never steps back within a process."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return real seconds since an arbitrary origin; only differences mean anything."""
+        ...
+
+    def real_s(self, market_s: float) -> float:
+        """Return how many real seconds pass while `market_s` pass on the market."""
+        ...
+
+
+class Timer(Protocol):
+    def cancel(self) -> None:
+        """Stop it; harmless when it has fired already."""
+        ...
+
+
+class Overran(msgspec.Struct, frozen=True):
+    """The call gave no answer within its deadline; what it does later is not heard."""
+
+    deadline_s: float
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """The call ended in an exception: its type's name and its text, already without secrets."""
+
+    error: str
+
+
+class Late(msgspec.Struct, frozen=True):
+    """What a called function returns so that its value is heard `delay_s` later, or never.
+
+    Simulated venues use it for answers that are slow or lost; the effect stands at once.
+    """
+
+    value: object
+    delay_s: float | None
+
+
+class Runtime(Protocol):
+    """Time and blocking calls for actors: threads in production, one seeded thread elsewhere."""
+
+    clock: Clock
+
+    def after(self, delay_s: float, deliver: Callable[[], None]) -> Timer:
+        """Run `deliver` once after real `delay_s`; it must be short and must not raise."""
+        ...
+
+    def every(self, interval_s: float, deliver: Callable[[], None]) -> Timer:
+        """Run `deliver` each `interval_s`, first after one interval."""
+        ...
+
+    def call(
+        self,
+        port: str,
+        function: Callable[[], object],
+        deadline_s: float,
+        reply: Callable[[object], None],
+    ) -> None:
+        """Run a blocking function on the port's own worker, then `reply` with what came of it.
+
+        `reply` gets the function's value, `Overran` or `Raised`, exactly once. Calls of one
+        port run one after another. A call that overran loses its worker: the next call gets a
+        new one, and a late value is dropped.
+        """
+        ...
+
+
+class Exchange(Protocol):
+    """One account at one exchange. Every answer is a message; none may ever come."""
+
+    def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
+        """Send a request; `reply_to` hears its answer once, `NoAnswer` after the deadline."""
+        ...
+
+
+class MarketData(Protocol):
+    """A market's news in the order in which it happened."""
+
+    def next(self, reply_to: Callable[[MarketNews], None]) -> None:
+        """Ask for the next piece of news; `reply_to` hears it when it is due."""
+        ...
