@@ -270,7 +270,7 @@ OrderEnding = OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced
 
 EVENT_TYPES: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in Event.__args__  # type: ignore[attr-defined]
+    for kind in Event.__args__
 }
 """Name in the log -> type. A name, once released, stays."""
 

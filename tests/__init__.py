@@ -1,0 +1,1 @@
+"""The proofs: pure functions, properties, contracts on ports, seeded simulation, real kills."""
