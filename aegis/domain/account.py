@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from aegis.domain.ids import Coin, Instant
+from aegis.domain.ids import Coin, Instant, Symbol
 from aegis.domain.money import ZERO
 
 
@@ -24,8 +24,10 @@ class TradingState(StrEnum):
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """`dust` is left over from own positions, too small to sell; part of `balances`.
 
-    `reason` and `cause` say why trading is in this state: words for people, and the
-    machine's own word (`daily_loss` ends at the next day start, every other by a person).
+    `entries_submitted_at` are those of the last minute. `blocked` symbols take no entries, and
+    `orphans` are orders with our tag that this store does not know, both until a reconciliation
+    finds them gone. `reason` and `cause` say why trading is in this state: words for people, and
+    the machine's own word (`daily_loss` ends at the next day start, every other by a person).
     """
 
     trading_state: TradingState = TradingState.ACTIVE
@@ -35,6 +37,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     has_balances: bool = False
     balances: dict[Coin, Decimal] = {}
     dust: dict[Coin, Decimal] = {}
+    entries_submitted_at: tuple[Instant, ...] = ()
+    last_closed_at: dict[Symbol, Instant] = {}
+    blocked: tuple[Symbol, ...] = ()
+    orphans: tuple[str, ...] = ()
     day_started_at: Instant | None = None
     day_start_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO

@@ -113,6 +113,10 @@ class StartDay(_Command, frozen=True, kw_only=True):
     equity: Decimal
 
 
+class RecordPeak(_Command, frozen=True, kw_only=True):
+    equity: Decimal
+
+
 class ChangeTradingState(_Command, frozen=True, kw_only=True):
     """`equity` is the marked equity at a `resume`, from where the drawdown counts anew."""
 
@@ -157,6 +161,7 @@ Command = (
     | StartBalances
     | RecordExternalChange
     | StartDay
+    | RecordPeak
     | ChangeTradingState
     | CompleteReconciliation
     | CompleteDiagnosis

@@ -191,6 +191,12 @@ class DayStarted(_Event, frozen=True, kw_only=True):
     equity: Decimal
 
 
+class EquityPeaked(_Event, frozen=True, kw_only=True):
+    """The marked equity reached a new height, from where the drawdown is measured."""
+
+    equity: Decimal
+
+
 class TradingStateChanged(_Event, frozen=True, kw_only=True):
     state: TradingState
     cause: str
@@ -203,6 +209,7 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """One difference between the store and the exchange, and what was done about it."""
 
     kind: str
+    symbol: Symbol | None
     subject: str
     expected: str
     found: str
@@ -260,6 +267,7 @@ Event = (
     | BalancesStarted
     | ExternalChangeSeen
     | DayStarted
+    | EquityPeaked
     | TradingStateChanged
     | ReconciliationCompleted
     | DiagnosisCompleted
@@ -268,10 +276,7 @@ Event = (
 
 OrderEnding = OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced
 
-EVENT_TYPES: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in Event.__args__
-}
+EVENT_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in Event.__args__}
 """Name in the log -> type. A name, once released, stays."""
 
 

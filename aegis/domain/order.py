@@ -143,6 +143,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal = ZERO
     cost: Decimal = ZERO
     fees: dict[Coin, Decimal] = {}
+    trade_ids: tuple[str, ...] = ()
     exchange_order_id: ExchangeOrderId | None = None
     intended_at: Instant = Instant(0)
     submitted_at: Instant | None = None
