@@ -41,6 +41,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_closed_at: dict[Symbol, Instant] = {}
     blocked: tuple[Symbol, ...] = ()
     orphans: tuple[str, ...] = ()
+    reconciled_at: Instant | None = None
     day_started_at: Instant | None = None
     day_start_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO

@@ -43,10 +43,14 @@ class IntendOrder(_Command, frozen=True, kw_only=True):
 
 
 class SubmitOrder(_Command, frozen=True, kw_only=True):
-    """`quote` is the gateway's freshest view, or None when it has none (entries then wait)."""
+    """What the gateway sees as it asks for leave to send; neither binds an exit.
+
+    `quote` is its fresh price, or None; `hold` says why entries must wait (the breaker).
+    """
 
     client_order_id: ClientOrderId
     quote: Quote | None
+    hold: str | None = None
 
 
 class AcceptOrder(_Command, frozen=True, kw_only=True):

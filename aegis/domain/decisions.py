@@ -6,10 +6,7 @@ gives no events: it is known, not wrong.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import assert_never
-
-import msgspec
 
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
@@ -101,9 +98,7 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
         case StartBalances() | RecordExternalChange() | RecordPeak() | CompleteDiagnosis():
             return _account(book, command)
         case ArmStrategy():
-            return _system(
-                StrategyArmed(generation=command.generation, strategy=command.strategy)
-            )
+            return _system(StrategyArmed(generation=command.generation, strategy=command.strategy))
         case _:
             assert_never(command)
 
@@ -177,7 +172,7 @@ def _submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> D
     if is_reducing(book, order):
         refusal = oversell(book, order)
     else:
-        refusal = gate(book, order, command.quote, now, limits)
+        refusal = gate(book, order, command, now, limits)
     if refusal is None:
         event = OrderSubmitted(client_order_id=order.client_order_id)
         return (Proposed(position_id=order.position_id, event=event),)
@@ -189,9 +184,7 @@ def _submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> D
     return _ending(book, order, rejected, now)
 
 
-def _step(
-    book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForHuman
-) -> Decision:
+def _step(book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForHuman) -> Decision:
     order = book.orders.get(command.client_order_id)
     if order is None:
         return Refusal(code="unknown_order", text=f"{command.client_order_id} is not known")
@@ -217,9 +210,7 @@ def _step(
             )
         case AskForHuman():
             step = OrderStep.GIVE_UP
-            event = OrderNeedsHuman(
-                client_order_id=order.client_order_id, reason=command.reason
-            )
+            event = OrderNeedsHuman(client_order_id=order.client_order_id, reason=command.reason)
     if (order.state, step) not in TRANSITIONS:
         return _unlawful(order, step)
     return (Proposed(position_id=order.position_id, event=event),)
@@ -265,7 +256,7 @@ def _record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
 
 
 def _fault_of_fill(order: Order, position: Position, fill: Fill) -> Refusal | None:
-    """A fill that does not fit the order or what is held is not booked: a person must look."""
+    """Return why a fill fits neither the order nor what is held: a person must look."""
     if (order.state, OrderStep.FILL) not in TRANSITIONS:
         return _unlawful(order, OrderStep.FILL)
     if plus(order.filled, fill.amount) > order.amount:
@@ -314,16 +305,16 @@ def _end(book: Book, command: EndOrder, now: Instant) -> Decision:
 def _end_event(
     command: EndOrder, order: Order
 ) -> OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced:
-    named = {"client_order_id": order.client_order_id, "reason": command.reason}
+    order_id, filled, reason = order.client_order_id, order.filled, command.reason
     match command.step:
         case OrderStep.CANCEL:
-            return OrderCanceled(filled=order.filled, **named)
+            return OrderCanceled(client_order_id=order_id, filled=filled, reason=reason)
         case OrderStep.REJECT:
-            return OrderRejected(filled=order.filled, **named)
+            return OrderRejected(client_order_id=order_id, filled=filled, reason=reason)
         case OrderStep.EXPIRE:
-            return OrderExpired(filled=order.filled, **named)
+            return OrderExpired(client_order_id=order_id, filled=filled, reason=reason)
         case OrderStep.PROVE_ABSENT:
-            return OrderNotPlaced(**named)
+            return OrderNotPlaced(client_order_id=order_id, reason=reason)
         case _:
             raise AssertionError(f"Expected a step that ends an order, was {command.step}")
 
@@ -341,7 +332,7 @@ def _ending(
 
 
 def _consequences(book: Book, position: Position, ended: Order) -> tuple[Proposed, ...]:
-    """What follows for a position when one of its orders has ended and no other is active."""
+    """Return what follows for a position when its last active order has ended."""
     others = [
         order
         for order in book.active_orders(position.position_id)
@@ -395,17 +386,14 @@ def _change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
             return refusal
     elif account.trading_state is TradingState.REDUCING and command.cause == "daily_loss":
         return NOTHING_NEW  # what holds it now ends later than the day
-    return _system(_state_event(command, account.peak_equity))
-
-
-def _state_event(command: ChangeTradingState, peak: Decimal) -> TradingStateChanged:
-    del peak
-    return TradingStateChanged(
-        state=command.state,
-        cause=command.cause,
-        reason=command.reason,
-        is_flattening=command.is_flattening,
-        equity=command.equity,
+    return _system(
+        TradingStateChanged(
+            state=command.state,
+            cause=command.cause,
+            reason=command.reason,
+            is_flattening=command.is_flattening,
+            equity=command.equity,
+        )
     )
 
 
@@ -507,11 +495,3 @@ def _system(event: Event) -> tuple[Proposed, ...]:
 
 def _of(position: PositionId, event: Event) -> tuple[Proposed, ...]:
     return (Proposed(position_id=position, event=event),)
-
-
-def is_refused(decision: Decision) -> bool:
-    """Say whether a decision is a no."""
-    return isinstance(decision, Refusal)
-
-
-replace = msgspec.structs.replace

@@ -334,6 +334,7 @@ def evolve_account(
                 account,
                 blocked=tuple(sorted({f.symbol for f in open_ends if f.symbol is not None})),
                 orphans=tuple(f.subject for f in open_ends if f.kind == "orphan"),
+                reconciled_at=at,
             )
         case _:
             return account

@@ -51,6 +51,11 @@ def negative(value: Decimal) -> Decimal:
     return EXACT.minus(value)
 
 
+def distance(left: Decimal, right: Decimal) -> Decimal:
+    """Return how far two figures are apart, exactly; never below zero."""
+    return EXACT.abs(EXACT.subtract(left, right))
+
+
 def total(values: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of any number of values; zero of none."""
     result = ZERO

@@ -14,7 +14,7 @@ import msgspec
 
 from aegis.domain.ids import Coin, Instant, PositionId, Symbol
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import ZERO
+from aegis.domain.money import ZERO, ratio
 
 
 class PositionSide(StrEnum):
@@ -81,3 +81,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     def is_alive(self) -> bool:
         """Whether it is, or may yet become, something held."""
         return self.status in ALIVE
+
+    @property
+    def entry_price(self) -> Decimal:
+        """The mean price of its entry fills, rounded to 34 digits; the intended one before."""
+        return self.intended_price if self.entered == 0 else ratio(self.paid, self.entered)

@@ -13,9 +13,9 @@ import msgspec
 
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import Quote, Refusal
+from aegis.domain.commands import Quote, Refusal, SubmitOrder
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
-from aegis.domain.money import ZERO, minus, percent_of, plus, times, total
+from aegis.domain.money import ZERO, distance, minus, percent_of, plus, times, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, Role, Side
 from aegis.domain.position import Position, PositionSide, PositionStatus
 
@@ -98,17 +98,24 @@ def exposure_of(book: Book, besides: Order | None = None) -> Decimal:
 
 
 def gate(
-    book: Book, order: Order, quote: Quote | None, now: Instant, limits: Limits
+    book: Book, order: Order, view: SubmitOrder, now: Instant, limits: Limits
 ) -> Refusal | None:
     """Return why an increasing order must not be sent, or None when every limit lets it pass."""
     return (
-        _halted(book, order.symbol)
+        _held_back(view)
+        or _halted(book, order.symbol)
         or _too_many(book, order, now, limits)
         or _too_large(book, order, limits)
         or _cooling(book, order, now, limits)
         or loss_breach(book, equity_of(book, limits.quote_coin), limits)
-        or _beyond_collar(order, quote, limits)
+        or _beyond_collar(order, view.quote, limits)
     )
+
+
+def _held_back(view: SubmitOrder) -> Refusal | None:
+    if view.hold is None:
+        return None
+    return Refusal(code="held_back", text=view.hold, mends_with_time=True)
 
 
 def _halted(book: Book, symbol: Symbol) -> Refusal | None:
@@ -155,8 +162,10 @@ def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal
 
 
 def _was_sent(order: Order) -> bool:
-    return order.filled > 0 or order.state in UNSETTLED or not (
-        order.state is OrderState.INTENT or order.is_ended
+    return (
+        order.filled > 0
+        or order.state in UNSETTLED
+        or not (order.state is OrderState.INTENT or order.is_ended)
     )
 
 
@@ -214,8 +223,9 @@ def _beyond_collar(order: Order, quote: Quote | None, limits: Limits) -> Refusal
     if quote is None:
         return Refusal(code="no_price", text="no fresh price to enter at", mends_with_time=True)
     price = quote.ask if order.side is Side.BUY else quote.bid
-    distance = abs(minus(price, order.decision_price))
-    if distance <= percent_of(order.decision_price, limits.price_collar_pct):
+    if distance(price, order.decision_price) <= percent_of(
+        order.decision_price, limits.price_collar_pct
+    ):
         return None
     return Refusal(
         code="price_collar",

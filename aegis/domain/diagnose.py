@@ -1,0 +1,53 @@
+"""The checks that need nothing but the book, with their remedies as commands."""
+
+from __future__ import annotations
+
+from aegis.domain.book import Book
+from aegis.domain.commands import Command, RaiseStop
+from aegis.domain.events import CheckResult
+from aegis.domain.guard import is_stopless, opening_stops
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.money import text
+from aegis.domain.position import Position
+
+SECONDS_PER_DAY = 86_400
+
+Finding = tuple[CheckResult, tuple[Command, ...]]
+
+
+def stuck_positions(book: Book, now: Instant, after_days: int) -> Finding:
+    """Flag positions that are open for longer than `after_days`; there is no remedy."""
+    limit_ns = after_days * SECONDS_PER_DAY * NANOS_PER_SECOND
+    stuck = [p.position_id for p in book.alive_positions() if now - p.opened_at > limit_ns]
+    return _result("stuck", f"open for over {after_days} days: {', '.join(stuck)}", bool(stuck))
+
+
+def missing_stops(book: Book) -> Finding:
+    """Find held positions without the stop of their policy; the remedy sets it."""
+    bare = [position for position in book.alive_positions() if is_stopless(position)]
+    remedies = tuple(filter(None, map(_stop_for, bare)))
+    names = ", ".join(position.position_id for position in bare)
+    result, _ = _result("stops", f"without the stop of their policy: {names}", bool(bare))
+    return result, remedies
+
+
+def _stop_for(position: Position) -> RaiseStop | None:
+    stop, _ = opening_stops(position, position.entry_price)
+    if stop is None:
+        return None
+    return RaiseStop(position_id=position.position_id, stop_price=stop, price=position.mark or stop)
+
+
+def _result(check: str, details: str, is_finding: bool) -> Finding:  # noqa: FBT001  one word of a table
+    status = "finding" if is_finding else "ok"
+    return CheckResult(check=check, status=status, details=details if is_finding else ""), ()
+
+
+def fixed(result: CheckResult, commands: tuple[Command, ...]) -> CheckResult:
+    """Return a finding as fixed, with what was done."""
+    done = "; ".join(
+        f"set the stop of {command.position_id} to {text(command.stop_price)}"
+        for command in commands
+        if isinstance(command, RaiseStop)
+    )
+    return CheckResult(check=result.check, status="fixed", details=f"{result.details}; {done}")

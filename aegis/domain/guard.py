@@ -1,0 +1,144 @@
+"""When an own position must be left: stop, target, trailing stop, flatten.
+
+Pure. The stop policy is the one recorded with the entry. A stop triggers on the price at which
+one could get out (long: the bid). Getting out is never refused here; how often it is tried
+again is bounded by `retry_after_s`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from aegis.domain.book import Book
+from aegis.domain.commands import Quote, RaiseStop
+from aegis.domain.ids import ClientOrderId, Instant
+from aegis.domain.money import (
+    HUNDRED,
+    bps_of,
+    ceil_to,
+    floor_to,
+    minus,
+    percent_of,
+    plus,
+    ratio,
+    times,
+)
+from aegis.domain.order import Order, OrderType, Role
+from aegis.domain.position import Position
+from aegis.domain.risk import is_held, own_side, sellable
+
+TRAILING_STEP_PCT = Decimal("0.05")
+"""A trailing stop is raised in steps of at least this share of the price: an event each."""
+
+RETRY_AFTER_S_MAX = 60
+
+
+class ExitReason(StrEnum):
+    STOP_LOSS = "stop_loss"
+    TRAILING_STOP = "trailing_stop"
+    TAKE_PROFIT = "take_profit"
+    FLATTEN = "flatten"
+    STRATEGY = "strategy"
+
+
+class ExitWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """`trigger_price` is the level that was crossed, None when no level was the reason."""
+
+    reason: ExitReason
+    trigger_price: Decimal | None
+
+
+def quote_of(price: Decimal, spread_bps: Decimal, at: Instant) -> Quote:
+    """Return bid and ask around a mid price."""
+    half = times(bps_of(price, spread_bps), Decimal("0.5"))
+    return Quote(bid=minus(price, half), ask=plus(price, half), at=at)
+
+
+def opening_stops(position: Position, price: Decimal) -> tuple[Decimal | None, Decimal | None]:
+    """Return stop and target for a position entered at a price, by its policy; None is off."""
+    policy, step = position.policy, position.instrument.price_step
+    stops = [
+        floor_to(minus(price, percent_of(price, distance)), step)
+        for distance in (policy.stop_loss_pct, policy.trailing_stop_pct)
+        if distance > 0
+    ]
+    target = None
+    if policy.take_profit_pct > 0:
+        target = ceil_to(plus(price, percent_of(price, policy.take_profit_pct)), step)
+    return (max(stops) if stops else None), target
+
+
+def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
+    """Return what a bid asks of a long position that is held."""
+    stop, target = position.stop_price, position.take_profit_price
+    if stop is not None and bid <= stop:
+        return ExitWanted(reason=_stop_reason(position), trigger_price=stop)
+    if target is not None and bid >= target:
+        return ExitWanted(reason=ExitReason.TAKE_PROFIT, trigger_price=target)
+    return _raised(position, bid)
+
+
+def _stop_reason(position: Position) -> ExitReason:
+    first, _ = opening_stops(position, position.entry_price)
+    trails = position.policy.trailing_stop_pct > 0
+    if trails and first is not None and (position.stop_price or first) > first:
+        return ExitReason.TRAILING_STOP
+    return ExitReason.STOP_LOSS
+
+
+def _raised(position: Position, bid: Decimal) -> RaiseStop | None:
+    distance = position.policy.trailing_stop_pct
+    if distance == 0:
+        return None
+    step = position.instrument.price_step
+    wanted = floor_to(minus(bid, percent_of(bid, distance)), step)
+    least = position.stop_price
+    if least is not None and wanted < plus(least, percent_of(bid, TRAILING_STEP_PCT)):
+        return None
+    return RaiseStop(position_id=position.position_id, stop_price=wanted, price=bid)
+
+
+def exit_order(
+    book: Book, position: Position, wanted: ExitWanted, quote: Quote, client_order_id: ClientOrderId
+) -> Order | None:
+    """Return the market order that leaves a position, or None when nothing of it can be sold."""
+    amount = floor_to(sellable(book, position), position.instrument.amount_step)
+    if amount <= 0 or not is_held(position):
+        return None
+    return Order(
+        client_order_id=client_order_id,
+        position_id=position.position_id,
+        symbol=position.symbol,
+        role=Role.EXIT,
+        side=own_side(position),
+        type=OrderType.MARKET,
+        amount=amount,
+        strategy=position.strategy,
+        reason=wanted.reason,
+        decision_price=wanted.trigger_price or quote.bid,
+        trigger_price=wanted.trigger_price,
+        bid=quote.bid,
+        ask=quote.ask,
+        reduce_only=True,
+    )
+
+
+def retry_after_s(failures: int) -> int:
+    """Return how long a failed exit waits before its next try: 1, 2, 4 ... 60 s."""
+    return min(1 << min(max(failures - 1, 0), 6), RETRY_AFTER_S_MAX)
+
+
+def is_stopless(position: Position) -> bool:
+    """Say whether a held position lacks a stop that its policy asks for."""
+    asks = position.policy.stop_loss_pct > 0 or position.policy.trailing_stop_pct > 0
+    return is_held(position) and asks and position.stop_price is None
+
+
+def distance_pct(position: Position) -> Decimal | None:
+    """Return how far the mark is above the stop, in per cent of the mark."""
+    if position.mark is None or position.stop_price is None:
+        return None
+    return times(ratio(minus(position.mark, position.stop_price), position.mark), HUNDRED)

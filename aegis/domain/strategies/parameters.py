@@ -1,0 +1,22 @@
+"""Reading a strategy's parameters: each fault is a ValueError with one clear phrase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def whole_number(
+    params: Mapping[str, object], name: str, default: int, *, least: int, most: int
+) -> int:
+    """Return a whole number from the table, or its default."""
+    value = params.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name}: expected a whole number {least} to {most}, was {value!r}")
+    return value
+
+
+def refuse_unknown(params: Mapping[str, object], known: tuple[str, ...]) -> None:
+    """Raise on a parameter that the strategy does not have."""
+    unknown = sorted(set(params) - set(known))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: unknown; expected {', '.join(known)}")
