@@ -9,16 +9,21 @@ from decimal import Decimal
 
 import msgspec
 
+from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
-from aegis.domain.commands import Quote
+from aegis.domain.commands import Command, Quote, Refusal
+from aegis.domain.events import CheckResult, Discrepancy, Recorded
 from aegis.domain.ids import (
     ClientOrderId,
+    EventId,
     ExchangeOrderId,
+    Generation,
+    Incarnation,
     Instant,
     Symbol,
 )
 from aegis.domain.instrument import Instrument
-from aegis.domain.order import OrderType, Side
+from aegis.domain.order import Order, OrderType, Side
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 
 
@@ -175,3 +180,216 @@ class MarketEnded(Message, frozen=True, kw_only=True):
 
 
 MarketNews = MarketMoved | CandleClosed | MarketEnded
+
+
+# PositionStore ----------------------------------------------------------------------------
+
+
+class Execute(Message, frozen=True, kw_only=True):
+    """Make a command true. `reply_to` hears `Executed`; None when nobody needs to."""
+
+    command: Command
+    by: str
+    reply_to: str | None = None
+
+
+class Executed(Message, frozen=True, kw_only=True):
+    """What came of a command: the new records (none when it was known), or the refusal."""
+
+    command: Command
+    records: tuple[Recorded, ...]
+    refusal: Refusal | None
+
+
+class ReadBook(Message, frozen=True, kw_only=True):
+    """Ask for the book as of now. Everything told to the store before it is in the answer."""
+
+    reply_to: str
+
+
+class BookRead(Message, frozen=True, kw_only=True):
+    """A book of the receiver's own, and what this process has seen completed so far."""
+
+    book: Book
+    incarnation: Incarnation
+    reconciled: Generation
+    diagnosed: Generation
+
+
+class ReadOrders(Message, frozen=True, kw_only=True):
+    """Ask for orders by id, ended ones included."""
+
+    client_order_ids: tuple[ClientOrderId, ...]
+    reply_to: str
+
+
+class OrdersRead(Message, frozen=True, kw_only=True):
+    """Those that the store knows, with the book of the same moment."""
+
+    orders: dict[ClientOrderId, Order]
+    book: Book
+
+
+class ReadNotices(Message, frozen=True, kw_only=True):
+    reply_to: str
+
+
+class MarkNotified(Message, frozen=True, kw_only=True):
+    event_id: EventId
+    channel: str
+
+
+StoreMessage = Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified
+
+
+class Committed(Message, frozen=True, kw_only=True):
+    """What just became durable, in order; told to whoever folds along."""
+
+    records: tuple[Recorded, ...]
+
+
+class NoticesAdded(Message, frozen=True, kw_only=True):
+    """There is something in the outbox."""
+
+
+class Notice(Message, frozen=True, kw_only=True):
+    """One row of the outbox."""
+
+    event_id: EventId
+    channel: str
+    text: str
+
+
+class NoticesRead(Message, frozen=True, kw_only=True):
+    notices: tuple[Notice, ...]
+
+
+# ExchangeGateway --------------------------------------------------------------------------
+
+
+class ReadAccount(Message, frozen=True, kw_only=True):
+    """Ask for a look at the account, after each order that is not settled was looked up."""
+
+    trades_since: Instant
+    reply_to: str
+
+
+class AccountRead(Message, frozen=True, kw_only=True):
+    """What the exchange showed, or None and why it did not."""
+
+    account: VenueAccount | None
+    reason: str
+
+
+class LookAgain(Message, frozen=True, kw_only=True):
+    """A timer of the gateway's own: look this order up."""
+
+    client_order_id: ClientOrderId
+
+
+class BreakerCheck(Message, frozen=True, kw_only=True):
+    """A timer of the gateway's own: see whether the exchange answers again."""
+
+
+GatewayMessage = (
+    Committed | BookRead | Executed | ExchangeReplied | MarketMoved | ReadAccount | LookAgain
+    | BreakerCheck
+)  # fmt: skip
+
+
+# Reconciler, Diagnostician ----------------------------------------------------------------
+
+
+class ReconcileNow(Message, frozen=True, kw_only=True):
+    """`reply_to` hears `ReconciliationReported` when this run, or the one under way, ends."""
+
+    trigger: str
+    is_dry_run: bool = False
+    reply_to: str | None = None
+
+
+class ReconciliationReported(Message, frozen=True, kw_only=True):
+    is_dry_run: bool
+    discrepancies: tuple[Discrepancy, ...]
+
+
+class SecondLook(Message, frozen=True, kw_only=True):
+    """A timer of the Reconciler's own."""
+
+
+ReconcilerMessage = ReconcileNow | AccountRead | OrdersRead | Executed | SecondLook
+
+
+class DiagnoseNow(Message, frozen=True, kw_only=True):
+    trigger: str
+    is_dry_run: bool = False
+    reply_to: str | None = None
+
+
+class DiagnosisReported(Message, frozen=True, kw_only=True):
+    checks: tuple[CheckResult, ...]
+
+
+class StoreInspected(Message, frozen=True, kw_only=True):
+    """What a look at the store's own pages and rows found."""
+
+    checks: tuple[CheckResult, ...]
+
+
+DiagnosticianMessage = Committed | DiagnoseNow | BookRead | StoreInspected
+
+
+# MarketFeed, Strategy, Guard, Notifier, CommandListener -----------------------------------
+
+
+class ReadHistory(Message, frozen=True, kw_only=True):
+    """Ask for the last `count` closed candles of a symbol."""
+
+    symbol: Symbol
+    count: int
+    reply_to: str
+
+
+class HistoryRead(Message, frozen=True, kw_only=True):
+    symbol: Symbol
+    candles: tuple[Candle, ...]
+
+
+FeedMessage = MarketNews | ReadHistory
+
+
+class Beat(Message, frozen=True, kw_only=True):
+    """A timer of a timed strategy."""
+
+
+class HeartbeatDue(Message, frozen=True, kw_only=True):
+    """A timer of the Strategy's own."""
+
+
+StrategyMessage = (
+    Committed | BookRead | Executed | CandleClosed | MarketMoved | HistoryRead | Beat
+    | HeartbeatDue
+)  # fmt: skip
+
+GuardMessage = Committed | BookRead | Executed | MarketMoved | CandleClosed
+
+NotifierMessage = NoticesAdded | NoticesRead
+
+
+class ControlRequest(Message, frozen=True, kw_only=True):
+    """A person's command from the control socket. `token` finds the waiting connection."""
+
+    token: int
+    command: str
+    is_dry_run: bool = False
+
+
+class ControlReply(Message, frozen=True, kw_only=True):
+    """`is_done` is false when the answer is no; `text` is one sentence."""
+
+    token: int
+    is_done: bool
+    text: str
+
+
+ListenerMessage = ControlRequest | Executed | ReconciliationReported | DiagnosisReported
