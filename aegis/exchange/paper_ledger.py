@@ -1,0 +1,354 @@
+"""The paper exchange's own books, on disk: the other side's truth, never derived from ours.
+
+The only door to the standard library's sqlite3. It must never import the store, and knows no
+event of AEGIS. One thread at a time: the exchange that owns it holds the lock.
+
+Invariants:
+1. A change is one transaction, durable (WAL, synchronous=FULL) before `write` returns.
+2. A ledger that exists is reopened as it is; start balances count only at its creation.
+3. Every figure is an exact decimal, kept as text.
+4. A failed write leaves the owner's copy in doubt: it must read the ledger again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
+from aegis.domain.money import text
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.exchange.paper_matching import PaperOrder
+
+SCHEMA_VERSION = "1"
+BUSY_TIMEOUT_S = 5.0
+"""Readers in other processes hold the file for milliseconds; a longer wait is a fault."""
+
+_SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE balances (
+        coin TEXT PRIMARY KEY, total TEXT NOT NULL, start TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE orders (
+        sequence INTEGER PRIMARY KEY,
+        exchange_order_id TEXT NOT NULL UNIQUE, client_order_id TEXT UNIQUE,
+        symbol TEXT NOT NULL, side TEXT NOT NULL, type TEXT NOT NULL,
+        amount TEXT NOT NULL, price TEXT, filled TEXT NOT NULL,
+        status TEXT NOT NULL, reason TEXT NOT NULL, created_at INTEGER NOT NULL,
+        trigger_price TEXT, reserved TEXT NOT NULL, reserved_coin TEXT NOT NULL,
+        is_resting INTEGER NOT NULL
+    )""",
+    "CREATE INDEX orders_open ON orders (sequence) WHERE status = 'open'",
+    """CREATE TABLE trades (
+        sequence INTEGER PRIMARY KEY,
+        trade_id TEXT NOT NULL UNIQUE, exchange_order_id TEXT NOT NULL, client_order_id TEXT,
+        symbol TEXT NOT NULL, side TEXT NOT NULL, amount TEXT NOT NULL, price TEXT NOT NULL,
+        fee TEXT NOT NULL, fee_currency TEXT NOT NULL, liquidity TEXT NOT NULL,
+        at INTEGER NOT NULL
+    )""",
+    "CREATE INDEX trades_at ON trades (at)",
+    "CREATE INDEX trades_order ON trades (exchange_order_id)",
+)
+
+_WRITE_ORDER = """
+    INSERT INTO orders (
+        exchange_order_id, client_order_id, symbol, side, type, amount, price, filled,
+        status, reason, created_at, trigger_price, reserved, reserved_coin, is_resting
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (exchange_order_id) DO UPDATE SET
+        filled = excluded.filled, status = excluded.status, reason = excluded.reason,
+        reserved = excluded.reserved, is_resting = excluded.is_resting
+"""
+_WRITE_TRADE = """
+    INSERT INTO trades (
+        trade_id, exchange_order_id, client_order_id, symbol, side, amount, price,
+        fee, fee_currency, liquidity, at
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_WRITE_BALANCE = """
+    INSERT INTO balances (coin, total, start) VALUES (?, ?, '0')
+    ON CONFLICT (coin) DO UPDATE SET total = excluded.total
+"""
+_WRITE_META = """
+    INSERT INTO meta (key, value) VALUES (?, ?)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be opened, read or written; the text says what and where."""
+
+
+class LedgerMismatchError(LedgerError):
+    """The ledger was made for something else; nothing was touched."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one transaction writes: orders in their newest form, new trades, new totals."""
+
+    at: Instant
+    orders: tuple[PaperOrder, ...] = ()
+    trades: tuple[VenueTrade, ...] = ()
+    balances: dict[Coin, Decimal] = {}
+
+
+class LedgerView(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole ledger at one instant, for whoever checks it against something else."""
+
+    balances: dict[Coin, Decimal]
+    start_balances: dict[Coin, Decimal]
+    orders: tuple[VenueOrder, ...]
+    trades: tuple[VenueTrade, ...]
+
+
+def open_ledger(
+    path: Path, start_balances: Mapping[Coin, Decimal], market: str = ""
+) -> PaperLedger:
+    """Open the ledger, creating it with the start balances where there is none.
+
+    `market` says which market it lives in (simulated:1, a replay's file); a ledger of another
+    one is refused with `LedgerMismatchError`, anything unreadable with `LedgerError`.
+    """
+    for coin, amount in start_balances.items():
+        if not amount.is_finite() or amount < 0:
+            raise LedgerError(f"Expected a start balance of zero or more {coin}, was {amount}")
+    with _door(path):
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+    try:
+        with _door(path):
+            _set_pragmas(connection, path)
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                _create(connection, start_balances, market)
+            _check_identity(connection, path, market)
+    except LedgerError:
+        connection.close()
+        raise
+    return PaperLedger(connection, path)
+
+
+def read_ledger(path: Path) -> LedgerView:
+    """Return all that a ledger holds, read in one snapshot without changing it."""
+    with _door(path):
+        uri = f"{Path(path).resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        with _door(path):
+            connection.execute("BEGIN")
+            rows = connection.execute("SELECT coin, total, start FROM balances").fetchall()
+            orders = connection.execute("SELECT * FROM orders ORDER BY sequence").fetchall()
+            trades = connection.execute("SELECT * FROM trades ORDER BY sequence").fetchall()
+    finally:
+        connection.close()
+    return LedgerView(
+        balances={Coin(coin): Decimal(held) for coin, held, _ in rows},
+        start_balances={Coin(coin): Decimal(start) for coin, _, start in rows if start != "0"},
+        orders=tuple(_order(row).order for row in orders),
+        trades=tuple(_trade(row) for row in trades),
+    )
+
+
+class PaperLedger:
+    """The open ledger; reads are fresh from disk, `write` is one durable transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @property
+    def last_instant(self) -> Instant:
+        """The market instant of the newest change; 0 in a new ledger."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'last_instant'")
+        return Instant(int(rows[0][0]) if rows else 0)
+
+    def balances(self) -> dict[Coin, Decimal]:
+        rows = self._rows("SELECT coin, total FROM balances ORDER BY coin")
+        return {Coin(coin): Decimal(held) for coin, held in rows}
+
+    def open_orders(self) -> tuple[PaperOrder, ...]:
+        rows = self._rows("SELECT * FROM orders WHERE status = 'open' ORDER BY sequence")
+        return tuple(_order(row) for row in rows)
+
+    def find(self, client_order_id: str) -> PaperOrder | None:
+        """Return the order that was ever placed under an id, ended ones too."""
+        rows = self._rows("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
+        return _order(rows[0]) if rows else None
+
+    def trades_of(self, exchange_order_id: ExchangeOrderId) -> tuple[VenueTrade, ...]:
+        query = "SELECT * FROM trades WHERE exchange_order_id = ? ORDER BY sequence"
+        return tuple(_trade(row) for row in self._rows(query, exchange_order_id))
+
+    def trades_since(self, since: Instant) -> tuple[VenueTrade, ...]:
+        query = "SELECT * FROM trades WHERE at >= ? ORDER BY sequence"
+        return tuple(_trade(row) for row in self._rows(query, since))
+
+    def next_order_number(self) -> int:
+        return int(self._rows("SELECT coalesce(max(sequence), 0) + 1 FROM orders")[0][0])
+
+    def next_trade_number(self) -> int:
+        return int(self._rows("SELECT coalesce(max(sequence), 0) + 1 FROM trades")[0][0])
+
+    def write(self, change: Change) -> None:
+        """Make a change durable, whole or not at all; raises LedgerError when it is in doubt."""
+        balances = [(coin, text(held)) for coin, held in change.balances.items()]
+        with _door(self._path), _transaction(self._connection):
+            execute_all = self._connection.executemany
+            execute_all(_WRITE_ORDER, [_order_row(order) for order in change.orders])
+            execute_all(_WRITE_TRADE, [_trade_row(trade) for trade in change.trades])
+            execute_all(_WRITE_BALANCE, balances)
+            last_instant = max(change.at, self.last_instant)
+            self._connection.execute(_WRITE_META, ("last_instant", str(last_instant)))
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        self._connection.close()
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        with _door(self._path):
+            return self._connection.execute(query, values).fetchall()
+
+
+@contextmanager
+def _door(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path}: expected a paper ledger that works, was: {error}") from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _set_pragmas(connection: sqlite3.Connection, path: Path) -> None:
+    """Ask for WAL and full syncs, and read back that they were granted."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if (journal, synchronous) != ("wal", 2):
+        was = f"{journal}, synchronous {synchronous}"
+        raise LedgerError(f"{path}: expected WAL with synchronous 2, was {was}")
+
+
+def _create(
+    connection: sqlite3.Connection, start_balances: Mapping[Coin, Decimal], market: str
+) -> None:
+    insert = "INSERT INTO balances (coin, total, start) VALUES (?, ?, ?)"
+    with _transaction(connection):
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        for coin, amount in start_balances.items():
+            connection.execute(insert, (coin, text(amount), text(amount)))
+        connection.executemany(
+            _WRITE_META, [("schema_version", SCHEMA_VERSION), ("market", market)]
+        )
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path, market: str) -> None:
+    table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+    if connection.execute(table).fetchone() is None:
+        raise LedgerMismatchError(f"{path}: expected a paper ledger, was another SQLite database")
+    found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    for key, expected in (("schema_version", SCHEMA_VERSION), ("market", market)):
+        if found.get(key) != expected:
+            was = found.get(key)
+            raise LedgerMismatchError(f"{path}: {key}: expected {expected!r}, was {was!r}")
+
+
+def _order_row(kept: PaperOrder) -> tuple[object, ...]:
+    order = kept.order
+    return (
+        order.exchange_order_id,
+        order.client_order_id,
+        order.symbol,
+        order.side,
+        order.type,
+        text(order.amount),
+        _text(order.price),
+        text(order.filled),
+        order.status,
+        order.reason,
+        order.created_at,
+        _text(kept.trigger_price),
+        text(kept.reserved),
+        kept.reserved_coin,
+        kept.is_resting,
+    )
+
+
+def _order(row: tuple[Any, ...]) -> PaperOrder:
+    (_, exchange_id, client_id, symbol, side, kind, amount, price, filled) = row[:9]
+    (status, reason, created_at, trigger, reserved, reserved_coin, is_resting) = row[9:]
+    return PaperOrder(
+        order=VenueOrder(
+            exchange_order_id=ExchangeOrderId(exchange_id),
+            client_order_id=client_id,
+            symbol=Symbol(symbol),
+            side=Side(side),
+            type=OrderType(kind),
+            amount=Decimal(amount),
+            price=None if price is None else Decimal(price),
+            filled=Decimal(filled),
+            status=VenueOrderStatus(status),
+            reason=reason,
+            created_at=Instant(created_at),
+        ),
+        trigger_price=None if trigger is None else Decimal(trigger),
+        reserved=Decimal(reserved),
+        reserved_coin=Coin(reserved_coin),
+        is_resting=bool(is_resting),
+    )
+
+
+def _trade_row(trade: VenueTrade) -> tuple[object, ...]:
+    return (
+        trade.trade_id,
+        trade.exchange_order_id,
+        trade.client_order_id,
+        trade.symbol,
+        trade.side,
+        text(trade.amount),
+        text(trade.price),
+        text(trade.fee),
+        trade.fee_currency,
+        trade.liquidity,
+        trade.at,
+    )
+
+
+def _trade(row: tuple[Any, ...]) -> VenueTrade:
+    (_, trade_id, exchange_id, client_id, symbol, side, amount, price) = row[:8]
+    (fee, fee_currency, liquidity, at) = row[8:]
+    return VenueTrade(
+        trade_id=TradeId(trade_id),
+        exchange_order_id=ExchangeOrderId(exchange_id),
+        client_order_id=client_id,
+        symbol=Symbol(symbol),
+        side=Side(side),
+        amount=Decimal(amount),
+        price=Decimal(price),
+        fee=Decimal(fee),
+        fee_currency=Coin(fee_currency),
+        liquidity=liquidity,
+        at=Instant(at),
+    )
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else text(value)
