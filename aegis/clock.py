@@ -1,0 +1,158 @@
+"""The only door to the time, and to randomness as seeds.
+
+It owns what an instant looks like as text. It never decides anything.
+
+Invariants:
+1. `now()` of one clock never steps back. When the wall is set back, it stands still until the
+   wall has caught up.
+2. Patience is measured by `monotonic()`, which no setting of the wall touches.
+3. Randomness that no seed gave is drawn here alone, for what must be new: a store's
+   incarnation, a seed that nobody chose.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC_3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+)
+_HOURS_MAX, _MINUTES_MAX = 23, 59
+
+
+class SystemClock:
+    """The wall's UTC time; market time is real time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def now(self) -> Instant:
+        with self._lock:
+            self._last = max(self._last, time.time_ns())
+            return Instant(self._last)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def real_s(self, market_s: float) -> float:
+        return market_s
+
+
+class ScaledClock:
+    """A market that begins at `start` and runs `speed` times as fast as real time."""
+
+    def __init__(self, start: Instant, speed: Decimal | float) -> None:
+        if not (Decimal(speed).is_finite() and speed > 0):
+            raise ValueError(f"Expected a finite speed above 0, was {speed}")
+        self._start = start
+        self._speed = Fraction(speed)
+        self._origin_ns = time.monotonic_ns()
+
+    def now(self) -> Instant:
+        elapsed_ns = time.monotonic_ns() - self._origin_ns
+        return Instant(self._start + elapsed_ns * self._speed.numerator // self._speed.denominator)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def real_s(self, market_s: float) -> float:
+        return market_s / float(self._speed)
+
+
+class ManualClock:
+    """A clock that moves only when it is told to; market and real time are one."""
+
+    def __init__(self, start: Instant) -> None:
+        self._start = start
+        self._now = start
+        self._monotonic_s = 0.0
+
+    def now(self) -> Instant:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic_s
+
+    def real_s(self, market_s: float) -> float:
+        return market_s
+
+    def advance_to(self, instant: Instant) -> None:
+        """Move on to `instant`, which may be now but not earlier."""
+        assert instant >= self._now, f"Expected {self._now} or later, was {instant}"
+        self._now = instant
+        self._monotonic_s = (instant - self._start) / NANOS_PER_SECOND
+
+
+def text_of(instant: Instant) -> str:
+    """Write an instant in RFC 3339 with nine decimals: texts sort as their instants do."""
+    seconds, nanos = divmod(instant, NANOS_PER_SECOND)
+    return f"{_seconds_text(seconds)}.{nanos:09d}Z"
+
+
+def instant_of(text: str) -> Instant:
+    """Read an instant written in RFC 3339: any offset, up to nine decimals. Or `ValueError`."""
+    found = _RFC_3339.fullmatch(text)
+    if found is None:
+        raise ValueError(_fault(text))
+    day, hour, fraction, sign, offset_hours, offset_minutes = found.groups()
+    try:
+        local = datetime.fromisoformat(f"{day}T{hour}+00:00")
+    except ValueError as error:
+        raise ValueError(f"{_fault(text)}: {error}") from error
+    seconds = (local - _EPOCH) // timedelta(seconds=1)
+    if sign is not None:
+        seconds -= _offset_s(sign, int(offset_hours), int(offset_minutes), text)
+    return Instant(seconds * NANOS_PER_SECOND + int((fraction or "").ljust(9, "0")))
+
+
+def wall_text() -> str:
+    """Write the wall's time as log lines carry it: RFC 3339, UTC, milliseconds."""
+    return text_of(Instant(time.time_ns()))[:23] + "Z"
+
+
+def sleep(seconds: float) -> None:
+    """Wait in real time; for the edge alone, since no actor waits."""
+    time.sleep(seconds)
+
+
+def seeded_random(seed: int) -> random.Random:
+    """Return a stream of choices that depends on the seed alone, in every process."""
+    return random.Random(seed)  # noqa: S311  choices, not secrets
+
+
+def fresh_seed() -> int:
+    """Draw a seed that nobody chose."""
+    return secrets.randbits(63)
+
+
+def draw_hex(length: int) -> str:
+    """Draw `length` lower-case hex characters, for what must never have been before."""
+    return secrets.token_hex((length + 1) // 2)[:length]
+
+
+@lru_cache(maxsize=1024)
+def _seconds_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+
+
+def _offset_s(sign: str, hours: int, minutes: int, text: str) -> int:
+    if hours > _HOURS_MAX or minutes > _MINUTES_MAX:
+        raise ValueError(_fault(text))
+    return (1 if sign == "+" else -1) * (hours * 3600 + minutes * 60)
+
+
+def _fault(text: str) -> str:
+    return f"Expected an instant such as 2024-01-01T00:00:00Z, was {text[:60]!r}"
