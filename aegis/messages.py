@@ -235,8 +235,9 @@ class ReadNotices(Message, frozen=True, kw_only=True):
 
 
 class MarkNotified(Message, frozen=True, kw_only=True):
-    event_id: EventId
-    channel: str
+    """Rows of the outbox that were told: event and channel."""
+
+    told: tuple[tuple[EventId, str], ...]
 
 
 StoreMessage = Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified
@@ -287,13 +288,19 @@ class LookAgain(Message, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
 
 
-class BreakerCheck(Message, frozen=True, kw_only=True):
-    """A timer of the gateway's own: see whether the exchange answers again."""
+class ReadInstruments(Message, frozen=True, kw_only=True):
+    """Ask what can be traded; the answer comes as soon as the exchange has said it."""
+
+    reply_to: str
+
+
+class InstrumentsWanted(Message, frozen=True, kw_only=True):
+    """A timer of the gateway's own: ask the exchange again what can be traded."""
 
 
 GatewayMessage = (
     Committed | BookRead | Executed | ExchangeReplied | MarketMoved | ReadAccount | LookAgain
-    | BreakerCheck
+    | ReadInstruments | InstrumentsWanted
 )  # fmt: skip
 
 
@@ -317,7 +324,7 @@ class SecondLook(Message, frozen=True, kw_only=True):
     """A timer of the Reconciler's own."""
 
 
-ReconcilerMessage = ReconcileNow | AccountRead | OrdersRead | Executed | SecondLook
+ReconcilerMessage = ReconcileNow | BookRead | AccountRead | OrdersRead | Executed | SecondLook
 
 
 class DiagnoseNow(Message, frozen=True, kw_only=True):
@@ -350,6 +357,12 @@ class ReadHistory(Message, frozen=True, kw_only=True):
     reply_to: str
 
 
+class InstrumentsKnown(Message, frozen=True, kw_only=True):
+    """What can be traded, as the exchange says."""
+
+    instruments: tuple[Instrument, ...]
+
+
 class HistoryRead(Message, frozen=True, kw_only=True):
     symbol: Symbol
     candles: tuple[Candle, ...]
@@ -361,17 +374,18 @@ FeedMessage = MarketNews | ReadHistory
 class Beat(Message, frozen=True, kw_only=True):
     """A timer of a timed strategy."""
 
+    symbol: Symbol
+
 
 class HeartbeatDue(Message, frozen=True, kw_only=True):
-    """A timer of the Strategy's own."""
+    """A timer of the Guard's own."""
 
 
 StrategyMessage = (
-    Committed | BookRead | Executed | CandleClosed | MarketMoved | HistoryRead | Beat
-    | HeartbeatDue
-)  # fmt: skip
+    Committed | BookRead | Executed | CandleClosed | HistoryRead | InstrumentsKnown | Beat
+)
 
-GuardMessage = Committed | BookRead | Executed | MarketMoved | CandleClosed
+GuardMessage = Committed | BookRead | Executed | MarketMoved | CandleClosed | HeartbeatDue
 
 NotifierMessage = NoticesAdded | NoticesRead
 
@@ -392,4 +406,4 @@ class ControlReply(Message, frozen=True, kw_only=True):
     text: str
 
 
-ListenerMessage = ControlRequest | Executed | ReconciliationReported | DiagnosisReported
+ListenerMessage = ControlRequest | BookRead | Executed | ReconciliationReported | DiagnosisReported

@@ -11,7 +11,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from aegis.domain.ids import Instant
+from aegis.domain.candles import Candle
+from aegis.domain.ids import Instant, Symbol
 from aegis.messages import ExchangeReplied, ExchangeRequest, MarketNews
 
 T = TypeVar("T")
@@ -104,4 +105,8 @@ class MarketData(Protocol):
 
     def next(self, reply_to: Callable[[MarketNews], None]) -> None:
         """Ask for the next piece of news; `reply_to` hears it when it is due."""
+        ...
+
+    def history(self, symbol: Symbol, count: int) -> tuple[Candle, ...]:
+        """Return the last `count` closed candles before now, oldest first; fewer if it has less."""
         ...

@@ -14,11 +14,12 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, RaiseStop
-from aegis.domain.ids import ClientOrderId, Instant
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.money import (
     HUNDRED,
     bps_of,
     ceil_to,
+    distance,
     floor_to,
     minus,
     percent_of,
@@ -142,3 +143,25 @@ def distance_pct(position: Position) -> Decimal | None:
     if position.mark is None or position.stop_price is None:
         return None
     return times(ratio(minus(position.mark, position.stop_price), position.mark), HUNDRED)
+
+
+MARK_STEP_BPS = Decimal(10)
+PEAK_STEP_PCT = Decimal("0.5")
+
+
+def is_mark_due(position: Position, price: Decimal) -> bool:
+    """Say whether the price has moved far enough from the last mark to be written down."""
+    if position.mark is None:
+        return True
+    return distance(price, position.mark) >= bps_of(position.mark, MARK_STEP_BPS)
+
+
+def is_peak_due(peak: Decimal, equity: Decimal) -> bool:
+    """Say whether the equity is high enough above its recorded peak to be a new one."""
+    return peak > 0 and equity >= plus(peak, percent_of(peak, PEAK_STEP_PCT))
+
+
+def day_start(now: Instant, day_starts_at_s: int) -> Instant:
+    """Return when the trading day that contains an instant began."""
+    day_ns, offset_ns = 86_400 * NANOS_PER_SECOND, day_starts_at_s * NANOS_PER_SECOND
+    return Instant((now - offset_ns) // day_ns * day_ns + offset_ns)

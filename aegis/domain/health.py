@@ -13,9 +13,18 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(
-    *, holder_pid: int | None, heartbeat_age_s: int | None, completed: int, interval_s: int
+    *,
+    holder_pid: int | None,
+    heartbeat_age_s: int | None,
+    completed: int,
+    is_first: bool,
+    cause: str,
+    interval_s: int,
 ) -> Health:
-    """Judge by the last heartbeat: its age in real seconds and the cycles it completed."""
+    """Judge by the last heartbeat: its age in real seconds and the cycles it completed.
+
+    `cause` is the trading state's; the first heartbeat comes with the arming and counts nothing.
+    """
     if holder_pid is None:
         return Health(is_healthy=False, text="stopped: nobody holds the store")
     if heartbeat_age_s is None:
@@ -25,6 +34,10 @@ def judge(
             is_healthy=False,
             text=f"stuck: the last heartbeat is {heartbeat_age_s} s old, expected {interval_s} s",
         )
+    if cause == "strategy":
+        return Health(is_healthy=False, text="the strategy gave up: entries halted, stops guarded")
+    if is_first:
+        return Health(is_healthy=True, text=f"healthy: armed {heartbeat_age_s} s ago")
     if completed == 0:
         return Health(is_healthy=False, text="idle: nothing was completed since the last one")
     return Health(is_healthy=True, text=f"healthy: {completed} cycles in {interval_s} s")

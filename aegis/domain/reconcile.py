@@ -17,11 +17,17 @@ from decimal import Decimal
 import msgspec
 
 from aegis.domain.book import Book
-from aegis.domain.commands import AcceptOrder, Command, RecordExternalChange, RecordFills
+from aegis.domain.commands import (
+    AcceptOrder,
+    Command,
+    RecordExternalChange,
+    RecordFills,
+    RequestCancel,
+)
 from aegis.domain.events import Discrepancy
 from aegis.domain.ids import ClientOrderId, Coin, Symbol, is_own_order
-from aegis.domain.money import ZERO, minus, plus, text, total
-from aegis.domain.order import Fill, Order, OrderState
+from aegis.domain.money import ZERO, minus, text, total
+from aegis.domain.order import UNSETTLED, Fill, Order, OrderState
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 
 
@@ -49,11 +55,10 @@ def compare(
     book: Book, account: VenueAccount, orders: Mapping[ClientOrderId, Order], tag: str
 ) -> tuple[Finding, ...]:
     """Return what differs. `orders` are those that the exchange named and the store knows."""
-    return (
-        *_missing_fills(account, orders, tag),
-        *_strange_orders(account, orders, tag),
-        *_balances(book, account),
-    )
+    missing = _missing_fills(account, orders, tag)
+    strange = _strange_orders(account, orders, tag)
+    is_judgeable = not missing and not any(o.state in UNSETTLED for o in book.active_orders())
+    return (*missing, *strange, *(_balances(book, account) if is_judgeable else ()))
 
 
 def named_orders(account: VenueAccount, tag: str) -> tuple[ClientOrderId, ...]:
@@ -142,6 +147,7 @@ def _unknown_order(order: Order, venue_order: VenueOrder) -> Finding:
                 client_order_id=order.client_order_id,
                 exchange_order_id=venue_order.exchange_order_id,
             ),
+            RequestCancel(client_order_id=order.client_order_id, reason="proven absent before"),
         )
     return Finding(
         discrepancy=Discrepancy(
@@ -150,7 +156,7 @@ def _unknown_order(order: Order, venue_order: VenueOrder) -> Finding:
             subject=order.client_order_id,
             expected=f"{order.state}",
             found="open at the exchange",
-            action="adopted it" if heal else "none: a person must look",
+            action="adopted and cancelled it" if heal else "none: a person must look",
             is_healed=False,
         ),
         heal=heal,
@@ -221,12 +227,3 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 def healed(discrepancy: Discrepancy) -> Discrepancy:
     """Return the discrepancy as one that was made right."""
     return msgspec.structs.replace(discrepancy, is_healed=True)
-
-
-def own_amounts(book: Book) -> dict[Coin, Decimal]:
-    """Return what own positions hold, by base coin."""
-    held: dict[Coin, Decimal] = {}
-    for position in book.alive_positions():
-        base = position.instrument.base
-        held[base] = plus(held.get(base, ZERO), position.amount)
-    return held

@@ -1,0 +1,171 @@
+"""CommandListener: a person's commands from the control socket, and their answers.
+
+It owns the socket's server through the port handed in. It decides nothing: each command is
+told to the actor that it concerns, and the connection waits for that actor's word.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from actors import names
+from actors.base import Actor, Context
+from aegis.domain.account import Account, TradingState
+from aegis.domain.commands import ChangeTradingState
+from aegis.domain.ids import Coin
+from aegis.domain.risk import equity_of
+from aegis.messages import (
+    BookRead,
+    ControlReply,
+    ControlRequest,
+    DiagnoseNow,
+    DiagnosisReported,
+    Execute,
+    Executed,
+    ListenerMessage,
+    ReadBook,
+    ReconcileNow,
+    ReconciliationReported,
+)
+
+COMMANDS = ("reconcile", "diagnose", "halt", "resume", "flatten")
+
+
+class ControlPort(Protocol):
+    """Where people's commands come in."""
+
+    def open(self, hear: Callable[[ControlRequest], None]) -> None:
+        """Listen; `hear` gets each request."""
+        ...
+
+    def answer(self, reply: ControlReply) -> None:
+        """Send a reply to the connection that its token names; gone ones are ignored."""
+        ...
+
+    def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+class CommandListener(Actor):
+    """Remembers who waits for what; a reply that nobody waits for is dropped."""
+
+    def __init__(self, context: Context, *, port: ControlPort, quote_coin: Coin) -> None:
+        super().__init__(context)
+        self._port = port
+        self._quote_coin = quote_coin
+        self._reconciling: deque[int] = deque()
+        self._diagnosing: deque[int] = deque()
+        self._changing: deque[ControlRequest] = deque()  # wait for the book
+        self._changed: deque[tuple[ControlRequest, Account]] = deque()  # wait for the change
+
+    def on_started(self) -> None:
+        self._port.open(self.reply_to())
+
+    def on_stopped(self) -> None:
+        self._port.close()
+
+    def on_died(self, error: str) -> None:
+        del error
+        self._port.close()
+
+    def receive(self, message: ListenerMessage) -> None:
+        match message:
+            case ControlRequest():
+                self._take(message)
+            case BookRead():
+                self._change(message)
+            case Executed():
+                self._tell_change(message)
+            case ReconciliationReported():
+                self._tell_reconciliation(message)
+            case DiagnosisReported():
+                self._tell_diagnosis(message)
+            case _:
+                assert_never(message)
+
+    def _take(self, request: ControlRequest) -> None:
+        match request.command:
+            case "reconcile":
+                self._reconciling.append(request.token)
+                wanted = ReconcileNow(
+                    trigger="operator", is_dry_run=request.is_dry_run, reply_to=self.name
+                )
+                self.tell(names.RECONCILER, wanted)
+            case "diagnose":
+                self._diagnosing.append(request.token)
+                asked = DiagnoseNow(
+                    trigger="operator", is_dry_run=request.is_dry_run, reply_to=self.name
+                )
+                self.tell(names.DIAGNOSTICIAN, asked)
+            case "halt" | "resume" | "flatten":
+                self._changing.append(request)
+                self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+            case _:
+                text = f"expected one of {', '.join(COMMANDS)}, was {request.command!r}"
+                self._answer(request.token, text, is_done=False)
+
+    def _change(self, message: BookRead) -> None:
+        """Change the trading state; the book tells what it was before."""
+        request, account = self._changing.popleft(), message.book.account
+        match request.command:
+            case "halt":
+                command = ChangeTradingState(
+                    state=TradingState.REDUCING, cause="operator", reason="halted by the operator"
+                )
+            case "flatten":
+                command = ChangeTradingState(
+                    state=TradingState.REDUCING,
+                    cause="flatten",
+                    reason="flatten by the operator",
+                    is_flattening=True,
+                )
+            case _:
+                command = ChangeTradingState(
+                    state=TradingState.ACTIVE,
+                    cause="",
+                    reason="resumed by the operator",
+                    equity=equity_of(message.book, self._quote_coin),
+                )
+        self._changed.append((request, account))
+        execute = Execute(command=command, by="operator", reply_to=self.name)
+        self.tell(names.POSITION_STORE, execute)
+
+    def _tell_change(self, message: Executed) -> None:
+        request, before = self._changed.popleft()
+        assert isinstance(message.command, ChangeTradingState)
+        was = f"{before.trading_state}" + (f" ({before.reason})" if before.reason else "")
+        if message.refusal is not None:
+            text = f"still {was}: {message.refusal.text}"
+            self._answer(request.token, text, is_done=False)
+        elif not message.records:
+            self._answer(request.token, f"{was} already, nothing changed", is_done=True)
+        else:
+            is_now = f"{message.command.state} ({message.command.reason})"
+            self._answer(request.token, f"was {was}, is {is_now}", is_done=True)
+
+    def _tell_reconciliation(self, message: ReconciliationReported) -> None:
+        found = message.discrepancies
+        healed = sum(each.is_healed for each in found)
+        what = "nothing changed" if message.is_dry_run or not healed else f"{healed} healed"
+        lines = [f"{len(found)} discrepancies, {what}"]
+        lines += [
+            f"{each.kind} {each.subject}: expected {each.expected}, found {each.found}; "
+            f"{each.action}"
+            for each in found
+        ]
+        is_done = message.is_dry_run or healed == len(found)
+        if self._reconciling:
+            self._answer(self._reconciling.popleft(), "\n".join(lines), is_done=is_done)
+
+    def _tell_diagnosis(self, message: DiagnosisReported) -> None:
+        lines = [f"{c.check}: {c.status}{': ' if c.details else ''}{c.details}"
+                 for c in message.checks]  # fmt: skip
+        is_done = all(check.status in ("ok", "fixed") for check in message.checks)
+        if self._diagnosing:
+            self._answer(self._diagnosing.popleft(), "\n".join(lines), is_done=is_done)
+
+    def _answer(self, token: int, text: str, *, is_done: bool) -> None:
+        self._port.answer(ControlReply(token=token, is_done=is_done, text=text))

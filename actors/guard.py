@@ -1,0 +1,262 @@
+"""Guard: stops, targets, trailing stops and flatten, whether or not a strategy is alive.
+
+It owns when an own position must be left. It never enters, and what it wants is never refused
+by a limit. It takes up a position as soon as none of its orders is in doubt.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from actors import names
+from actors.base import Actor, Context
+from aegis.domain.account import TradingState
+from aegis.domain.book import Book
+from aegis.domain.commands import (
+    ChangeTradingState,
+    Command,
+    IntendOrder,
+    MarkPosition,
+    Quote,
+    RaiseStop,
+    RecordPeak,
+    RequestCancel,
+    StartDay,
+)
+from aegis.domain.events import (
+    OrderCanceled,
+    OrderExpired,
+    OrderNotPlaced,
+    OrderRejected,
+    PositionClosed,
+    Recorded,
+    StrategyArmed,
+)
+from aegis.domain.guard import (
+    ExitReason,
+    ExitWanted,
+    day_start,
+    exit_order,
+    is_mark_due,
+    is_peak_due,
+    quote_of,
+    retry_after_s,
+    watch,
+)
+from aegis.domain.ids import Incarnation, PositionId, Symbol, exit_order_id
+from aegis.domain.order import OrderState, Role
+from aegis.domain.position import Position
+from aegis.domain.risk import Limits, equity_of, is_held, loss_breach
+from aegis.messages import (
+    BookRead,
+    CandleClosed,
+    Committed,
+    Execute,
+    Executed,
+    GuardMessage,
+    HeartbeatDue,
+    MarketMoved,
+    ReadBook,
+)
+
+Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
+
+
+class Guard(Actor):
+    """`day_starts_at_s` is the second of the UTC day at which the daily limit begins anew.
+
+    `heartbeat_s` is real seconds between heartbeats; None where nobody tails the log.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        tag: str,
+        limits: Limits,
+        day_starts_at_s: int,
+        heartbeat_s: float | None,
+    ) -> None:
+        super().__init__(context)
+        self._tag = tag
+        self._limits = limits
+        self._day_starts_at_s = day_starts_at_s
+        self._heartbeat_s = heartbeat_s
+        self._completed = 0
+        self._is_beating = False
+        self._book: Book | None = None
+        self._incarnation = Incarnation("")
+        self._quotes: dict[Symbol, Quote] = {}
+        self._asked: dict[PositionId, int] = {}  # the exit that was asked for, by its ordinal
+        self._failures: dict[PositionId, tuple[int, float]] = {}  # how many, and not before
+
+    def on_started(self) -> None:
+        self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+
+    def receive(self, message: GuardMessage) -> None:
+        match message:
+            case MarketMoved():
+                self._moved(message)
+            case CandleClosed():
+                self._closed(message)
+            case Committed():
+                for recorded in message.records:
+                    self._follow(recorded)
+            case BookRead():
+                self._book, self._incarnation = message.book, message.incarnation
+                held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
+                self.log("GuardStarted", generation=self.generation, positions=held)
+            case Executed():
+                self._executed(message)
+            case HeartbeatDue():
+                self._beat()
+            case _:
+                assert_never(message)
+
+    def _moved(self, message: MarketMoved) -> None:
+        book, tick = self._book, message.tick
+        if book is None:
+            return
+        quote = quote_of(tick.price, message.spread_bps, tick.at)
+        self._quotes[tick.symbol] = quote
+        position = book.position_of(tick.symbol)
+        if position is not None and is_held(position):
+            self._watch(book, position, quote)
+        if book.account.is_flattening:
+            self._flatten(book)
+        self._completed += 1
+
+    def _watch(self, book: Book, position: Position, quote: Quote) -> None:
+        wanted = watch(position, quote.bid)
+        if isinstance(wanted, ExitWanted):
+            self._leave(book, position, wanted, quote)
+        elif isinstance(wanted, RaiseStop):
+            self._execute(wanted)
+
+    def _leave(self, book: Book, position: Position, wanted: ExitWanted, quote: Quote) -> None:
+        """Intend the exit, once; whatever entry still fills is cancelled first."""
+        _, not_before = self._failures.get(position.position_id, (0, 0.0))
+        is_asked = self._asked.get(position.position_id) == position.exits_ended
+        if is_asked or self.clock.monotonic() < not_before:
+            return
+        for order in book.active_orders(position.position_id):
+            if order.role is not Role.ENTRY:
+                return  # an exit is under way; its end brings the next
+            if order.state in (OrderState.OPEN, OrderState.PARTIAL):
+                self._execute(
+                    RequestCancel(client_order_id=order.client_order_id, reason=wanted.reason)
+                )
+        order_id = exit_order_id(
+            self._tag, self._incarnation, position.position_id, position.exits_ended
+        )
+        exit_ = exit_order(book, position, wanted, quote, order_id)
+        if exit_ is None:
+            return
+        self._asked[position.position_id] = position.exits_ended
+        self.log(
+            "ExitTriggered",
+            position=position.position_id,
+            symbol=position.symbol,
+            reason=wanted.reason,
+            trigger_price=wanted.trigger_price,
+            bid=quote.bid,
+        )
+        self._execute(IntendOrder(order=exit_), is_answer_wanted=True)
+
+    def _flatten(self, book: Book) -> None:
+        """Leave everything held; the episode ends when nothing is alive any more."""
+        alive = book.alive_positions()
+        for position in alive:
+            quote = self._quotes.get(position.symbol)
+            if quote is not None and is_held(position):
+                wanted = ExitWanted(reason=ExitReason.FLATTEN, trigger_price=None)
+                self._leave(book, position, wanted, quote)
+        if not alive:
+            command = ChangeTradingState(
+                state=TradingState.REDUCING, cause="flatten", reason="flat; resume to trade again"
+            )
+            self._execute(command)
+
+    def _closed(self, message: CandleClosed) -> None:
+        """Mark, and look at the day and at the losses, at each closed candle."""
+        book, candle = self._book, message.candle
+        if book is None or message.is_warmup:
+            return
+        position = book.position_of(candle.symbol)
+        if position is not None and is_held(position) and is_mark_due(position, candle.close):
+            mark = MarkPosition(position_id=position.position_id, price=candle.close)
+            self._execute(mark)
+        if book.account.has_balances:
+            self._look_at_losses(book)
+
+    def _look_at_losses(self, book: Book) -> None:
+        equity = equity_of(book, self._limits.quote_coin)
+        day = day_start(self.clock.now(), self._day_starts_at_s)
+        if book.account.day_started_at != day:
+            self._execute(StartDay(day_started_at=day, equity=equity))
+            return
+        breach = loss_breach(book, equity, self._limits)
+        if breach is not None and book.account.trading_state is TradingState.ACTIVE:
+            halt = ChangeTradingState(
+                state=TradingState.REDUCING, cause=breach.code, reason=breach.text
+            )
+            self._execute(halt)
+        elif is_peak_due(book.account.peak_equity, equity):
+            self._execute(RecordPeak(equity=equity))
+
+    def _follow(self, recorded: Recorded) -> None:
+        book = self._book
+        if book is None or recorded.event_id <= book.last_event_id:
+            return
+        book.apply(recorded)
+        event, position_id = recorded.event, recorded.position_id
+        if isinstance(event, Failed):
+            order = book.orders[event.client_order_id]
+            if order.role is not Role.ENTRY:
+                self._count_failure(position_id)
+        elif isinstance(event, StrategyArmed) and not self._is_beating and self._heartbeat_s:
+            self._is_beating = True
+            self.every(self._heartbeat_s, HeartbeatDue())
+            self._beat(is_first=True)
+        elif isinstance(event, PositionClosed):
+            self._failures.pop(position_id, None)
+            self._asked.pop(position_id, None)
+        book.forget_ended()
+
+    def _beat(self, *, is_first: bool = False) -> None:
+        """Say what was completed since the last time: prices watched to their end."""
+        book = self._book
+        assert book is not None
+        self.log(
+            "Heartbeat",
+            completed=self._completed,
+            is_first=is_first,
+            generation=self.generation,
+            trading_state=book.account.trading_state,
+            cause=book.account.cause,
+            positions=len(book.alive_positions()),
+        )
+        self._completed = 0
+
+    def _count_failure(self, position_id: PositionId) -> None:
+        failures, _ = self._failures.get(position_id, (0, 0.0))
+        pause_s = retry_after_s(failures + 1)
+        self._failures[position_id] = (failures + 1, self.clock.monotonic() + pause_s)
+        self.log(
+            "ExitFailed",
+            level="error",
+            position=position_id,
+            failures=failures + 1,
+            retry_after_s=pause_s,
+        )
+
+    def _executed(self, message: Executed) -> None:
+        """Ask again at the next price for an exit that the store would not have."""
+        command = message.command
+        if message.refusal is not None and isinstance(command, IntendOrder):
+            self._asked.pop(command.order.position_id, None)
+            self.log("ExitRefused", level="error", text=message.refusal.text)
+
+    def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
+        reply_to = self.name if is_answer_wanted else None
+        self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))

@@ -1,0 +1,93 @@
+"""MarketFeed: the market's news, in order, to those who watch it.
+
+It owns the question "what comes next"; it never decides anything. News that cannot be true is
+told and not passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from actors import names
+from actors.base import Actor, Context
+from aegis.domain.candles import Candle, Tick, fault_of
+from aegis.domain.ids import Symbol
+from aegis.domain.money import is_amount
+from aegis.messages import (
+    CandleClosed,
+    FeedMessage,
+    HistoryRead,
+    MarketEnded,
+    MarketMoved,
+    ReadHistory,
+)
+from aegis.ports import MarketData
+
+
+class MarketFeed(Actor):
+    """Asks the market for one piece of news at a time; `on_ended` hears that there is no more."""
+
+    def __init__(
+        self, context: Context, *, market: MarketData, on_ended: Callable[[], None]
+    ) -> None:
+        super().__init__(context)
+        self._market = market
+        self._on_ended = on_ended
+        self._last_closed: dict[Symbol, Candle] = {}
+
+    def on_started(self) -> None:
+        self._market.next(self.reply_to())
+
+    def receive(self, message: FeedMessage) -> None:
+        match message:
+            case ReadHistory():
+                self._tell_history(message)
+                return
+            case MarketMoved():
+                self._moved(message)
+            case CandleClosed():
+                self._closed(message)
+            case MarketEnded():
+                self.log("MarketEnded")
+                self._on_ended()
+                return
+            case _:
+                assert_never(message)
+        self._market.next(self.reply_to())
+
+    def _tell_history(self, message: ReadHistory) -> None:
+        candles = self._market.history(message.symbol, message.count)
+        self.tell(message.reply_to, HistoryRead(symbol=message.symbol, candles=candles))
+
+    def _moved(self, message: MarketMoved) -> None:
+        fault = fault_of_tick(message.tick)
+        if fault is not None:
+            self.log("TickRefused", level="warning", symbol=message.tick.symbol, text=fault)
+            return
+        self.tell(names.EXCHANGE_GATEWAY, message)
+        self.tell(names.GUARD, message)
+
+    def _closed(self, message: CandleClosed) -> None:
+        candle = message.candle
+        before = self._last_closed.get(candle.symbol)
+        fault = fault_of(candle)
+        if fault is None and before is not None and candle.open_at <= before.open_at:
+            if candle == before:
+                return
+            fault = f"expected a candle after {before.open_at}, was {candle.open_at}"
+        if fault is not None:
+            self.log("CandleRefused", level="warning", symbol=candle.symbol, text=fault)
+            return
+        if message.has_gap_before:
+            self.log("MarketGap", level="warning", symbol=candle.symbol, at=candle.open_at)
+        self._last_closed[candle.symbol] = candle
+        self.tell(names.GUARD, message)
+        self.tell(names.STRATEGY, message)
+
+
+def fault_of_tick(tick: Tick) -> str | None:
+    """Return why a tick cannot be true, or None."""
+    if not (is_amount(tick.price) and is_amount(tick.start)):
+        return f"expected positive prices, were {tick.start} and {tick.price}"
+    return None

@@ -1,0 +1,11 @@
+"""The names under which actors are reached; an address is a name, not an incarnation."""
+
+POSITION_STORE = "PositionStore"
+EXCHANGE_GATEWAY = "ExchangeGateway"
+RECONCILER = "Reconciler"
+GUARD = "Guard"
+STRATEGY = "Strategy"
+MARKET_FEED = "MarketFeed"
+DIAGNOSTICIAN = "Diagnostician"
+NOTIFIER = "Notifier"
+COMMAND_LISTENER = "CommandListener"

@@ -1,0 +1,220 @@
+"""PositionStore: the one writer of the log.
+
+It owns the open store and the book that its events add up to. It decides commands with
+`aegis.domain.decisions` and makes them durable in groups; it must never answer or publish
+before the commit, and never touch the network.
+
+Invariants:
+1. What a sender or a subscriber hears is on disk.
+2. A command that is refused, or known already, writes nothing and is still answered.
+3. Any failure of the store ends this incarnation; the next one reads what is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from actors import names
+from actors.base import Actor, Context
+from aegis.domain.commands import Command, Refusal
+from aegis.domain.decisions import decide
+from aegis.domain.events import (
+    DiagnosisCompleted,
+    PositionMarked,
+    ReconciliationCompleted,
+    Recorded,
+    name_of,
+)
+from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant
+from aegis.domain.narrate import describe
+from aegis.domain.order import Order
+from aegis.domain.risk import Limits
+from aegis.messages import (
+    BookRead,
+    Committed,
+    Execute,
+    Executed,
+    MarkNotified,
+    Notice,
+    NoticesAdded,
+    NoticesRead,
+    OrdersRead,
+    ReadBook,
+    ReadNotices,
+    ReadOrders,
+    StoreMessage,
+)
+from aegis.store.journal import Store
+
+GROUP_MAX = 256
+"""Commands at most in one commit: the batch at which a commit's cost no longer matters."""
+
+NOTICES_MAX = 100
+
+
+class PositionStore(Actor):
+    """Everything that is true is asked of it, and told to it, by message."""
+
+    group_max = GROUP_MAX
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        open_store: Callable[[], Store],
+        limits: Limits,
+        subscribers: tuple[str, ...],
+    ) -> None:
+        super().__init__(context)
+        self._open_store = open_store
+        self._limits = limits
+        self._subscribers = subscribers
+        self._reconciled = Generation(0)
+        self._diagnosed = Generation(0)
+
+    def on_started(self) -> None:
+        self._store = self._open_store()
+        self._book = self._store.book
+        self.log(
+            "StoreOpened",
+            events=self._store.recovered_events,
+            head_hash=self._store.head_hash,
+            positions=len(self._book.alive_positions()),
+            text=f"recovered {self._store.recovered_events} events",
+        )
+
+    def on_stopped(self) -> None:
+        self._store.close()
+
+    def on_died(self, error: str) -> None:
+        del error
+        store = getattr(self, "_store", None)
+        if store is not None:
+            store.abandon()
+
+    def receive_batch(self, messages: tuple[StoreMessage, ...]) -> None:
+        """Decide each message in turn, commit what came of them as one, then answer."""
+        written: list[Recorded] = []
+        answers: list[tuple[str, object]] = []
+        now = self._store.stamp(self.clock.now())
+        for message in messages:
+            match message:
+                case Execute():
+                    executed = self._execute(message, now)
+                    written.extend(executed.records)
+                    if message.reply_to is not None:
+                        answers.append((message.reply_to, executed))
+                case ReadBook():
+                    answers.append((message.reply_to, self._book_read()))
+                case ReadOrders():
+                    answers.append((message.reply_to, self._orders_read(message)))
+                case ReadNotices() | MarkNotified():
+                    answers.append(("", message))  # the outbox is not folded: after the commit
+                case _:
+                    assert_never(message)
+        self.trust_batch()
+        if written:
+            self._commit(tuple(written))
+        for name, answer in answers:
+            if isinstance(answer, ReadNotices | MarkNotified):
+                self._outbox(answer, now)
+            else:
+                self.tell(name, answer)
+
+    def _execute(self, message: Execute, now: Instant) -> Executed:
+        self._remember(message.command)
+        decision = decide(self._book, message.command, now=now, limits=self._limits)
+        if isinstance(decision, Refusal):
+            self.log(
+                "CommandRefused",
+                level="debug",
+                command=type(message.command).__name__,
+                by=message.by,
+                code=decision.code,
+                text=decision.text,
+            )
+            return Executed(command=message.command, records=(), refusal=decision)
+        records = []
+        for proposed in decision:
+            recorded = Recorded(
+                event_id=EventId(self._book.last_event_id + 1),
+                position_id=proposed.position_id,
+                version=self._book.version_of(proposed.position_id) + 1,
+                actor=message.by,
+                at=now,
+                event=proposed.event,
+            )
+            self._book.apply(recorded)
+            records.append(recorded)
+        return Executed(command=message.command, records=tuple(records), refusal=None)
+
+    def _remember(self, command: Command) -> None:
+        """Bring back an ended order, and its position, that a command speaks of."""
+        order_id = getattr(command, "client_order_id", None)
+        if order_id is not None and order_id not in self._book.orders:
+            self._find(order_id)
+
+    def _find(self, order_id: ClientOrderId) -> Order | None:
+        known = self._book.orders.get(order_id) or self._store.find_order(order_id)
+        if known is None:
+            return None
+        if known.position_id not in self._book.positions:
+            position = self._store.find_position(known.position_id)
+            assert position is not None, f"Order {order_id} has no position"
+            self._book.keep_position(position)
+        self._book.keep_order(known)
+        return known
+
+    def _commit(self, records: tuple[Recorded, ...]) -> None:
+        notices = self._store.commit(records, self._book)
+        self._book.forget_ended()
+        for recorded in records:
+            self._note(recorded)
+        for name in self._subscribers:
+            self.tell(name, Committed(records=records))
+        if notices:
+            self.tell(names.NOTIFIER, NoticesAdded())
+
+    def _note(self, recorded: Recorded) -> None:
+        event = recorded.event
+        if isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
+            self._reconciled = event.generation
+        elif isinstance(event, DiagnosisCompleted):
+            self._diagnosed = event.generation
+        if not isinstance(event, PositionMarked):
+            level, fields = describe(recorded)
+            self.log(name_of(event), level=level, **fields)
+
+    def _book_read(self) -> BookRead:
+        return BookRead(
+            book=self._book.copy(),
+            incarnation=self._store.incarnation,
+            reconciled=self._reconciled,
+            diagnosed=self._diagnosed,
+        )
+
+    def _orders_read(self, message: ReadOrders) -> OrdersRead:
+        found = {order_id: self._find(order_id) for order_id in message.client_order_ids}
+        known = {order_id: order for order_id, order in found.items() if order is not None}
+        return OrdersRead(orders=known, book=self._book.copy())
+
+    def _outbox(self, message: ReadNotices | MarkNotified, now: Instant) -> None:
+        if isinstance(message, MarkNotified):
+            self._store.mark_notified(message.told, now)
+            return
+        pending = self._store.pending_notices(NOTICES_MAX)
+        notices = tuple(
+            Notice(event_id=row.event_id, channel=row.channel, text=row.text) for row in pending
+        )
+        self.tell(message.reply_to, NoticesRead(notices=notices))
+
+
+def subscribers() -> tuple[str, ...]:
+    """Return who hears of each commit, in the order in which they hear."""
+    return (
+        names.EXCHANGE_GATEWAY,
+        names.GUARD,
+        names.STRATEGY,
+        names.DIAGNOSTICIAN,
+    )

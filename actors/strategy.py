@@ -1,0 +1,277 @@
+"""Strategy: the person's strategy, one instance a symbol, and what its signals become.
+
+It owns signals and sizing; it never sends anything, and what it wants passes the limits below
+it. It runs code of others: whatever that raises ends this incarnation, and nothing else.
+
+Invariants:
+1. Armed only after a reconciliation of its own generation and a diagnosis of this process.
+2. Only closed candles decide, once each, in order; warm-up and the first after a gap never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import assert_never
+
+import msgspec
+
+from actors import names
+from actors.base import Actor, Context
+from aegis.domain.account import TradingState
+from aegis.domain.book import Book
+from aegis.domain.candles import Candle
+from aegis.domain.commands import ArmStrategy, Command, IntendOrder, Refusal
+from aegis.domain.events import (
+    DiagnosisCompleted,
+    Opening,
+    ReconciliationCompleted,
+    Recorded,
+)
+from aegis.domain.guard import ExitReason, ExitWanted, exit_order, quote_of
+from aegis.domain.ids import (
+    Generation,
+    Incarnation,
+    Instant,
+    Symbol,
+    entry_order_id,
+    exit_order_id,
+    position_id,
+)
+from aegis.domain.instrument import Instrument
+from aegis.domain.order import Order, OrderType, Role, Side
+from aegis.domain.position import Position, PositionSide, StopPolicy
+from aegis.domain.risk import is_held
+from aegis.domain.sizing import Sizing, size
+from aegis.domain.strategies import Signal, Strategy, TimedStrategy
+from aegis.messages import (
+    Beat,
+    BookRead,
+    CandleClosed,
+    Committed,
+    Execute,
+    Executed,
+    HistoryRead,
+    InstrumentsKnown,
+    ReadBook,
+    ReadHistory,
+    ReadInstruments,
+    StrategyMessage,
+)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says of trading."""
+
+    name: str
+    symbols: tuple[Symbol, ...]
+    sizing: Sizing
+    policy: StopPolicy
+    spread_bps: Decimal
+
+
+class StrategyRunner(Actor):
+    """Feeds each symbol's strategy, and turns its signals into intents."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        make: Callable[[], Strategy],
+        plan: Plan,
+        tag: str,
+    ) -> None:
+        super().__init__(context)
+        self._make = make
+        self._plan = plan
+        self._tag = tag
+        self._book: Book | None = None
+        self._incarnation = Incarnation("")
+        self._instruments: dict[Symbol, Instrument] = {}
+        self._strategies: dict[Symbol, Strategy] = {}
+        self._seen: dict[Symbol, int] = {}
+        self._last: dict[Symbol, Candle] = {}
+        self._early: list[CandleClosed] = []  # closed while the history was on its way
+        self._reconciled = Generation(0)
+        self._diagnosed = Generation(0)
+        self._is_arming = False
+        self._is_armed = False
+
+    def on_started(self) -> None:
+        self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+        self.tell(names.EXCHANGE_GATEWAY, ReadInstruments(reply_to=self.name))
+        for symbol in self._plan.symbols:
+            strategy = self._strategies[symbol] = self._make()
+            wanted = ReadHistory(symbol=symbol, count=strategy.warmup, reply_to=self.name)
+            self.tell(names.MARKET_FEED, wanted)
+            if isinstance(strategy, TimedStrategy):
+                self.every(self.clock.real_s(strategy.period_s), Beat(symbol=symbol))
+
+    def on_stopped(self) -> None:
+        if self._is_armed:
+            self.log("StrategyDisarmed", generation=self.generation)
+
+    def receive(self, message: StrategyMessage) -> None:
+        match message:
+            case CandleClosed():
+                self._closed(message)
+            case Committed():
+                for recorded in message.records:
+                    self._follow(recorded)
+            case HistoryRead():
+                self._warm_up(message)
+            case BookRead():
+                self._book, self._incarnation = message.book, message.incarnation
+                self._reconciled, self._diagnosed = message.reconciled, message.diagnosed
+                self._arm()
+            case InstrumentsKnown():
+                self._instruments = {each.symbol: each for each in message.instruments}
+                self._arm()
+            case Beat():
+                self._beat(message.symbol)
+            case Executed():
+                self._executed(message)
+            case _:
+                assert_never(message)
+
+    # Arming ---------------------------------------------------------------------------------
+
+    def _follow(self, recorded: Recorded) -> None:
+        if self._book is None or recorded.event_id <= self._book.last_event_id:
+            return
+        self._book.apply(recorded)
+        self._book.forget_ended()
+        event = recorded.event
+        if isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
+            self._reconciled = event.generation
+            self._arm()
+        elif isinstance(event, DiagnosisCompleted):
+            self._diagnosed = event.generation
+            self._arm()
+
+    def _arm(self) -> None:
+        """Ask to be armed once this generation is reconciled and this process diagnosed."""
+        is_warm = len(self._seen) == len(self._plan.symbols)
+        is_known = self._reconciled == self.generation and self._diagnosed > 0
+        if not (is_known and is_warm and self._instruments) or self._is_arming:
+            return
+        self._is_arming = True
+        command = ArmStrategy(generation=self.generation, strategy=self._plan.name)
+        self._execute(command, is_answer_wanted=True)
+
+    def _executed(self, message: Executed) -> None:
+        refusal = message.refusal
+        if isinstance(message.command, ArmStrategy) and refusal is None:
+            self._is_armed = True
+        elif refusal is not None:
+            self.log("IntentRefused", level="warning", code=refusal.code, text=refusal.text)
+
+    # Candles --------------------------------------------------------------------------------
+
+    def _warm_up(self, message: HistoryRead) -> None:
+        symbol = message.symbol
+        self._seen[symbol] = 0
+        for candle in message.candles:
+            self._feed(candle)
+        early, self._early = self._early, []
+        for closed in early:
+            self._closed(closed)
+        self._arm()
+
+    def _closed(self, message: CandleClosed) -> None:
+        symbol = message.candle.symbol
+        if symbol not in self._seen:
+            self._early.append(message)
+            return
+        signal = self._feed(message.candle)
+        may_act = not message.is_warmup and not message.has_gap_before
+        if signal is not None and may_act:
+            self._act(symbol, signal, message.candle.close_at)
+
+    def _feed(self, candle: Candle) -> Signal | None:
+        """Show a candle to its strategy, once; return a signal that means something."""
+        symbol, last = candle.symbol, self._last.get(candle.symbol)
+        if last is not None and candle.open_at <= last.open_at:
+            return None
+        self._last[symbol] = candle
+        self._seen[symbol] += 1
+        strategy = self._strategies[symbol]
+        signal = strategy.on_candle(candle, is_holding=self._position(symbol) is not None)
+        return signal if self._seen[symbol] > strategy.warmup else None
+
+    def _beat(self, symbol: Symbol) -> None:
+        strategy = self._strategies[symbol]
+        assert isinstance(strategy, TimedStrategy)
+        if symbol not in self._last:
+            return
+        signal = strategy.on_timer(is_holding=self._position(symbol) is not None)
+        if signal is not None:
+            self._act(symbol, signal, self.clock.now())
+
+    def _position(self, symbol: Symbol) -> Position | None:
+        return None if self._book is None else self._book.position_of(symbol)
+
+    # Intents --------------------------------------------------------------------------------
+
+    def _act(self, symbol: Symbol, signal: Signal, decided_at: Instant) -> None:
+        if not self._is_armed or self._book is None:
+            return
+        position = self._position(symbol)
+        if signal is Signal.LEAVE and position is not None and is_held(position):
+            self._leave(self._book, position)
+        elif signal is Signal.ENTER and position is None:
+            is_active = self._book.account.trading_state is TradingState.ACTIVE
+            if is_active:
+                self._enter(symbol, decided_at)
+
+    def _enter(self, symbol: Symbol, decided_at: Instant) -> None:
+        instrument, price = self._instruments[symbol], self._last[symbol].close
+        amount = size(self._plan.sizing, price, instrument, self._plan.policy)
+        if isinstance(amount, Refusal):
+            self.log("EntryRefused", level="warning", code=amount.code, text=amount.text)
+            return
+        quote = quote_of(price, self._plan.spread_bps, decided_at)
+        held = position_id(self._incarnation, self._plan.name, symbol, decided_at)
+        order = Order(
+            client_order_id=entry_order_id(
+                self._tag, self._incarnation, self._plan.name, held, decided_at
+            ),
+            position_id=held,
+            symbol=symbol,
+            role=Role.ENTRY,
+            side=Side.BUY,
+            type=OrderType.MARKET,
+            amount=amount,
+            strategy=self._plan.name,
+            reason="strategy",
+            decision_price=price,
+            bid=quote.bid,
+            ask=quote.ask,
+        )
+        opening = Opening(
+            side=PositionSide.LONG,
+            created_by="strategy",
+            policy=self._plan.policy,
+            instrument=instrument,
+        )
+        self._execute(IntendOrder(order=order, opening=opening), is_answer_wanted=True)
+
+    def _leave(self, book: Book, position: Position) -> None:
+        if any(order.role is not Role.ENTRY for order in book.active_orders(position.position_id)):
+            return
+        last = self._last[position.symbol]
+        quote = quote_of(last.close, self._plan.spread_bps, last.close_at)
+        order_id = exit_order_id(
+            self._tag, self._incarnation, position.position_id, position.exits_ended
+        )
+        wanted = ExitWanted(reason=ExitReason.STRATEGY, trigger_price=None)
+        order = exit_order(book, position, wanted, quote, order_id)
+        if order is not None:
+            self._execute(IntendOrder(order=order), is_answer_wanted=True)
+
+    def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
+        reply_to = self.name if is_answer_wanted else None
+        self.tell(names.POSITION_STORE, Execute(command=command, by=self._by(), reply_to=reply_to))
+
+    def _by(self) -> str:
+        return f"{self.name}:{self._plan.name}"

@@ -1,0 +1,42 @@
+"""How an instant is written: RFC 3339, UTC, always 30 characters, so that text sorts as time.
+
+Invariants:
+1. `instant_of(text_of(instant)) == instant`, to the nanosecond.
+2. There is one way to write an instant; any other text is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_SECONDS_END = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _SECOND  # four digits of a year
+
+
+def text_of(instant: Instant) -> str:
+    """Return an instant as `2025-01-31T23:59:59.123456789Z`."""
+    seconds, nanos = divmod(instant, NANOS_PER_SECOND)
+    assert 0 <= seconds < _SECONDS_END, f"Expected an instant from 1970 to 9999, was {instant}"
+    return f"{_second_text(seconds)}.{nanos:09d}Z"
+
+
+def instant_of(text: str) -> Instant:
+    """Return the instant that `text_of` wrote; `ValueError` on any other text."""
+    date, _, fraction = text.partition(".")
+    moment = datetime.fromisoformat(date)
+    if moment.tzinfo is not None or not fraction[:9].isdecimal():
+        raise ValueError(f"Expected an instant in UTC with 9 digits, was {text!r}")
+    seconds = (moment.replace(tzinfo=UTC) - _EPOCH) // _SECOND
+    instant = Instant(seconds * NANOS_PER_SECOND + int(fraction[:9]))
+    if not 0 <= seconds < _SECONDS_END or text_of(instant) != text:
+        raise ValueError(f"Expected an instant as 2025-01-31T23:59:59.123456789Z, was {text!r}")
+    return instant
+
+
+@lru_cache(maxsize=1024)  # events come many to a second
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]

@@ -1,0 +1,81 @@
+"""An event as a log line's level and fields: stable keys, no secrets, figures as plain text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from aegis.domain.events import (
+    DiagnosisCompleted,
+    ExternalChangeSeen,
+    OrderFilled,
+    OrderIntended,
+    OrderNeedsHuman,
+    OrderNotPlaced,
+    OrderOutcomeUnknown,
+    PositionUnpriced,
+    ReconciliationCompleted,
+    Recorded,
+    TradingStateChanged,
+)
+from aegis.domain.ids import SYSTEM_POSITION
+from aegis.domain.money import text
+
+LOUD = (
+    ExternalChangeSeen,
+    OrderNeedsHuman,
+    OrderNotPlaced,
+    OrderOutcomeUnknown,
+    PositionUnpriced,
+    TradingStateChanged,
+)
+"""Events that a person should not miss: their lines are warnings."""
+
+QUIET_PREFIX = "Order"
+"""An order's ordinary steps are lines of level debug; positions tell the story."""
+
+
+def describe(recorded: Recorded) -> tuple[str, dict[str, object]]:
+    """Return the level and the fields of the line that an event gets."""
+    event = recorded.event
+    fields: dict[str, object] = {"at": recorded.at}
+    if recorded.position_id != SYSTEM_POSITION:
+        fields["position"] = recorded.position_id
+    match event:
+        case OrderIntended():
+            fields |= _plain(event, "client_order_id", "symbol", "role", "side", "amount")
+            fields |= _plain(event, "decision_price", "reason")
+        case OrderFilled():
+            fields |= _plain(event, "client_order_id", "symbol", "side")
+            fields |= _plain(event.fill, "trade_id", "amount", "price", "fee", "fee_currency")
+        case ReconciliationCompleted():
+            healed = sum(found.is_healed for found in event.discrepancies)
+            fields |= _plain(event, "generation", "trigger")
+            fields |= {"discrepancies": len(event.discrepancies), "healed": healed}
+        case DiagnosisCompleted():
+            found = [check for check in event.checks if check.status != "ok"]
+            fields |= _plain(event, "generation", "trigger")
+            fields |= {"checks": len(event.checks), "findings": len(found)}
+            fields |= {"fixed": sum(check.status == "fixed" for check in found)}
+        case _:
+            fields |= _plain(event, *(name for name in event.__struct_fields__ if name != "schema"))
+    return _level(recorded), fields
+
+
+def _level(recorded: Recorded) -> str:
+    event = recorded.event
+    if isinstance(event, LOUD):
+        return "warning"
+    is_healed = isinstance(event, ReconciliationCompleted) and event.discrepancies
+    if is_healed:
+        return "warning"
+    return "debug" if type(event).__name__.startswith(QUIET_PREFIX) else "info"
+
+
+def _plain(record: msgspec.Struct, *names: str) -> dict[str, object]:
+    return {name: _figure(getattr(record, name)) for name in names}
+
+
+def _figure(value: object) -> object:
+    return text(value) if isinstance(value, Decimal) else value
