@@ -1,0 +1,272 @@
+"""What the operator wrote: config.toml and the environment, as one tree that knows its places.
+
+It owns reading, and "did you mean". It never judges whether a value is right: that is
+`aegis/config.py`, which hands in the keys that exist.
+
+Invariants:
+1. Every fault of a reading is found before anything is reported.
+2. A secret in config.toml is a fault that says where it belongs, and does not repeat it.
+3. A variable that begins with AEGIS_ and means nothing is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+
+from aegis import secret
+from aegis.config_faults import Notebook
+from aegis.config_lines import lines_of
+from aegis.config_text import BARE_KEY, KeyPath, dotted
+from aegis.secret import Secret
+
+PREFIX = "AEGIS_"
+LIVE_VARIABLE = "AEGIS_LIVE"
+"""A consent, read by the program and not a setting."""
+
+FILE_BYTES_MAX = 256 * 1024
+_NAME_LENGTH_MAX = 80  # names longer than any setting's are not searched for a likeness
+_NOT_SETTINGS = frozenset(
+    {LIVE_VARIABLE, *secret.VARIABLES, *(f"{variable}_FILE" for variable in secret.VARIABLES)}
+)
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """The settings that exist.
+
+    `tables` hold keys of the user's own; each has the way its keys are spelt, since names of
+    variables are all capitals.
+    """
+
+    plain: frozenset[KeyPath]
+    tables: Mapping[KeyPath, Callable[[str], str]]
+
+    @property
+    def all(self) -> frozenset[KeyPath]:
+        return self.plain | self.tables.keys()
+
+    @property
+    def sections(self) -> frozenset[str]:
+        return frozenset(path[0] for path in self.all if len(path) > 1)
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A tree of values under known keys, the secrets, and what is wrong so far.
+
+    `is_whole` is False where the file could not be read, so that its values are unknown.
+    """
+
+    values: dict[str, object]
+    secrets: dict[str, Secret]
+    notebook: Notebook
+    is_whole: bool
+
+
+def read(path: Path, environ: Mapping[str, str], keys: Keys) -> Reading:
+    """Return what the file and the environment say, with every fault of their shape."""
+    notebook = Notebook(path.name)
+    secrets = _secrets_of(environ, path.parent, notebook)
+    text = _text_of(path, notebook)
+    parsed = None if text is None else _parsed(text, notebook)
+    values = {} if parsed is None else _known_values(parsed, keys, notebook)
+    _overlay(values, environ, keys, notebook)
+    return Reading(values, secrets, notebook, is_whole=parsed is not None)
+
+
+def _secrets_of(environ: Mapping[str, str], folder: Path, notebook: Notebook) -> dict[str, Secret]:
+    for variable in environ.keys() & secret.VARIABLES:
+        notebook.hide(environ[variable])
+    found: dict[str, Secret] = {}
+    for variable, result in secret.read(environ, folder).items():
+        if isinstance(result, Secret):
+            notebook.hide(result.reveal())
+            found[secret.VARIABLES[variable.removesuffix("_FILE")]] = result
+        else:
+            notebook.wrong_variable(variable, str(result))
+    return found
+
+
+# The file ---------------------------------------------------------------------------------
+
+
+def _text_of(path: Path, notebook: Notebook) -> str | None:
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        notebook.wrong_line(0, f"expected a file that can be read, was: {error.strerror}")
+        return None
+    if len(content) > FILE_BYTES_MAX:
+        notebook.wrong_line(0, f"expected at most {FILE_BYTES_MAX} bytes, was more")
+        return None
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        notebook.wrong_line(line, f"expected UTF-8, was byte 0x{content[error.start]:02x}")
+        return None
+
+
+def _parsed(text: str, notebook: Notebook) -> dict[str, object] | None:
+    try:
+        values = tomllib.loads(text, parse_float=_figure)
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_PLACE.search(str(error))
+        line = int(found[1]) if found and found[1] else text.rstrip("\n").count("\n") + 1
+        notebook.wrong_line(line, f"expected TOML, was not: {_TOML_PLACE.sub('', str(error))}")
+    except ValueError:
+        notebook.wrong_line(0, "expected TOML, was a number of too many digits")
+    except RecursionError:
+        notebook.wrong_line(0, "expected TOML, was nested too deeply")
+    else:
+        notebook.stands_at(lines_of(text))
+        return values
+    return None
+
+
+def _figure(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")  # an exponent beyond all reason; refused like any other NaN
+
+
+def _known_values(
+    parsed: Mapping[str, object], keys: Keys, notebook: Notebook
+) -> dict[str, object]:
+    known: dict[str, object] = {}
+    for name, value in parsed.items():
+        if (name,) in keys.plain:
+            known[name] = value
+        elif name not in keys.sections:
+            _refuse((name,), value, keys, notebook)
+        elif isinstance(value, dict):
+            known[name] = _known_in_section(name, value, keys, notebook)
+        else:
+            notebook.expected((name,), f"a section, [{name}]", value)
+    return known
+
+
+def _known_in_section(
+    section: str, values: Mapping[str, object], keys: Keys, notebook: Notebook
+) -> dict[str, object]:
+    known: dict[str, object] = {}
+    for key, value in values.items():
+        path = (section, key)
+        if path not in keys.all:
+            _refuse(path, value, keys, notebook)
+        elif path in keys.tables and not isinstance(value, dict):
+            notebook.expected(path, "a table", value)
+        else:
+            known[key] = dict(value) if isinstance(value, dict) else value
+    return known
+
+
+def _refuse(path: KeyPath, value: object, keys: Keys, notebook: Notebook) -> None:
+    if not _refuse_secrets(path, value, notebook):
+        notebook.wrong(path, f"unknown{_did_you_mean(dotted(path), keys)}")
+
+
+def _refuse_secrets(path: KeyPath, value: object, notebook: Notebook) -> bool:
+    """Note each secret at or below a key; say whether the key is one itself."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_secrets((*path, key), item, notebook)
+        return False
+    if not secret.is_secret_name(path[-1]):
+        return False
+    notebook.hide(str(value))
+    variable = secret.variable_for(path[-1])
+    notebook.wrong(path, f"expected in the variable {variable} or {variable}_FILE, was in the file")
+    return True
+
+
+# The environment --------------------------------------------------------------------------
+
+
+def _overlay(
+    values: dict[str, object], environ: Mapping[str, str], keys: Keys, notebook: Notebook
+) -> None:
+    variables = {_variable(path): path for path in keys.all}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        path = variables.get(variable) or _path_in_table(variable, keys)
+        if path is None:
+            _refuse_variable(variable, environ[variable], keys, notebook)
+        else:
+            notebook.comes_from(path, variable)
+            _put(values, path, _literal(environ[variable]))
+
+
+def _put(values: dict[str, object], path: KeyPath, value: object) -> None:
+    table = values
+    for part in path[:-1]:
+        below = table.setdefault(part, {})
+        if not isinstance(below, dict):
+            return  # a variable has made no table of it, which is found when that is judged
+        table = below
+    table[path[-1]] = value
+
+
+def _refuse_variable(variable: str, value: str, keys: Keys, notebook: Notebook) -> None:
+    name = variable.removeprefix(PREFIX).casefold().replace("__", ".")
+    hint = _did_you_mean(name, keys)
+    if secret.is_secret_name(name):
+        notebook.hide(value)
+        hint = f"; did you mean {secret.variable_for(name)}?"
+    notebook.wrong_variable(variable, f"unknown{hint}")
+
+
+def _variable(path: KeyPath) -> str:
+    return PREFIX + "__".join(path).upper()
+
+
+def _path_in_table(variable: str, keys: Keys) -> KeyPath | None:
+    for table, spell in keys.tables.items():
+        name = variable.removeprefix(f"{_variable(table)}__")
+        if name != variable and "__" not in name and BARE_KEY.fullmatch(name):
+            return (*table, spell(name))
+    return None
+
+
+def _literal(text: str) -> object:
+    """Return the one TOML literal that a text is, or else the text itself.
+
+    It must be a literal on its own and inside a list: so `1 # one`, `1]` and a value that goes
+    on with a second setting stay text.
+    """
+    try:
+        alone = tomllib.loads(f"value = {text}", parse_float=_figure)
+        listed = tomllib.loads(f"value = [{text}]", parse_float=_figure)
+    except (ValueError, RecursionError):
+        return text
+    return alone["value"] if alone == {"value": listed["value"][0]} else text
+
+
+# Did you mean -----------------------------------------------------------------------------
+
+
+def _did_you_mean(name: str, keys: Keys) -> str:
+    """Return the setting nearest to a name as the end of a sentence, or nothing.
+
+    The same word in another section is nearer than a like word in this one.
+    """
+    settings = sorted(dotted(path) for path in keys.all)
+    by_word = {setting.rpartition(".")[2]: setting for setting in settings}
+    word = name.rpartition(".")[2]
+    homes = [setting for setting in settings if setting.rpartition(".")[2] == word]
+    near = homes if len(homes) == 1 else []
+    for wanted, known, likeness in (
+        (name, [*settings, *sorted(keys.sections)], 0.7),
+        (word, [*by_word], 0.8),
+    ):
+        near = near or get_close_matches(wanted[:_NAME_LENGTH_MAX], known, 1, likeness)
+    return f"; did you mean {by_word.get(near[0], near[0])}?" if near else ""

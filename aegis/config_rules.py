@@ -1,0 +1,133 @@
+"""Rules between settings that are each right by themselves.
+
+Invariants:
+1. A rule is judged only where everything that it reads is right: one fault is told once.
+2. What a later version will bring is refused in words, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+
+import msgspec
+
+from aegis.config import Config
+from aegis.config_faults import Notebook
+from aegis.config_text import KeyPath, toml
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What only the doors know: the exchanges, and whether a strategy takes its settings.
+
+    `strategies` is given a name and its settings, and returns None or what is wrong; where that
+    begins with the name of a setting and a colon, the fault is told at that setting.
+    """
+
+    exchanges: Collection[str]
+    strategies: Callable[[str, Mapping[str, object]], str | None]
+
+
+_IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
+    (("exchange", "kind"), ("spot",)),
+    (("market", "source"), ("simulated", "replay")),
+    (("sizing", "method"), ("notional",)),
+    (("risk", "exchange_stop"), ("off",)),
+)
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """A rule that does not hold: the setting to tell it at, and what to say."""
+
+    path: KeyPath
+    text: str
+    was: tuple[object, ...] = ()
+
+
+Rule = Callable[[Config, Names], Broken | None]
+
+
+def judge(config: Config, names: Names, notebook: Notebook) -> None:
+    """Note each rule that is broken by settings which are right by themselves."""
+    faulty = {path[:2] for path in notebook.broken}
+    for (section, key), offered in _IN_THIS_VERSION:
+        value = getattr(getattr(config, section), key)
+        if value not in offered:
+            listed = " or ".join(toml(item) for item in offered)
+            text = f"expected {listed} (the others are not in this version)"
+            notebook.wrong((section, key), text, value)
+    for reads, rule in _RULES:
+        is_judged = not any(path in faulty or path[:1] in faulty for path in reads)
+        broken = rule(config, names) if is_judged else None
+        if broken is not None:
+            notebook.wrong(broken.path, broken.text, *broken.was)
+
+
+def _exchange_is_known(config: Config, names: Names) -> Broken | None:
+    name, known = config.exchange.name, sorted(names.exchanges)
+    if name in known:
+        return None
+    near = get_close_matches(name, known, n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"such as {', '.join(known[:3])}"
+    return Broken(("exchange", "name"), f"expected a known exchange ({hint})", (name,))
+
+
+def _strategy_takes_its_settings(config: Config, names: Names) -> Broken | None:
+    strategy = config.strategy
+    wrong = names.strategies(strategy.name, strategy.params)
+    if wrong is None:
+        return None
+    settings, _, rest = wrong.partition(": ")
+    first = settings.partition(", ")[0]
+    if rest and first in strategy.params:
+        return Broken(("strategy", "params", first), rest if first == settings else wrong)
+    return Broken(("strategy", "name"), wrong)
+
+
+def _balances_hold_the_quote(config: Config, _names: Names) -> Broken | None:
+    quote, held = config.exchange.quote, ", ".join(config.paper.balances)
+    if quote in config.paper.balances:
+        return None
+    return Broken(("paper", "balances"), f"expected {quote} among the coins, was {held}")
+
+
+def _replay_has_its_file(config: Config, _names: Names) -> Broken | None:
+    path = config.market.path
+    if config.market.source != "replay" or (path is not None and path.is_file()):
+        return None
+    expected = 'expected a file that exists, since market.source = "replay"'
+    return Broken(("market", "path"), expected, ("" if path is None else path,))
+
+
+def _replay_has_one_symbol(config: Config, _names: Names) -> Broken | None:
+    symbols = config.exchange.symbols
+    if config.market.source != "replay" or len(symbols) == 1:
+        return None
+    expected = 'expected one symbol, since market.source = "replay"'
+    return Broken(("exchange", "symbols"), expected, (symbols,))
+
+
+def _backoff_grows(config: Config, _names: Names) -> Broken | None:
+    first, most = config.supervisor.backoff_ms_first, config.supervisor.backoff_ms_max
+    if first <= most:
+        return None
+    expected = f"expected at least supervisor.backoff_ms_first ({first})"
+    return Broken(("supervisor", "backoff_ms_max"), expected, (most,))
+
+
+def _log_is_not_the_store(config: Config, _names: Names) -> Broken | None:
+    if config.log.path != config.store.path:
+        return None
+    expected = "expected another file than store.path"
+    return Broken(("log", "path"), expected, (config.log.path,))
+
+
+_RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
+    ((("exchange", "name"),), _exchange_is_known),
+    ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
+    ((("paper", "balances"), ("exchange", "symbols")), _balances_hold_the_quote),
+    ((("market", "source"), ("market", "path")), _replay_has_its_file),
+    ((("market", "source"), ("exchange", "symbols")), _replay_has_one_symbol),
+    ((("supervisor", "backoff_ms_first"), ("supervisor", "backoff_ms_max")), _backoff_grows),
+    ((("store", "path"), ("log", "path")), _log_is_not_the_store),
+)
