@@ -220,11 +220,10 @@ class PaperExchange:
         return OrderFound(order=kept.order, trades=trades)
 
     def _account(self, request: FetchAccount) -> AccountFetched:
-        book = self._present_book()
         return AccountFetched(
             account=VenueAccount(
-                balances=dict(book.balances),
-                open_orders=tuple(kept.order for kept in book.orders),
+                balances=self._ledger.balances(),
+                open_orders=tuple(kept.order for kept in self._ledger.open_orders()),
                 trades=self._ledger.trades_since(request.trades_since),
                 trades_since=request.trades_since,
                 as_of=self._clock.now(),

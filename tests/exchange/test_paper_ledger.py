@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from aegis.domain.ids import Coin, ExchangeOrderId, Instant, TradeId
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.exchange.paper_ledger import (
+    Change,
+    LedgerError,
+    LedgerMismatchError,
+    open_ledger,
+    read_ledger,
+)
+from aegis.exchange.paper_matching import PaperOrder
+from aegis.messages import OrderPlaced
+from tests.exchange.paper_kit import BTC, BTC_USDT, USDT, USUAL, Table
+
+ROOT = Path(__file__).parents[2]
+
+KILLED_AFTER_ITS_EFFECT = """
+import os, signal, sys
+from pathlib import Path
+from aegis.domain.order import Side
+from aegis.exchange.paper_ledger import PaperLedger
+from tests.exchange.paper_kit import Table
+
+table = Table(Path(sys.argv[1]))
+table.tick("100", volume="0.25")
+write = PaperLedger.write
+
+def write_and_die(ledger, change):
+    write(ledger, change)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+PaperLedger.write = write_and_die
+table.place(Side.SELL, "1")
+"""
+
+
+def test_a_new_ledger_has_the_start_balances(tmp_path: Path) -> None:
+    view = Table(tmp_path, usdt="12.50", btc="0.1").view()
+    assert view.balances == view.start_balances == {USDT: Decimal("12.5"), BTC: Decimal("0.1")}
+    assert (view.orders, view.trades) == ((), ())
+
+
+def test_a_ledger_that_exists_keeps_its_balances(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    open_ledger(path, {USDT: Decimal(5)}).close()
+    open_ledger(path, {USDT: Decimal(99), BTC: Decimal(1)}).close()
+    assert read_ledger(path).balances == {USDT: Decimal(5)}
+
+
+def test_a_restart_keeps_everything(tmp_path: Path) -> None:
+    table = Table(tmp_path, USUAL)
+    table.tick("100", volume="3")
+    sold, resting = table.place(Side.SELL, "0.5"), table.limit(Side.BUY, "1", "90")
+    view, account = table.view(), table.account()
+    known = [table.found(each) for each in (sold, resting)]
+    table.reopen()
+    assert table.view() == view
+    assert table.account() == account
+    assert [table.found(each) for each in (sold, resting)] == known
+
+
+def test_a_half_filled_order_goes_on_after_a_restart(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.tick("100", volume="0.4")
+    sold = table.place(Side.SELL, "1")
+    table.reopen()
+    table.tick("101")
+    assert table.fills(sold) == [("0.4", "100"), ("0.6", "101")]
+
+
+def test_a_kill_between_effect_and_answer_leaves_the_whole_effect(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_AFTER_ITS_EFFECT, str(tmp_path)]
+    died = subprocess.run(
+        command, cwd=ROOT, env=dict(os.environ, PYTHONPATH=str(ROOT)), check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+    table = Table(tmp_path)
+    assert table.fills("order-1") == [("0.25", "100")]
+    assert table.account().balances == {BTC: Decimal("0.75"), USDT: Decimal(10025)}
+    table.tick("100")
+    assert table.found("order-1")[0].status is VenueOrderStatus.FILLED
+
+
+def test_trades_are_never_booked_before_the_last_one(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    for _ in range(4):
+        table.tick("100")
+    table.place(Side.SELL, "0.1")
+    late = table.ledger.last_instant
+    again = Table(tmp_path)  # whose clock begins anew
+    again._ids = 1
+    again.tick("100")
+    again.place(Side.SELL, "0.1")
+    assert [trade.at for trade in again.view().trades] == [late, late]
+    assert again.ledger.last_instant == late
+
+
+def test_a_figure_is_kept_to_its_last_digit(tmp_path: Path) -> None:
+    held = Decimal("123456789012345.123456789012345678901234567890")
+    open_ledger(tmp_path / "ledger", {USDT: held}).close()
+    assert read_ledger(tmp_path / "ledger").balances[USDT] == held
+
+
+def test_records_that_are_not_ours_have_no_client_id(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    foreign = VenueOrder(
+        exchange_order_id=ExchangeOrderId("x-foreign"), client_order_id=None, symbol=BTC_USDT,
+        side=Side.SELL, type=OrderType.LIMIT, amount=Decimal("0.1"), price=Decimal(500),
+        filled=Decimal(0), status=VenueOrderStatus.OPEN, reason="", created_at=Instant(5),
+    )  # fmt: skip
+    trade = VenueTrade(
+        trade_id=TradeId("t-foreign"), exchange_order_id=foreign.exchange_order_id,
+        client_order_id=None, symbol=BTC_USDT, side=Side.SELL, amount=Decimal("0.1"),
+        price=Decimal(500), fee=Decimal(0), fee_currency=USDT, liquidity="maker", at=Instant(5),
+    )  # fmt: skip
+    kept = PaperOrder(order=foreign, trigger_price=None, reserved=Decimal("0.1"), reserved_coin=BTC)
+    table.ledger.write(Change(at=Instant(5), orders=(kept,), trades=(trade,)))
+    account = table.account()
+    assert (account.open_orders, account.trades) == ((foreign,), (trade,))
+
+
+def test_a_change_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.tick("100")
+    table.place(Side.SELL, "0.1")
+    before = table.view()
+    (trade,) = before.trades
+    torn = Change(at=Instant(1), trades=(trade,), balances={USDT: Decimal(0)})
+    with pytest.raises(LedgerError, match="UNIQUE"):
+        table.ledger.write(torn)
+    assert table.view() == before
+
+
+def test_a_ledger_of_another_market_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    open_ledger(path, {}, "simulated:1").close()
+    with pytest.raises(LedgerMismatchError, match="market: expected 'simulated:2'"):
+        open_ledger(path, {}, "simulated:2")
+
+
+def test_another_sqlite_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(LedgerMismatchError, match="another SQLite database"):
+        open_ledger(path, {})
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_bytes(b"not a database, " * 100)
+    with pytest.raises(LedgerError, match="ledger: expected a paper ledger"):
+        open_ledger(path, {})
+
+
+@pytest.mark.parametrize("name", ["nowhere", "no/such/folder"])
+def test_reading_a_ledger_never_creates_one(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LedgerError, match="unable to open"):
+        read_ledger(tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity"])
+def test_a_start_balance_that_is_no_amount_is_refused(tmp_path: Path, amount: str) -> None:
+    with pytest.raises(LedgerError, match="start balance"):
+        open_ledger(tmp_path / "ledger", {Coin("USDT"): Decimal(amount)})
+    assert not (tmp_path / "ledger").exists()
+
+
+def test_the_ledger_is_synced_in_full(tmp_path: Path) -> None:
+    connection = Table(tmp_path).ledger._connection
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_ledger_that_was_created_empty_by_a_kill_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "ledger").touch()
+    open_ledger(tmp_path / "ledger", {USDT: Decimal(5)}).close()
+    assert read_ledger(tmp_path / "ledger").balances == {USDT: Decimal(5)}
+
+
+def break_writes(table: Table) -> None:
+    """Let each insert into the trades fail, as a full disk would."""
+    table.ledger._connection.execute(
+        "CREATE TEMP TRIGGER broken BEFORE INSERT ON trades BEGIN SELECT RAISE(ABORT, 'full'); END"
+    )
+
+
+def mend_writes(table: Table) -> None:
+    table.ledger._connection.execute("DROP TRIGGER temp.broken")
+
+
+def test_a_broken_ledger_stops_the_trading_and_not_the_market(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    sold = table.place(Side.SELL, "1")
+    break_writes(table)
+    table.tick("100")
+    assert "full" in table.exchange.trouble
+    assert table.fills(sold) == []
+    mend_writes(table)
+    table.tick("101")
+    assert table.exchange.trouble == ""
+    assert table.fills(sold) == [("1", "101")]
+
+
+def test_a_request_that_cannot_be_written_raises_and_leaves_nothing(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.tick("100")
+    before = table.view()
+    break_writes(table)
+    request = table.order(Side.SELL, "1")
+    with pytest.raises(LedgerError, match="full"):
+        table.ask(request)
+    mend_writes(table)
+    assert table.view() == before
+    assert isinstance(table.ask(request), OrderPlaced)
+    assert table.fills(request.client_order_id) == [("1", "100")]
+
+
+def test_ticks_and_requests_from_different_threads_come_one_after_another(
+    tmp_path: Path,
+) -> None:
+    table = Table(tmp_path, USUAL, btc="100")
+    table.tick("100", volume="5")
+    requests = [table.order(Side.SELL, "1") for _ in range(30)]
+    with ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(table.ask, request) for request in requests]
+        for price in range(100, 160):
+            table.tick(str(price), volume="5")
+        placed = [answer.result() for answer in answers]
+    table.tick("100", volume="1000")
+    view = table.view()
+    assert all(isinstance(answer, OrderPlaced) for answer in placed)
+    assert {order.status for order in view.orders} == {VenueOrderStatus.FILLED}
+    assert view.balances[BTC] == 70
+    assert len({trade.trade_id for trade in view.trades}) == len(view.trades)

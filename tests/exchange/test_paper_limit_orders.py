@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueOrderStatus
+from tests.exchange.paper_kit import FREE, Table
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path)
+
+
+def liquidity_of(table: Table, client_order_id: str) -> list[str]:
+    return [trade.liquidity for trade in table.found(client_order_id)[1]]
+
+
+def test_a_marketable_limit_fills_like_a_market_order(table: Table) -> None:
+    table.tick("100")
+    bought = table.limit(Side.BUY, "1", "105")
+    assert table.fills(bought) == [("1", "100")]
+    assert liquidity_of(table, bought) == ["taker"]
+
+
+def test_slippage_never_takes_a_limit_beyond_its_limit(tmp_path: Path) -> None:
+    table = Table(tmp_path, msgspec.structs.replace(FREE, slippage_bps=Decimal(100)))
+    table.tick("100")
+    assert table.fills(table.limit(Side.BUY, "1", "100.5")) == [("1", "100.5")]
+    assert table.fills(table.limit(Side.SELL, "1", "99.5")) == [("1", "99.5")]
+
+
+def test_a_resting_buy_is_not_filled_by_a_touch(table: Table) -> None:
+    table.tick("100")
+    resting = table.limit(Side.BUY, "1", "99")
+    table.tick("99")
+    assert table.fills(resting) == []
+
+
+def test_a_resting_buy_fills_at_its_limit_once_traded_through(table: Table) -> None:
+    table.tick("100")
+    resting = table.limit(Side.BUY, "1", "99")
+    table.tick("98.99")
+    assert table.fills(resting) == [("1", "99")]
+    assert liquidity_of(table, resting) == ["maker"]
+
+
+def test_a_resting_sell_fills_at_its_limit_once_traded_through(table: Table) -> None:
+    table.tick("100")
+    resting = table.limit(Side.SELL, "1", "101")
+    table.tick("101")
+    assert table.fills(resting) == []
+    table.tick("101.01")
+    assert table.fills(resting) == [("1", "101")]
+
+
+def test_trade_through_is_on_the_sides_own_path(tmp_path: Path) -> None:
+    table = Table(tmp_path, msgspec.structs.replace(FREE, spread_bps=Decimal(200)))
+    table.tick("100")
+    resting = table.limit(Side.BUY, "1", "99")
+    table.tick("98.5")  # the ask is 99.485
+    assert table.fills(resting) == []
+    table.tick("98")  # 98.98
+    assert table.fills(resting) == [("1", "99")]
+
+
+def test_a_limit_between_candles_is_tried_at_the_open_as_a_taker(table: Table) -> None:
+    table.tick("100")
+    table.close()
+    waiting = table.limit(Side.BUY, "1", "99")
+    table.tick("97", start="97")
+    assert table.fills(waiting) == [("1", "97")]
+    assert liquidity_of(table, waiting) == ["taker"]
+
+
+def test_a_limit_that_rested_stays_a_maker_across_a_restart(table: Table) -> None:
+    table.tick("100")
+    resting = table.limit(Side.BUY, "1", "99")
+    table.reopen()
+    table.tick("97", start="97")
+    assert table.fills(resting) == [("1", "99")]
+
+
+def test_the_rest_of_a_marketable_limit_goes_on_while_the_market_is_within_it(
+    table: Table,
+) -> None:
+    table.tick("100", volume="0.4")
+    bought = table.limit(Side.BUY, "1", "101")
+    table.tick("100.5", volume="0.4")
+    assert table.fills(bought) == [("0.4", "100"), ("0.4", "100.5")]
+    table.tick("102")
+    assert table.found(bought)[0].filled == Decimal("0.8")
+    table.tick("100.99")
+    assert table.fills(bought)[2:] == [("0.2", "101")]
+
+
+def test_a_limit_with_a_trigger_fills_at_the_trigger_or_worse(table: Table) -> None:
+    table.tick("100")
+    table.tick("98")
+    limit = {"type": OrderType.LIMIT, "price": Decimal(97)}
+    sold = table.place(Side.SELL, "1", trigger_price=Decimal(99), **limit)
+    assert table.fills(sold) == [("1", "99")]
+
+
+def test_a_canceled_limit_is_never_filled_and_frees_its_coins(table: Table) -> None:
+    table.tick("100")
+    resting = table.limit(Side.SELL, "1", "101")
+    table.cancel(resting)
+    table.tick("110")
+    assert table.found(resting)[0].status is VenueOrderStatus.CANCELED
+    assert table.fills(resting) == []
+    assert table.fills(table.place(Side.SELL, "1")) == [("1", "110")]
