@@ -91,7 +91,7 @@ class PositionStore(Actor):
         del error
         store = getattr(self, "_store", None)
         if store is not None:
-            store.abandon()
+            store.close()
 
     def receive_batch(self, messages: tuple[StoreMessage, ...]) -> None:
         """Decide each message in turn, commit what came of them as one, then answer."""

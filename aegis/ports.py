@@ -66,7 +66,8 @@ class Late(msgspec.Struct, frozen=True):
 class Runtime(Protocol):
     """Time and blocking calls for actors: threads in production, one seeded thread elsewhere."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock: ...
 
     def after(self, delay_s: float, deliver: Callable[[], None]) -> Timer:
         """Run `deliver` once after real `delay_s`; it must be short and must not raise."""

@@ -20,6 +20,7 @@ from aegis.domain.events import (
     TradingStateChanged,
 )
 from aegis.domain.ids import SYSTEM_POSITION
+from aegis.domain.instants import text_of
 from aegis.domain.money import text
 
 LOUD = (
@@ -39,7 +40,7 @@ QUIET_PREFIX = "Order"
 def describe(recorded: Recorded) -> tuple[str, dict[str, object]]:
     """Return the level and the fields of the line that an event gets."""
     event = recorded.event
-    fields: dict[str, object] = {"at": recorded.at}
+    fields: dict[str, object] = {"at": text_of(recorded.at)}
     if recorded.position_id != SYSTEM_POSITION:
         fields["position"] = recorded.position_id
     match event:

@@ -1,0 +1,306 @@
+"""The composition root: one AEGIS on paper, from a configuration to its parts and its tree.
+
+The only place that chooses paper or live, real or fake. It owns the order in which things open
+and close; it must never decide anything about trading. Who drives the runtime is `runs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+from actors import names
+from actors.base import ActorRuntime
+from actors.command_listener import ControlPort
+from actors.directory import Directory
+from actors.exchange_gateway import Patience as GatewayPatience
+from actors.strategy import Plan
+from aegis.config import Config
+from aegis.domain.account import TradingState
+from aegis.domain.candles import Candle
+from aegis.domain.commands import ChangeTradingState
+from aegis.domain.ids import Instant, account_tag
+from aegis.domain.notices import notice_of
+from aegis.domain.position import StopPolicy
+from aegis.domain.risk import Limits
+from aegis.domain.sizing import Sizing
+from aegis.exchange.called import CalledExchange
+from aegis.exchange.instruments import paper_instruments
+from aegis.exchange.paced import PacedMarket, Source
+from aegis.exchange.paper import Fault, PaperExchange, no_faults
+from aegis.exchange.paper_ledger import open_ledger
+from aegis.exchange.paper_matching import PaperRules
+from aegis.exchange.replay import ReplaySource, read_candles
+from aegis.exchange.simulated import SimulatedSource
+from aegis.log import Log
+from aegis.messages import ExchangeRequest, Execute
+from aegis.store.identity import Identity
+from aegis.store.inspection import Inspection
+from aegis.store.journal import Store
+from aegis.strategy_loader import strategy_maker
+from supervisors.spec import Patience, Tree
+from supervisors.supervisor import Hooks, Verdict, supervise
+from supervisors.tree import Parts, tree_of
+
+SIMULATED_START = Instant(1_704_067_200_000_000_000)
+"""Where the simulated market begins to be traded on: 2024-01-01T00:00:00Z."""
+
+SIMULATED_CANDLES_MAX = 45_000
+"""A simulated run at speed 0 ends after a month of minutes."""
+
+CLOCK_MARGIN_S = 1.0
+
+Faults = Callable[[ExchangeRequest], Fault | None]
+
+
+class System:
+    """Everything opened and composed, nothing running until `start`."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        folder: Path,
+        runtime_of: Callable[[Instant], ActorRuntime],
+        log: Log,
+        control: ControlPort,
+        draw_incarnation: Callable[[], str],
+        faults: Faults = no_faults,
+    ) -> None:
+        """Open market, store and ledger; raises what they raise, and then holds nothing.
+
+        `runtime_of` is given the market's instant at which this run begins. `folder` is where
+        a person's strategy is looked for.
+        """
+        self.config = config
+        self.log = log
+        self.verdicts: SimpleQueue[Verdict] = SimpleQueue()
+        self.is_market_ended = False
+        self.sources = sources_of(config)
+        self._draw_incarnation = draw_incarnation
+        begins_at = min(source.starts_at for source in self.sources)
+        with ExitStack() as opened:
+            self._store = self._open_store(begins_at)
+            opened.callback(self._store.close)
+            self._waits_for_its_actor = True
+            self.recovered_events = self._store.recovered_events
+            ledger = open_ledger(
+                ledger_path(config), dict(config.paper.balances), market_of(config)
+            )
+            opened.callback(ledger.close)
+            lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
+            self.runtime = runtime_of(max(lived_until, begins_at))
+            self.paper = PaperExchange(
+                ledger=ledger,
+                rules=paper_rules(config),
+                instruments=paper_instruments(config.exchange.symbols),
+                clock=self.runtime.clock,
+                faults=faults,
+            )
+            self.market = PacedMarket(
+                sources=self.sources,
+                runtime=self.runtime,
+                spread_bps=config.paper.spread_bps,
+                venue=self.paper,
+                start_after=lived_until,
+            )
+            self._inspection = Inspection(config.store.path)
+            opened.callback(self._inspection.close)
+            self.tree = self._tree(folder, control)
+            self._opened = opened.pop_all()
+        self.directory = Directory()
+        self._stop: Callable[[], None] = lambda: None
+
+    def start(self, seed: int) -> None:
+        """Start the tree; its end comes as a verdict."""
+        supervisor = self.config.supervisor
+        self._stop = supervise(
+            self.tree,
+            Patience(
+                restarts_max=supervisor.restarts_max,
+                window_s=supervisor.window_s,
+                backoff_ms_first=supervisor.backoff_ms_first,
+                backoff_ms_max=supervisor.backoff_ms_max,
+                stop_deadline_s=supervisor.stop_deadline_s,
+            ),
+            runtime=self.runtime,
+            directory=self.directory,
+            hooks=Hooks(on_verdict=self.verdicts.put, on_abandon=self._abandoned, log=self.log),
+            seed=seed,
+        )
+
+    def stop(self) -> None:
+        """Ask the tree to end: Strategy first, the store last."""
+        self._stop()
+
+    def close(self) -> None:
+        """Close what the actors did not: the ledger, and a store that no actor took."""
+        self._opened.close()
+
+    def _open_store(self, now: Instant) -> Store:
+        return Store.open(
+            self.config.store.path,
+            identity_of(self.config),
+            draw_incarnation=self._draw_incarnation,
+            now=now,
+            notice_of=notice_of,
+        )
+
+    def _store_for_actor(self) -> Store:
+        """Return the store that is open already, once; later lives open it anew."""
+        if self._waits_for_its_actor:
+            self._waits_for_its_actor = False
+        else:
+            self._store.close()  # it failed, or its actor died: this releases the lock
+            self._store = self._open_store(self.runtime.clock.now())
+        return self._store
+
+    def _abandoned(self, name: str, reason: str) -> None:
+        """Halt entries for good when the strategy has used up its restarts; stops go on."""
+        command = ChangeTradingState(
+            state=TradingState.REDUCING,
+            cause="strategy",
+            reason=f"entries halted, positions guarded: {name} gave up ({reason})",
+        )
+        self.log("StrategyAbandoned", level="error", name=name, reason=reason)
+        self.directory.tell(None, names.POSITION_STORE, Execute(command=command, by="Supervisor"))
+
+    def _market_ended(self) -> None:
+        self.is_market_ended = True
+
+    def _tree(self, folder: Path, control: ControlPort) -> Tree:
+        config, clock = self.config, self.runtime.clock
+        identity = identity_of(config)
+        policy = StopPolicy(
+            stop_loss_pct=config.risk.stop_loss_pct,
+            take_profit_pct=config.risk.take_profit_pct,
+            trailing_stop_pct=config.risk.trailing_stop_pct,
+        )
+        is_watched = config.market.speed > 0
+        parts = Parts(
+            tag=account_tag(identity.mode, identity.exchange, identity.account),
+            symbols=config.exchange.symbols,
+            limits=limits_of(config),
+            open_store=self._store_for_actor,
+            exchange=CalledExchange(
+                self.paper.execute, self.runtime, config.exchange.call_deadline_s
+            ),
+            gateway_patience=GatewayPatience(
+                poll_interval_s=config.market.poll_interval_s,
+                stale_after_s=config.market.stale_after_s,
+                barrier_s=late_after_s(config) + CLOCK_MARGIN_S * market_speed(config),
+            ),
+            market=self.market,
+            on_market_ended=self._market_ended,
+            make_strategy=strategy_maker(config.strategy.name, config.strategy.params, folder),
+            plan=Plan(
+                name=config.strategy.name,
+                symbols=config.exchange.symbols,
+                sizing=Sizing(method=config.sizing.method, value=config.sizing.value),
+                policy=policy,
+                spread_bps=config.paper.spread_bps,
+            ),
+            inspect=self._inspection.look,
+            control=control,
+            reconcile_interval_s=clock.real_s(config.reconcile.interval_s),
+            is_healing=config.reconcile.heal,
+            diagnose_interval_s=clock.real_s(config.diagnose.interval_s),
+            stuck_after_days=config.diagnose.stuck_after_days,
+            day_starts_at_s=second_of_day(config.risk.day_starts_at),
+            heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
+        )
+        return tree_of(parts)
+
+
+def sources_of(config: Config) -> tuple[Source, ...]:
+    """Return each symbol's candles; raises `ReplayFaults` before anything is opened."""
+    market = config.market
+    if market.source == "replay":
+        assert market.path is not None, "Expected market.path to be checked already"
+        symbol = config.exchange.symbols[0]
+        file = read_candles(market.path, symbol, market.timeframe_s, market.stamp)
+        return (ReplaySource(file),)
+    return tuple(
+        SimulatedSource(
+            seed=market.seed,
+            symbol=symbol,
+            timeframe_s=market.timeframe_s,
+            start=SIMULATED_START,
+            candles_max=SIMULATED_CANDLES_MAX if market.speed == 0 else None,
+        )
+        for symbol in config.exchange.symbols
+    )
+
+
+def candles_of(sources: tuple[Source, ...]) -> tuple[Candle, ...]:
+    """Return all candles that a run at speed 0 goes through; endless for a live one."""
+    return tuple(candle for source in sources for candle in source.candles(Instant(0)))
+
+
+def identity_of(config: Config) -> Identity:
+    """Return what the store must have been made for."""
+    return Identity(
+        mode=config.mode,
+        exchange=config.exchange.name,
+        account=config.exchange.account,
+        market=market_of(config),
+    )
+
+
+def market_of(config: Config) -> str:
+    """Return which market's prices a store holds."""
+    market = config.market
+    return f"simulated:{market.seed}" if market.source == "simulated" else market.source
+
+
+def ledger_path(config: Config) -> Path:
+    """Return where the paper exchange keeps its own record."""
+    return config.store.path.with_name(config.store.path.name + ".paper")
+
+
+def market_speed(config: Config) -> int:
+    """Return how many market seconds a real second has; 1 where real time means nothing."""
+    return max(config.market.speed, 1)
+
+
+def late_after_s(config: Config) -> float:
+    """Return after how many market seconds the paper exchange refuses a request as late."""
+    return config.exchange.call_deadline_s * market_speed(config)
+
+
+def paper_rules(config: Config) -> PaperRules:
+    """Return what trading on paper costs."""
+    paper = config.paper
+    return PaperRules(
+        fee_rate=paper.fee_rate,
+        fee_currency=paper.fee_currency,
+        spread_bps=paper.spread_bps,
+        slippage_bps=paper.slippage_bps,
+        volume_share_max=paper.volume_share_max,
+        late_after_s=late_after_s(config),
+    )
+
+
+def limits_of(config: Config) -> Limits:
+    """Return the limits that stand below the strategy."""
+    risk = config.risk
+    return Limits(
+        quote_coin=config.exchange.quote,
+        open_positions_max=risk.open_positions_max,
+        entries_per_position_max=risk.entries_per_position_max,
+        order_notional_max=risk.order_notional_max,
+        exposure_max=risk.exposure_max,
+        orders_per_minute_max=risk.orders_per_minute_max,
+        price_collar_pct=risk.price_collar_pct,
+        daily_loss_max=risk.daily_loss_max,
+        drawdown_max_pct=risk.drawdown_max_pct,
+        cooldown_s=risk.cooldown_s,
+    )
+
+
+def second_of_day(text: str) -> int:
+    """Return the second of the day of "HH:MM"."""
+    hours, minutes = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
