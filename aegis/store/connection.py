@@ -1,0 +1,201 @@
+"""Connections to the database: how SQLite is set, and proof that it is set so.
+
+Nothing else in the process opens the database, its -wal or its -shm: a close elsewhere would
+drop SQLite's locks. Whoever must know about those files asks `os.stat`.
+
+Invariants:
+1. Every setting is written and read back; a difference raises.
+2. Each page carries a checksum (`cksumvfs`), proved whenever it is read.
+3. A reader cannot write, and never touches the lock.
+4. A COMMIT that returns is on the disk (WAL with `synchronous=FULL`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+import apsw.sqlite_extra
+
+from aegis.store.authority import READ, WRITE, authorize
+from aegis.store.errors import NoStore, StoreCorrupt, StoreFailed, StoreForeign
+from aegis.store.lock import holder_of
+
+APPLICATION_ID = 0x41454749  # "AEGI"; also in schema/0001_log.sql
+BUSY_TIMEOUT_MS = 5_000
+CLOSE_TIMEOUT_MS = 200  # a reader must not hold up the end of the process, which has 2 s
+CHECKPOINT_PAGES = 1_000
+CHECKSUM_BYTES = 8
+
+_CHECKSUM_VFS = "cksmvfs"
+
+_SETTINGS = (
+    ("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys", 1),
+    ("PRAGMA recursive_triggers = ON", "PRAGMA recursive_triggers", 1),  # else REPLACE deletes
+    ("PRAGMA cell_size_check = ON", "PRAGMA cell_size_check", 1),
+    ("PRAGMA trusted_schema = OFF", "PRAGMA trusted_schema", 0),
+    ("PRAGMA synchronous = FULL", "PRAGMA synchronous", 2),
+    ("PRAGMA checksum_verification = ON", "PRAGMA checksum_verification", "1"),
+)
+
+_WRITER_SETTINGS = (
+    ("PRAGMA journal_mode = WAL", "PRAGMA journal_mode", "wal"),
+    ("PRAGMA wal_autocheckpoint = 0", "PRAGMA wal_autocheckpoint", 0),
+)
+
+
+class WalWatch:
+    """What the commits leave in the WAL, in pages, as SQLite's hook tells it."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+
+    def __call__(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.pages = pages
+        return apsw.SQLITE_OK
+
+
+def wal_path(store: Path) -> Path:
+    """Return the path of a store's write-ahead log."""
+    return store.with_name(store.name + "-wal")
+
+
+@contextmanager
+def failing(operation: str) -> Iterator[None]:
+    """Turn what SQLite and the system raise into our exceptions."""
+    try:
+        yield
+    except (apsw.NotADBError, apsw.CorruptError, UnicodeDecodeError) as error:
+        raise StoreCorrupt("pages", f"{error} at {operation}") from error
+    except apsw.IOError as error:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:
+            text = f"a page does not match its checksum at {operation}"
+            raise StoreCorrupt("pages", text) from error
+        raise StoreFailed(operation, _described(error)) from error
+    except (apsw.Error, OSError) as error:
+        raise StoreFailed(operation, _described(error)) from error
+
+
+def open_writer(store: Path) -> tuple[apsw.Connection, WalWatch]:
+    """Open, or create, the database for its one writer; still free to migrate it."""
+    with failing("open"):
+        db = _connect(str(store), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        with closed_on_failure(db):
+            db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            _prepare_pages(db)
+            _set(db, (*_WRITER_SETTINGS, *_SETTINGS))
+            db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+            _expect("DEFENSIVE", 1, db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, -1))
+            watch = WalWatch()
+            db.set_wal_hook(watch)
+            _expect("PRAGMA wal_autocheckpoint", 0, _value(db, "PRAGMA wal_autocheckpoint"))
+    return db, watch
+
+
+def open_reader(store: Path) -> apsw.Connection:
+    """Open the database read-only; `NoStore` when there is none."""
+    if not store.is_file():
+        raise NoStore(store)
+    with failing("open"):
+        db = _connect(*_reader_target(store))
+        with closed_on_failure(db):
+            db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if _is_empty(db):
+                raise NoStore(store)
+            _expect_own(db)
+            _set(db, _SETTINGS)
+            authorize(db, READ)
+    return db
+
+
+@contextmanager
+def closed_on_failure(db: apsw.Connection) -> Iterator[None]:
+    """Close a connection, as it is, when the block does not end well."""
+    with ExitStack() as undo:
+        undo.callback(close_quietly, db)
+        yield
+        undo.pop_all()
+
+
+def close_quietly(db: apsw.Connection) -> None:
+    """Close a connection that may be broken, leaving the WAL as it is."""
+    try:
+        db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        db.close(True)
+    except apsw.Error:
+        return  # it was read or doomed already; nothing in it is waited for
+
+
+def finish_writing(db: apsw.Connection) -> None:
+    """Move the whole WAL into the database, unless a reader is in the way, and close."""
+    db.set_busy_timeout(CLOSE_TIMEOUT_MS)
+    with suppress(apsw.BusyError):  # a reader keeps the WAL alive; the next start takes it up
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    db.close()
+
+
+def guard(db: apsw.Connection) -> None:
+    """From here on only what the journal does is allowed; for after the migrations."""
+    authorize(db, WRITE)
+
+
+def _connect(target: str, flags: int) -> apsw.Connection:
+    if _CHECKSUM_VFS not in apsw.vfs_names():
+        # Loading it into any connection gives it to the whole process, for good.
+        host = apsw.Connection(":memory:")
+        apsw.sqlite_extra.load(host, "cksumvfs")
+        host.close()
+    return apsw.Connection(target, flags=flags, vfs=_CHECKSUM_VFS)
+
+
+def _reader_target(store: Path) -> tuple[str, int]:
+    """Return how to open a store; one at rest where SQLite can make no -shm is immutable."""
+    wal = wal_path(store)
+    is_still = not (wal.exists() and wal.stat().st_size) and holder_of(store) is None
+    if is_still and not os.access(store.parent, os.W_OK):
+        target = f"file:{quote(str(store.resolve()))}?immutable=1"
+        return target, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return str(store), apsw.SQLITE_OPEN_READONLY
+
+
+def _prepare_pages(db: apsw.Connection) -> None:
+    """Refuse what is not a store before anything in it is changed; give a new one checksums."""
+    if _is_empty(db):
+        db.reserve_bytes(reserve=CHECKSUM_BYTES)
+    else:
+        _expect_own(db)
+    _expect("reserved bytes a page", CHECKSUM_BYTES, db.reserve_bytes())
+
+
+def _is_empty(db: apsw.Connection) -> bool:
+    return _value(db, "SELECT count(*) FROM sqlite_schema") == 0
+
+
+def _expect_own(db: apsw.Connection) -> None:
+    found = _value(db, "PRAGMA application_id")
+    if found != APPLICATION_ID:
+        raise StoreForeign("application", "AEGIS", f"other than AEGIS (id {found})")
+
+
+def _set(db: apsw.Connection, settings: tuple[tuple[str, str, object], ...]) -> None:
+    for write, read, expected in settings:
+        db.execute(write).fetchall()
+        _expect(read, expected, _value(db, read))
+
+
+def _value(db: apsw.Connection, question: str) -> object:
+    return db.execute(question).get
+
+
+def _expect(what: str, expected: object, found: object) -> None:
+    if found != expected:
+        raise StoreFailed("open", f"expected {what} to be {expected}, was {found}")
+
+
+def _described(error: BaseException) -> str:
+    name = type(error).__name__.removesuffix("Error")
+    return f"{name}: {error}"

@@ -1,0 +1,170 @@
+"""A cheap look that goes on: what was proved once is not proved again.
+
+For the diagnosis of a running system, on a read-only connection of its own. At the first look
+the alive positions and their orders are folded from their own events, and the account's row is
+taken as it stands. From then on every new event is folded, and the rows of all that is alive or
+was touched are compared, the account's too. When nothing was written, nothing is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from aegis.domain.events import OrderIntended, Recorded
+from aegis.domain.ids import SYSTEM_POSITION, EventId, PositionId
+from aegis.store.connection import close_quietly, closed_on_failure, failing, open_reader
+from aegis.store.errors import StoreCorrupt, StoreError
+from aegis.store.folding import Fold
+from aegis.store.loading import find_account, quarantined_events
+from aegis.store.mark import read_mark
+from aegis.store.opening import check_mark
+from aegis.store.projections import Row, account_row, order_row
+from aegis.store.records import hash_at, head_of, recorded_of, stored_events, stored_events_of
+from aegis.store.snapshot import refuse_other_schema
+from aegis.store.statements import SELECT_ORDER, SELECT_POSITION, SELECT_WORKING_POSITIONS
+from aegis.store.verify import ChainCursor, Problem, differences
+
+
+class ChainLook(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the chain is proved now, how many events that took, and what stood in the way."""
+
+    event_id: int
+    hash: str
+    events: int
+    problem: Problem | None
+
+
+class Inspector:
+    """A view on a store that remembers what it has proved. Used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the store read-only; raises what a reader raises."""
+        self._path = path
+        self._db = open_reader(path)
+        self._fold: Fold | None = None
+        self._quarantined: frozenset[int] = frozenset()
+        self._data_version: object = None
+        with failing("inspect"), closed_on_failure(self._db):
+            refuse_other_schema(path, self._db)
+
+    def close(self) -> None:
+        close_quietly(self._db)
+
+    def chain_from(self, event_id: int, head_hash: str) -> ChainLook:
+        """Prove the chain and the mark from a point proved before; `(0, GENESIS)` proves all."""
+        cursor = ChainCursor(event_id, head_hash)
+        problem: Problem | None = None
+        try:
+            with failing("chain"):
+                mark = read_mark(self._path).mark
+                with self._snapshot():
+                    if hash_at(self._db, event_id) != head_hash:
+                        raise StoreCorrupt("chain", f"event {event_id} is not what it was")
+                    for stored in stored_events(self._db, event_id):
+                        cursor.step(stored)
+                    if mark is not None:
+                        check_mark(self._db, mark)
+        except StoreError as error:
+            problem = _problem("chain", error)
+        proved = cursor.event_id - event_id
+        return ChainLook(event_id=cursor.event_id, hash=cursor.hash, events=proved, problem=problem)
+
+    def fold_of_open(self) -> tuple[Problem, ...]:
+        """Compare the rows of what is alive, and of what was touched since, with the events."""
+        try:
+            with failing("fold"):
+                version = self._db.execute("PRAGMA data_version").get
+                if self._fold is not None and version == self._data_version:
+                    return ()
+                with self._snapshot():
+                    problems = tuple(self._compared())
+        except StoreError as error:
+            self._fold = None
+            return (_problem("fold", error),)
+        # A row that differs is told again next time, so it must be looked at again.
+        self._data_version = None if problems else version
+        return problems
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        self._db.execute("BEGIN").fetchall()
+        try:
+            yield
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK").fetchall()
+
+    def _compared(self) -> Iterator[Problem]:
+        quarantined = quarantined_events(self._db)
+        if self._fold is None or quarantined != self._quarantined:
+            self._quarantined = quarantined
+            self._fold = self._first_fold()
+        else:
+            self._catch_up(self._fold)
+        yield from self._differing(self._fold)
+        self._fold.book.forget_ended()
+
+    def _first_fold(self) -> Fold:
+        fold = Fold(self._quarantined)
+        fold.book.account = find_account(self._db)
+        for row in self._db.execute(SELECT_WORKING_POSITIONS).fetchall():
+            position = PositionId(str(row[0]))
+            if position != SYSTEM_POSITION:
+                self._take_up(fold, position, before=None)
+        fold.book.last_event_id = EventId(head_of(self._db).event_id)
+        return fold
+
+    def _catch_up(self, fold: Fold) -> None:
+        """Fold what is new; what ended meanwhile stays until it was compared."""
+        for stored in stored_events(self._db, fold.book.last_event_id):
+            recorded = recorded_of(stored)
+            position = recorded.position_id
+            is_held = position == SYSTEM_POSITION or position in fold.book.positions
+            if not is_held and not _is_opening(recorded):
+                self._take_up(fold, position, before=recorded.event_id)
+            fold.apply(recorded)
+
+    def _take_up(self, fold: Fold, position: PositionId, before: EventId | None) -> None:
+        """Fold one position's own events into a book aside, and hold what they make."""
+        aside = Fold(self._quarantined)
+        for stored in stored_events_of(self._db, position):
+            if before is not None and stored.event_id >= before:
+                break
+            aside.apply(recorded_of(stored))
+        for held in aside.book.positions.values():
+            fold.book.keep_position(held)
+        for order in aside.book.orders.values():
+            fold.book.keep_order(order)
+        fold.entry_ids.update(aside.entry_ids)
+
+    def _differing(self, fold: Fold) -> Iterator[Problem]:
+        book = fold.book
+        made: dict[str, Row] = fold.position_rows(book.positions)
+        made[SYSTEM_POSITION] = account_row(book.account)
+        made_positions = made.keys()
+        yield from _differences("positions", made, self._rows(SELECT_POSITION, made))
+        made = {key: order_row(order) for key, order in book.orders.items()}
+        yield from _differences("orders", made, self._rows(SELECT_ORDER, made))
+        working = {str(row[0]) for row in self._db.execute(SELECT_WORKING_POSITIONS).fetchall()}
+        for key in working - made_positions:
+            yield Problem("positions", f"{key} is alive in its row, and not in the events")
+
+    def _rows(self, question: str, keys: dict[str, Row]) -> dict[str, Row]:
+        found = ((key, self._db.execute(question, (key,)).fetchone()) for key in keys)
+        return {key: tuple(row) for key, row in found if row is not None}
+
+
+def _is_opening(recorded: Recorded) -> bool:
+    return isinstance(recorded.event, OrderIntended) and recorded.event.opening is not None
+
+
+def _differences(table: str, made: dict[str, Row], stored: dict[str, Row]) -> Iterator[Problem]:
+    return (Problem(table, text) for text in differences(made, stored))
+
+
+def _problem(check: str, error: StoreError) -> Problem:
+    return Problem(error.check if isinstance(error, StoreCorrupt) else check, str(error))

@@ -1,0 +1,282 @@
+"""The journal: the one writer of a store. Plain and synchronous; an actor stands around it.
+
+It never decides what is true; it makes durable what was decided, and says honestly when it
+could not.
+
+Invariants:
+1. A commit is on the disk before `commit` returns: events, projections and notices together.
+2. The head on disk is the head in memory when a commit begins, or nothing is written.
+3. Timestamps never go back, and the mark never leads the log.
+4. After anything unexpected the store refuses everything: it must be opened again, and what the
+   last commit did is then looked up. A failed COMMIT may have been kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from aegis.domain.book import Book
+from aegis.domain.events import Recorded
+from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
+from aegis.domain.instants import text_of
+from aegis.domain.order import Order
+from aegis.domain.position import Position
+from aegis.store import loading, outbox
+from aegis.store.authority import REBUILD, WRITE, authorize
+from aegis.store.connection import CHECKPOINT_PAGES, close_quietly, failing, finish_writing
+from aegis.store.errors import StoreFailed, StoreForked
+from aegis.store.identity import Identity
+from aegis.store.mark import Mark
+from aegis.store.opening import Parts, open_parts
+from aegis.store.outbox import Notice, NoticeOf
+from aegis.store.rebuilding import rebuild_projections
+from aegis.store.records import head_of, recorded_of, stored_events, stored_events_of
+from aegis.store.statements import INSERT_QUARANTINE
+from aegis.store.writing import append
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """How many pages the WAL held, and how many of them are in the database now.
+
+    Fewer moved than held means that a reader is in the way; a WAL that keeps growing so is a
+    matter for the diagnosis.
+    """
+
+    wal_pages: int
+    moved_pages: int
+
+
+class Store:
+    """One open store. Used by one thread at a time."""
+
+    def __init__(
+        self, path: Path, parts: Parts, channels: Sequence[str], notice_of: NoticeOf
+    ) -> None:
+        self.path = path
+        self.book = parts.book
+        self._account = parts.book.account  # as its row has it
+        self.incarnation = parts.incarnation
+        self.recovered_events = parts.head.event_id
+        self.findings = parts.findings
+        self.last_checkpoint = Checkpoint(0, 0)
+        self._db, self._wal = parts.db, parts.wal
+        self._lock, self._files, self._mark = parts.lock, parts.files, parts.mark
+        self._head, self._last_at = parts.head, parts.last_at
+        self._channels, self._notice_of = tuple(channels), notice_of
+        self._checkpoint_due_pages = CHECKPOINT_PAGES
+        self._refusal = ""
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        identity: Identity,
+        *,
+        draw_incarnation: Callable[[], str],
+        now: Instant,
+        channels: Sequence[str] = ("log",),
+        notice_of: NoticeOf,
+    ) -> Store:
+        """Lock, check, migrate and load the store at `path`; create it when there is none."""
+        return cls(path, open_parts(path, identity, draw_incarnation, now), channels, notice_of)
+
+    @property
+    def head_hash(self) -> str:
+        """The hash of the last event."""
+        return self._head.hash
+
+    @property
+    def wal_pages(self) -> int:
+        """How many pages the WAL held after the last commit."""
+        return self._wal.pages
+
+    def stamp(self, now: Instant) -> Instant:
+        """Return the instant for events that happen now: never before the last one's."""
+        return max(now, self._last_at)
+
+    # Writing ------------------------------------------------------------------------------
+
+    def commit(self, records: Sequence[Recorded], book: Book) -> int:
+        """Make records durable, all or none; return how many notices they added to the outbox.
+
+        `book` is the book with them applied; it may be the one that the store was opened with.
+        """
+        with self._working("commit"):
+            self._expect_next(records, book)
+            self._expect_own_files()
+            with self._transaction():
+                self._expect_own_head()
+                head_hash = append(self._db, records, book, self._head.hash, self._account)
+                notices = outbox.write_notices(
+                    self._db, records, book, self._channels, self._notice_of
+                )
+            self._head = Mark(records[-1].event_id, head_hash)
+            self._last_at = records[-1].at
+            self.book, self._account = book, book.account
+            self._mark.write(self._head)
+            self._checkpoint_when_due()
+        return notices
+
+    def quarantine(self, event_id: EventId, reason: str, at: Instant) -> None:
+        """Set an event aside: it stays where it is, and folds skip it from now on."""
+        with self._working("quarantine"), self._transaction():
+            self._db.execute(INSERT_QUARANTINE, (event_id, reason, text_of(at))).fetchall()
+
+    def rebuild(self) -> None:
+        """Make the projections anew from the events, in one transaction; load the book again."""
+        with self._working("rebuild"):
+            authorize(self._db, REBUILD)
+            with self._transaction():
+                self._expect_own_head()
+                rebuild_projections(self._db)
+            authorize(self._db, WRITE)
+            self.book = loading.load_book(self._db, EventId(self._head.event_id))
+            self._account = self.book.account
+
+    def mark_notified(self, told: Iterable[tuple[EventId, str]], at: Instant) -> None:
+        """Record that notices went out, each named by its event and channel."""
+        with self._working("notices"), self._transaction():
+            outbox.note_sent(self._db, told, at)
+
+    def mark_notify_failed(
+        self, event_id: EventId, channel: str, error: str, next_attempt_at: Instant | None
+    ) -> None:
+        """Record that a notice did not go out; without a next attempt it is given up."""
+        with self._working("notices"):
+            outbox.note_failed(self._db, event_id, channel, error, next_attempt_at)
+
+    # Reading ------------------------------------------------------------------------------
+
+    def find_order(self, client_order_id: ClientOrderId) -> Order | None:
+        """Return an order from the rows, for what the book forgot."""
+        with self._working("read"):
+            return loading.find_order(self._db, client_order_id)
+
+    def find_position(self, position_id: PositionId) -> Position | None:
+        """Return a position from the rows, for what the book forgot."""
+        with self._working("read"):
+            return loading.find_position(self._db, position_id)
+
+    def orders_of(self, position_id: PositionId) -> tuple[Order, ...]:
+        """Return all orders that a position ever had."""
+        with self._working("read"):
+            return loading.orders_of(self._db, position_id)
+
+    def is_known_trade(self, symbol: Symbol, trade_id: str) -> bool:
+        """Whether a trade of the exchange is booked."""
+        with self._working("read"):
+            return loading.is_known_trade(self._db, symbol, trade_id)
+
+    def pending_notices(self, limit: int, now: Instant | None = None) -> tuple[Notice, ...]:
+        """Return the eldest notices due at `now`; without it, all that are not sent."""
+        with self._working("read"):
+            return outbox.pending(self._db, limit, now)
+
+    def events(self, position_id: PositionId | None = None, after: int = 0) -> Iterator[Recorded]:
+        """Yield the log past an event, of one position or of all, in order."""
+        source = (
+            stored_events(self._db, after)
+            if position_id is None
+            else stored_events_of(self._db, position_id)
+        )
+        while True:
+            with self._working("read"):
+                stored = next(source, None)
+                recorded = None if stored is None else recorded_of(stored)
+            if recorded is None:
+                return
+            if recorded.event_id > after:
+                yield recorded
+
+    # Ending -------------------------------------------------------------------------------
+
+    def check_files(self) -> None:
+        """Raise `StoreFailed` when lock, database or WAL are not the files that are open."""
+        with self._working("files"):
+            self._expect_own_files()
+
+    def close(self) -> None:
+        """Leave the database whole and its WAL empty, sync the mark, unlock. Twice is once.
+
+        A store that failed is let go as it is; what the disk holds is for the next one to read.
+        """
+        if self._refusal:
+            self.abandon()
+            return
+        self._refusal = "it is closed"
+        try:
+            with failing("close"):
+                finish_writing(self._db)
+                self._mark.sync()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the files and the lock at once, leaving everything as it is."""
+        self._refusal = self._refusal or "it was abandoned"
+        close_quietly(self._db)
+        self._mark.close()
+        self._lock.release()
+
+    # ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _working(self, operation: str) -> Iterator[None]:
+        """Refuse after a fault; whatever leaves this block unfinished is one."""
+        if self._refusal:
+            raise StoreFailed(operation, f"refused, since {self._refusal}")
+        self._refusal = f"{operation} did not finish"
+        with failing(operation):
+            yield
+        self._refusal = ""
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE").fetchall()
+        try:
+            yield
+            self._db.execute("COMMIT").fetchall()
+        finally:
+            if self._db.in_transaction:
+                with suppress(apsw.Error):  # the fault that led here is the one to tell
+                    self._db.execute("ROLLBACK").fetchall()
+
+    def _expect_next(self, records: Sequence[Recorded], book: Book) -> None:
+        assert records, "Expected records to commit, was none"
+        last = self._head.event_id
+        for number, recorded in enumerate(records, start=last + 1):
+            assert recorded.event_id == number, f"Expected event {number}, was {recorded}"
+        assert book.last_event_id == last + len(records), f"Expected the book at {records[-1]}"
+        instants = [self._last_at, *(recorded.at for recorded in records)]
+        assert instants == sorted(instants), f"Expected {self._last_at} or later, was {instants}"
+
+    def _expect_own_files(self) -> None:
+        self._lock.check()
+        self._files.check()
+
+    def _expect_own_head(self) -> None:
+        found = head_of(self._db)
+        if found != self._head:
+            raise StoreForked(_named(self._head), _named(found))
+
+    def _checkpoint_when_due(self) -> None:
+        """Move the WAL's pages into the database when there are many; readers are not waited for.
+
+        While a reader holds them back, each attempt is `CHECKPOINT_PAGES` after the one before.
+        """
+        if self._wal.pages < min(self._checkpoint_due_pages, CHECKPOINT_PAGES):
+            self._checkpoint_due_pages = CHECKPOINT_PAGES
+        if self._wal.pages < self._checkpoint_due_pages:
+            return
+        self.last_checkpoint = Checkpoint(*self._db.wal_checkpoint())
+        self._checkpoint_due_pages = self._wal.pages + CHECKPOINT_PAGES
+        self._mark.sync()
+
+
+def _named(head: Mark) -> str:
+    return f"event {head.event_id} ({head.hash[:16]}...)"

@@ -1,0 +1,79 @@
+"""Reading values back from the projections: the book at a start, and what it forgot since."""
+
+from __future__ import annotations
+
+import apsw
+import msgspec
+
+from aegis.domain.account import Account
+from aegis.domain.book import Book
+from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId
+from aegis.domain.order import Order
+from aegis.domain.position import Position
+from aegis.store.errors import StoreCorrupt
+from aegis.store.statements import (
+    SELECT_ORDER,
+    SELECT_ORDERS_OF_POSITION,
+    SELECT_POSITION,
+    SELECT_QUARANTINE,
+    SELECT_TRADE,
+    SELECT_WORKING_ORDERS,
+    SELECT_WORKING_POSITIONS,
+)
+from aegis.store.values import account_of, order_of, position_of
+
+
+def load_book(db: apsw.Connection, last_event_id: EventId) -> Book:
+    """Return the book as the rows have it: what is alive, its orders, and the account."""
+    book = Book()
+    positions = db.execute(SELECT_WORKING_POSITIONS).fetchall()
+    orders = db.execute(SELECT_WORKING_ORDERS).fetchall()
+    try:
+        book.restore(
+            find_account(db),
+            [position_of(row) for row in positions],
+            [order_of(row) for row in orders],
+            last_event_id,
+        )
+    except AssertionError as error:  # two positions alive in one symbol
+        raise StoreCorrupt("projections", str(error)) from error
+    return book
+
+
+def find_account(db: apsw.Connection) -> Account:
+    """Return the account from its row, which a store has from its first moment."""
+    row = db.execute(SELECT_POSITION, (SYSTEM_POSITION,)).fetchone()
+    if row is None:
+        raise StoreCorrupt("projections", f"the row of position {SYSTEM_POSITION} is missing")
+    return account_of(row)
+
+
+def find_position(db: apsw.Connection, position_id: PositionId) -> Position | None:
+    """Return a position, whatever became of it; the reserved one is not a position."""
+    if position_id == SYSTEM_POSITION:
+        return None
+    row = db.execute(SELECT_POSITION, (position_id,)).fetchone()
+    return None if row is None else position_of(row)
+
+
+def find_order(db: apsw.Connection, client_order_id: ClientOrderId) -> Order | None:
+    """Return an order, whatever became of it."""
+    row = db.execute(SELECT_ORDER, (client_order_id,)).fetchone()
+    return None if row is None else order_of(row)
+
+
+def orders_of(db: apsw.Connection, position_id: PositionId) -> tuple[Order, ...]:
+    """Return all orders that a position ever had, in order of intent."""
+    rows = db.execute(SELECT_ORDERS_OF_POSITION, (position_id,)).fetchall()
+    return tuple(order_of(row) for row in rows)
+
+
+def is_known_trade(db: apsw.Connection, symbol: str, trade_id: str) -> bool:
+    """Whether a trade of the exchange is booked."""
+    return db.execute(SELECT_TRADE, (symbol, trade_id)).fetchone() is not None
+
+
+def quarantined_events(db: apsw.Connection) -> frozenset[int]:
+    """Return the events that folds skip."""
+    rows = db.execute(SELECT_QUARANTINE).fetchall()
+    return msgspec.convert([row[0] for row in rows], frozenset[int])

@@ -1,0 +1,126 @@
+"""The lock: which process is the writer of a store.
+
+`flock` on a file beside the store, which holds the writer's process id as text.
+
+Invariants:
+1. The lock file is never unlinked: a second file of that name would let a second writer in.
+2. It belongs to the process. An actor that was given up may still hold a store; the one that
+   follows it shares the lock, and the check of the log's head stops the elder.
+3. A reader's look lasts microseconds, and a starting writer tries for longer than that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+from aegis.store.errors import StoreBusy, StoreFailed
+
+TRIES = 20
+WAIT_S = 0.005  # 0.1 s in all: longer than any reader looks, short for a person
+
+_PID_BYTES_MAX = 32
+
+
+class _Held:
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self.descriptor, self.path, self.owners = descriptor, path, 0
+
+
+_held: dict[Path, _Held] = {}
+_guard = threading.Lock()
+
+
+class Lock:
+    """A share in the process's hold on one store."""
+
+    def __init__(self, held: _Held) -> None:
+        self._held: _Held | None = held
+
+    def release(self) -> None:
+        """Give the share back; the last one frees the store for other processes."""
+        with _guard:
+            held, self._held = self._held, None
+            if held is None:
+                return
+            held.owners -= 1
+            if held.owners == 0:
+                del _held[held.path]
+                os.close(held.descriptor)
+
+    def check(self) -> None:
+        """Raise `StoreFailed` when the lock file is not the one that was locked."""
+        assert self._held is not None, "Expected a lock that is held"
+        if not _is_same_file(self._held.descriptor, self._held.path):
+            raise StoreFailed("lock", f"{self._held.path} was removed or replaced while in use")
+
+
+def lock_path(store: Path) -> Path:
+    """Return the path of a store's lock file."""
+    return store.with_name(store.name + ".lock")
+
+
+def take_lock(store: Path) -> Lock:
+    """Make this process the writer of a store, or raise `StoreBusy` with who is."""
+    path = lock_path(store).resolve()
+    with _guard:
+        held = _held.get(path)
+        if held is None:
+            held = _Held(_locked_descriptor(path, store), path)
+            _held[path] = held
+        held.owners += 1
+    lock = Lock(held)
+    try:
+        lock.check()
+    except StoreFailed:
+        lock.release()
+        raise
+    return lock
+
+
+def holder_of(store: Path) -> int | None:
+    """Return the process id of a store's writer, 0 when it cannot be read, None without one."""
+    try:
+        descriptor = os.open(lock_path(store), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _pid_in(descriptor) or 0
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _locked_descriptor(path: Path, store: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    pause = threading.Event()
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pause.wait(WAIT_S)
+        else:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+            return descriptor
+    pid = _pid_in(descriptor)
+    os.close(descriptor)
+    raise StoreBusy(pid, store)
+
+
+def _pid_in(descriptor: int) -> int | None:
+    text = os.pread(descriptor, _PID_BYTES_MAX, 0).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)

@@ -1,0 +1,74 @@
+"""The schema's history: numbered files, each applied in one transaction, none ever changed.
+
+Invariants:
+1. `user_version` is the number of the last file that was applied; each file sets it itself.
+2. A schema from a later program is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from aegis.store.errors import StoreFailed, StoreTooNew
+
+_DIGITS = 4
+
+
+class Migration(msgspec.Struct, frozen=True):
+    number: int
+    name: str
+    text: str
+
+
+def migrations() -> tuple[Migration, ...]:
+    """Return all of them in order; their numbers count from 1 without a gap."""
+    found = sorted(
+        (entry for entry in files("aegis.store").joinpath("schema").iterdir()),
+        key=lambda entry: entry.name,
+    )
+    numbered = tuple(
+        Migration(int(entry.name[:_DIGITS]), entry.name, entry.read_text(encoding="utf-8"))
+        for entry in found
+        if entry.name.endswith(".sql")
+    )
+    numbers = [migration.number for migration in numbered]
+    assert numbers == list(range(1, len(numbers) + 1)), f"Expected 1, 2, 3 ..., was {numbers}"
+    return numbered
+
+
+def schema_version(db: apsw.Connection) -> int:
+    """Return the number of the last migration that a database has seen."""
+    version = db.execute("PRAGMA user_version").get
+    assert isinstance(version, int)
+    return version
+
+
+def refuse_newer(store: Path, found: int) -> None:
+    """Raise `StoreTooNew` for a schema that this program does not know."""
+    known = len(migrations())
+    if found > known:
+        raise StoreTooNew(store, found, known)
+
+
+def migrate(db: apsw.Connection) -> None:
+    """Bring a database up to this program's schema; one that is there is left alone."""
+    for migration in migrations()[schema_version(db) :]:
+        _apply(db, migration)
+
+
+def _apply(db: apsw.Connection, migration: Migration) -> None:
+    db.execute("BEGIN IMMEDIATE").fetchall()
+    try:
+        for _ in db.execute(migration.text):  # run to the end, whatever yields rows on the way
+            pass
+        reached = schema_version(db)
+        if reached != migration.number:
+            raise StoreFailed("migrate", f"{migration.name} left user_version at {reached}")
+        db.execute("COMMIT").fetchall()
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK").fetchall()

@@ -1,0 +1,155 @@
+"""Opening a store for its writer: everything that must be true before a first command.
+
+The order matters: whoever may not have this store, or cannot trust it, must not have changed
+it. So lock, schema, identity, pages and mark are looked at before a migration writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from aegis.domain.account import Account
+from aegis.domain.book import Book
+from aegis.domain.ids import EventId, Incarnation, Instant
+from aegis.domain.instants import instant_of
+from aegis.store.connection import WalWatch, close_quietly, failing, guard, open_writer
+from aegis.store.errors import StoreCorrupt
+from aegis.store.files import FileWatch
+from aegis.store.identity import (
+    Identity,
+    read_stored_identity,
+    refuse_foreign,
+    write_identity,
+)
+from aegis.store.loading import load_book
+from aegis.store.lock import Lock, take_lock
+from aegis.store.mark import START, Mark, MarkFile, MarkReading, read_mark
+from aegis.store.migrations import migrate, refuse_newer, schema_version
+from aegis.store.projections import account_row
+from aegis.store.records import hash_at, head_of
+from aegis.store.statements import UPSERT_POSITION
+
+_LAST_TIMESTAMP = "SELECT timestamp FROM position_events ORDER BY event_id DESC LIMIT 1"
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an open store holds. `findings` are for a person: true, odd, and not in the way."""
+
+    db: apsw.Connection
+    wal: WalWatch
+    lock: Lock
+    files: FileWatch
+    mark: MarkFile
+    head: Mark
+    last_at: Instant
+    book: Book
+    incarnation: Incarnation
+    findings: tuple[str, ...]
+
+
+def open_parts(
+    path: Path, identity: Identity, draw_incarnation: Callable[[], str], now: Instant
+) -> Parts:
+    """Return the parts of a store that is locked, checked, migrated, and ours."""
+    with failing("open"), ExitStack() as undo:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(path)
+        undo.callback(lock.release)
+        db, wal = open_writer(path)
+        undo.callback(close_quietly, db)
+        reading = read_mark(path)
+        _refuse_untrue(db, path, identity, reading)
+        migrate(db)
+        _settle(db, identity, draw_incarnation, now)
+        head = head_of(db)
+        mark = MarkFile(path, reading.slot)
+        undo.callback(mark.close)
+        findings = _set_mark(mark, reading, head)
+        stored = read_stored_identity(db)
+        assert stored is not None, "Expected an identity, it was written above"
+        book = load_book(db, EventId(head.event_id))
+        guard(db)
+        parts = Parts(
+            db=db,
+            wal=wal,
+            lock=lock,
+            files=FileWatch(path),
+            mark=mark,
+            head=head,
+            last_at=_last_at(db),
+            book=book,
+            incarnation=stored.incarnation,
+            findings=findings,
+        )
+        undo.pop_all()
+    return parts
+
+
+def check_mark(db: apsw.Connection, mark: Mark) -> None:
+    """Raise `StoreCorrupt` when the log does not reach its mark, or says something else there."""
+    found = hash_at(db, mark.event_id)
+    if found is None:
+        last = head_of(db).event_id
+        raise StoreCorrupt("mark", f"the log ends at event {last}, it had reached {mark.event_id}")
+    if found != mark.hash:
+        text = f"event {mark.event_id} had the hash {mark.hash[:16]}..., has {found[:16]}..."
+        raise StoreCorrupt("mark", text)
+
+
+def _refuse_untrue(
+    db: apsw.Connection, path: Path, identity: Identity, reading: MarkReading
+) -> None:
+    version = schema_version(db)
+    refuse_newer(path, version)
+    if version > 0:
+        stored = read_stored_identity(db)
+        if stored is not None:
+            refuse_foreign(stored, identity)
+        elif head_of(db).event_id > 0:
+            raise StoreCorrupt("identity", "there are events, and nothing says whose they are")
+        _check_pages(db)
+        if reading.mark is not None:
+            check_mark(db, reading.mark)
+    elif reading.mark is not None and reading.mark.event_id > 0:
+        text = f"the log had reached event {reading.mark.event_id}, the database is gone"
+        raise StoreCorrupt("mark", text)
+
+
+def _check_pages(db: apsw.Connection) -> None:
+    """Read every page once: each proves its checksum, and that it is where it should be."""
+    found = db.execute("PRAGMA quick_check(1)").get
+    if found != "ok":
+        raise StoreCorrupt("pages", str(found))
+
+
+def _settle(
+    db: apsw.Connection, identity: Identity, draw_incarnation: Callable[[], str], now: Instant
+) -> None:
+    """Give a new store its identity and the account's row, both or neither."""
+    if read_stored_identity(db) is not None:
+        return
+    with db:
+        write_identity(db, identity, draw_incarnation, now)
+        db.execute(UPSERT_POSITION, account_row(Account())).fetchall()
+
+
+def _set_mark(mark: MarkFile, reading: MarkReading, head: Mark) -> tuple[str, ...]:
+    if reading.mark is not None:
+        mark.write(head)
+        return ()
+    mark.fill(head)
+    if head == START:
+        return ()
+    what = "was missing" if reading.is_missing else "could not be read"
+    finding = f"The high-water mark {what}, so a lost end of the log could not be told; set anew"
+    return (f"{finding} to event {head.event_id}",)
+
+
+def _last_at(db: apsw.Connection) -> Instant:
+    row = db.execute(_LAST_TIMESTAMP).fetchone()
+    return Instant(0) if row is None else instant_of(str(row[0]))

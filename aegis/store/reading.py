@@ -1,0 +1,192 @@
+"""What the command line and the dashboard see of a store: plain values, read-only.
+
+Figures are exact and written as text; no REAL column is read here. Whatever a store that does
+not reach its mark would answer is wrong, so it answers nothing (`StoreCorrupt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from aegis.domain.account import Account
+from aegis.domain.money import text
+from aegis.domain.position import ALIVE
+from aegis.store.errors import NoStore
+from aegis.store.identity import StoredIdentity, read_stored_identity
+from aegis.store.loading import find_account
+from aegis.store.lock import holder_of
+from aegis.store.opening import check_mark
+from aegis.store.records import head_of
+from aegis.store.snapshot import snapshot_of
+
+_POSITIONS = """
+SELECT position_id, symbol, side, status, entry_price_exact AS entry_price,
+       amount_exact AS amount, cost_exact AS cost, current_price_exact AS current_price,
+       stop_price_exact AS stop_price, take_profit_price_exact AS take_profit_price,
+       trailing_stop_pct_exact AS trailing_stop_pct, pnl_exact AS pnl, pnl_pct_exact AS pnl_pct,
+       fees_exact AS fees, opened_at, closed_at, exchange_order_id, created_by, notes, unpriced,
+       version
+FROM positions WHERE position_id <> 'system' AND (?1 IS NULL OR status = ?1)
+ORDER BY opened_at, position_id
+"""
+
+_FILLS = """
+SELECT fills.symbol, trade_id, fills.client_order_id, orders.position_id, orders.role,
+       fills.side, fills.amount_exact AS amount, fills.price_exact AS price, fee_exact AS fee,
+       fee_currency, liquidity, filled_at, event_id
+FROM fills JOIN orders ON orders.client_order_id = fills.client_order_id
+WHERE ?1 IS NULL OR orders.position_id = ?1 ORDER BY event_id
+"""
+
+# The newest come first out of the table, and are turned round.
+_HISTORY = """
+SELECT event_id, position_id, version, event_type, event_data, actor, timestamp, hash
+FROM position_events WHERE ?1 IS NULL OR position_id = ?1 ORDER BY event_id DESC LIMIT ?2
+"""
+
+_RECONCILIATION = """
+SELECT timestamp, exchange_positions, local_positions, discrepancies, status
+FROM reconciliations ORDER BY reconciliation_id DESC LIMIT 1
+"""
+
+_DIAGNOSIS = """
+SELECT timestamp, check_type, status, details FROM system_health
+WHERE event_id = (SELECT max(event_id) FROM system_health) ORDER BY check_id
+"""
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM orders
+        WHERE state NOT IN ('FILLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'NOT_PLACED')),
+       (SELECT count(*) FROM orders WHERE state IN ('SUBMITTING', 'UNKNOWN', 'NEEDS_HUMAN')),
+       (SELECT count(*) FROM notifications WHERE state = 'pending'),
+       (SELECT count(*) FROM quarantine)
+"""
+
+_LAST_TIMESTAMP = "SELECT timestamp FROM position_events ORDER BY event_id DESC LIMIT 1"
+
+_FIGURES = frozenset({
+    "entry_price", "amount", "cost", "current_price", "stop_price", "take_profit_price",
+    "trailing_stop_pct", "pnl", "pnl_pct", "fees", "price", "fee",
+})  # fmt: skip
+
+View = dict[str, object]
+"""One row for people and for JSON, by column."""
+
+
+class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The store at a glance. `writer_pid` is None when nobody runs, 0 when it is not told."""
+
+    path: str
+    identity: StoredIdentity
+    writer_pid: int | None
+    events: int
+    head_hash: str
+    last_event_at: str | None
+    account: Account
+    positions: tuple[View, ...]
+    orders_active: int
+    orders_unsettled: int
+    notices_pending: int
+    quarantined: int
+    last_reconciliation: View | None
+    last_diagnosis: tuple[View, ...]
+
+
+def read_status(path: Path) -> StoreStatus:
+    """Return the store at a glance, with its alive positions."""
+    with _trusted(path) as db:
+        head = head_of(db)
+        active, unsettled, pending, quarantined = _counts(db)
+        reconciled = _views(db, _RECONCILIATION, ())
+        return StoreStatus(
+            path=str(path),
+            identity=_identity(db, path),
+            writer_pid=holder_of(path),
+            events=head.event_id,
+            head_hash=head.hash,
+            last_event_at=_last_event_at(db),
+            account=find_account(db),
+            positions=tuple(
+                view for view in _views(db, _POSITIONS, (None,)) if view["status"] in ALIVE
+            ),
+            orders_active=active,
+            orders_unsettled=unsettled,
+            notices_pending=pending,
+            quarantined=quarantined,
+            last_reconciliation=reconciled[0] if reconciled else None,
+            last_diagnosis=_views(db, _DIAGNOSIS, ()),
+        )
+
+
+def read_identity(path: Path) -> StoredIdentity:
+    """Return what the store was made for, and its present incarnation."""
+    with _trusted(path) as db:
+        return _identity(db, path)
+
+
+def read_positions(path: Path, status: str | None = None) -> tuple[View, ...]:
+    """Return positions in the order of their opening; of one status, or all."""
+    with _trusted(path) as db:
+        return _views(db, _POSITIONS, (status,))
+
+
+def read_fills(path: Path, position_id: str | None = None) -> tuple[View, ...]:
+    """Return trades in the order in which they were booked; of one position, or all."""
+    with _trusted(path) as db:
+        return _views(db, _FILLS, (position_id,))
+
+
+def read_history(
+    path: Path, position_id: str | None = None, limit: int = 1_000
+) -> tuple[View, ...]:
+    """Return the last events, eldest first; `data` is the event, decoded from its JSON."""
+    with _trusted(path) as db:
+        rows = _views(db, _HISTORY, (position_id, limit))
+    for row in rows:
+        row["data"] = msgspec.json.decode(str(row.pop("event_data")))
+    return rows[::-1]
+
+
+@contextmanager
+def _trusted(path: Path) -> Iterator[apsw.Connection]:
+    with snapshot_of(path, "read") as snapshot:
+        if snapshot.mark.mark is not None:
+            check_mark(snapshot.db, snapshot.mark.mark)
+        yield snapshot.db
+
+
+def _identity(db: apsw.Connection, path: Path) -> StoredIdentity:
+    stored = read_stored_identity(db)
+    if stored is None:
+        raise NoStore(path)
+    return stored
+
+
+def _views(
+    db: apsw.Connection, question: str, bindings: Sequence[str | int | None]
+) -> tuple[View, ...]:
+    cursor = db.execute(question, bindings)
+    return tuple(_view(cursor.get_description(), row) for row in cursor)
+
+
+def _view(description: Sequence[Sequence[object]], row: Sequence[object]) -> View:
+    cells: View = {}
+    for (name, *_), cell in zip(description, row, strict=True):
+        is_figure = name in _FIGURES and cell is not None
+        cells[str(name)] = text(Decimal(str(cell))) if is_figure else cell
+    return cells
+
+
+def _counts(db: apsw.Connection) -> tuple[int, int, int, int]:
+    return msgspec.convert(db.execute(_COUNTS).fetchone(), tuple[int, int, int, int])
+
+
+def _last_event_at(db: apsw.Connection) -> str | None:
+    row = db.execute(_LAST_TIMESTAMP).fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,35 @@
+"""Making the projections anew from the log: the repair for a bug in them.
+
+Events are never edited. What is not a projection (notices, health, identity, quarantine) stays.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from aegis.domain.events import Recorded
+from aegis.store.folding import Fold
+from aegis.store.loading import quarantined_events
+from aegis.store.records import PAGE_ROWS, recorded_of, stored_events
+from aegis.store.statements import EMPTY_PROJECTIONS, UPSERT_ORDER, UPSERT_POSITION
+from aegis.store.writing import write_facts
+
+
+def rebuild_projections(db: apsw.Connection) -> None:
+    """Replace the projections by what the events add up to, inside the caller's transaction."""
+    db.execute("PRAGMA defer_foreign_keys = ON").fetchall()  # events point at positions
+    for statement in EMPTY_PROJECTIONS:
+        db.execute(statement).fetchall()
+    fold = Fold(quarantined_events(db))
+    page: list[Recorded] = []
+    for stored in stored_events(db):
+        recorded = recorded_of(stored)
+        fold.apply(recorded)
+        if not fold.is_skipped(recorded):
+            page.append(recorded)
+        if len(page) >= PAGE_ROWS:
+            write_facts(db, page)
+            page.clear()
+    write_facts(db, page)
+    db.executemany(UPSERT_POSITION, list(fold.position_rows().values())).fetchall()
+    db.executemany(UPSERT_ORDER, list(fold.order_rows().values())).fetchall()

@@ -1,0 +1,171 @@
+"""The log's rows: an event as it is stored, and the way there and back.
+
+Invariant: what is hashed is what is stored. Nothing is decoded and encoded again in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import apsw
+import msgspec
+
+from aegis.domain.events import Recorded, decode, encode, name_of
+from aegis.domain.ids import EventId, PositionId
+from aegis.domain.instants import instant_of, text_of
+from aegis.store.chain import GENESIS, link
+from aegis.store.errors import StoreCorrupt
+from aegis.store.mark import Mark
+
+PAGE_ROWS = 1_000
+"""Rows read at a time, so that no read is left open between two of them."""
+
+INSERT_EVENT = """
+INSERT INTO position_events (
+    event_id, position_id, event_type, event_data, actor, timestamp, version, hash, prev_hash
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_HEAD = "SELECT event_id, hash FROM position_events ORDER BY event_id DESC LIMIT 1"
+
+_HASH_OF = "SELECT hash FROM position_events WHERE event_id = ?"
+
+_EVENTS = """
+SELECT event_id, position_id, event_type, CAST(event_data AS BLOB), actor, timestamp, version,
+       hash, prev_hash
+FROM position_events WHERE event_id > ? ORDER BY event_id LIMIT ?
+"""
+
+_EVENTS_OF = """
+SELECT event_id, position_id, event_type, CAST(event_data AS BLOB), actor, timestamp, version,
+       hash, prev_hash
+FROM position_events WHERE position_id = ? AND version > ? ORDER BY version LIMIT ?
+"""
+
+EventRow = tuple[int, str, str, str, str, str, int, str, str]
+
+
+class StoredEvent(msgspec.Struct, frozen=True, array_like=True):
+    """One row of the log. `data` is the stored bytes."""
+
+    event_id: int
+    position_id: str
+    event_type: str
+    data: bytes
+    actor: str
+    timestamp: str
+    version: int
+    hash: str
+    prev_hash: str
+
+    def computed_hash(self) -> str:
+        """Return what the hash must be for the row to be what was written."""
+        return link(
+            self.prev_hash,
+            event_id=self.event_id,
+            position_id=self.position_id,
+            event_type=self.event_type,
+            version=self.version,
+            data=self.data,
+            actor=self.actor,
+            timestamp=self.timestamp,
+        )
+
+
+def rows_of(records: Iterable[Recorded], head_hash: str) -> list[EventRow]:
+    """Return the rows that append records after a head."""
+    rows: list[EventRow] = []
+    for recorded in records:
+        data, timestamp = encode(recorded.event), text_of(recorded.at)
+        position, actor = recorded.position_id, recorded.actor
+        name, number, version = name_of(recorded.event), recorded.event_id, recorded.version
+        new = link(
+            head_hash,
+            event_id=number,
+            position_id=position,
+            event_type=name,
+            version=version,
+            data=data,
+            actor=actor,
+            timestamp=timestamp,
+        )
+        rows.append(
+            (number, position, name, data.decode(), actor, timestamp, version, new, head_hash)
+        )
+        head_hash = new
+    return rows
+
+
+def head_of(db: apsw.Connection) -> Mark:
+    """Return where the log ends."""
+    row = db.execute(_HEAD).fetchone()
+    return Mark(0, GENESIS) if row is None else Mark(int(row[0]), str(row[1]))
+
+
+def hash_at(db: apsw.Connection, event_id: int) -> str | None:
+    """Return the stored hash of an event; the genesis before the first, None for no event."""
+    if event_id == 0:
+        return GENESIS
+    row = db.execute(_HASH_OF, (event_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def stored_events(db: apsw.Connection, after: int = 0) -> Iterator[StoredEvent]:
+    """Yield the log's rows past an event, in order; `StoreCorrupt` on one that is none."""
+    last = after
+    while True:
+        rows = _fetched(db, _EVENTS, (last, PAGE_ROWS), last)
+        for row in rows:
+            stored = _stored(row, last)
+            last = stored.event_id
+            yield stored
+        if len(rows) < PAGE_ROWS:
+            return
+
+
+def stored_events_of(
+    db: apsw.Connection, position_id: PositionId, version: int = 0
+) -> Iterator[StoredEvent]:
+    """Yield the rows of one position past a version, in order."""
+    while True:
+        rows = _fetched(db, _EVENTS_OF, (position_id, version, PAGE_ROWS), 0)
+        for row in rows:
+            stored = _stored(row, 0)
+            version = stored.version
+            yield stored
+        if len(rows) < PAGE_ROWS:
+            return
+
+
+def recorded_of(stored: StoredEvent) -> Recorded:
+    """Return what a row says; `StoreCorrupt` when it is not an event that this program knows."""
+    try:
+        return Recorded(
+            event_id=EventId(stored.event_id),
+            position_id=PositionId(stored.position_id),
+            version=stored.version,
+            actor=stored.actor,
+            at=instant_of(stored.timestamp),
+            event=decode(stored.event_type, stored.data),
+        )
+    except (msgspec.MsgspecError, ValueError, KeyError) as error:
+        text = f"event {stored.event_id} ({stored.event_type}) cannot be read: {error}"
+        raise StoreCorrupt("events", text) from error
+
+
+def _fetched(
+    db: apsw.Connection, question: str, bindings: tuple[str | int, ...], last: int
+) -> list[tuple[object, ...]]:
+    try:
+        return db.execute(question, bindings).fetchall()
+    except UnicodeDecodeError as error:  # apsw found bytes in a text that are no UTF-8
+        text = f"one of the {PAGE_ROWS} events after {last} is not text: {error}"
+        raise StoreCorrupt("events", text) from error
+
+
+def _stored(row: tuple[object, ...], last: int) -> StoredEvent:
+    try:
+        return msgspec.convert(row, StoredEvent)
+    except msgspec.ValidationError as error:
+        text = f"the event after {last} ({row[0]!r}) is misshapen: {error}"
+        raise StoreCorrupt("events", text) from error

@@ -1,0 +1,47 @@
+"""One consistent look at a store: the mark first, then a snapshot that cannot change any more.
+
+The order matters: the log only grows, so a snapshot taken after the mark must reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from aegis.store.connection import close_quietly, failing, open_reader
+from aegis.store.errors import NoStore, StoreFailed
+from aegis.store.mark import MarkReading, read_mark
+from aegis.store.migrations import migrations, refuse_newer, schema_version
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    db: apsw.Connection
+    mark: MarkReading
+
+
+@contextmanager
+def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
+    """Yield a read-only view of a store as of now; `NoStore`, `StoreTooNew` or `StoreFailed`."""
+    if not store.is_file():
+        raise NoStore(store)
+    with failing(operation):
+        mark = read_mark(store)
+        db = open_reader(store)
+        try:
+            refuse_other_schema(store, db)
+            db.execute("BEGIN").fetchall()
+            yield Snapshot(db, mark)
+        finally:
+            close_quietly(db)
+
+
+def refuse_other_schema(store: Path, db: apsw.Connection) -> None:
+    """Raise when a reader, which cannot migrate, does not know the schema."""
+    found = schema_version(db)
+    refuse_newer(store, found)
+    if found < len(migrations()):
+        raise StoreFailed("read", f"expected schema {len(migrations())} in {store}, was {found}")

@@ -1,0 +1,246 @@
+"""Proof that a store is what it says: pages, chain, mark, keys, and projections = fold.
+
+Reads through a connection of its own, beside a running writer or without one. What is found
+is returned, never raised: a damaged store is the very thing this is for.
+
+Checks, in order:
+1. pages: each page's checksum, and SQLite's `integrity_check`, which covers the indices, NOT
+   NULL and UNIQUE too.
+2. foreign keys: an event, order or fill without what it belongs to.
+3. chain, events, fold: in one pass over the log.
+4. mark: the log reaches it and says the same there.
+5. positions, orders, fills, reconciliations: the stored rows are what the fold makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from aegis.domain.events import Recorded
+from aegis.store.chain import GENESIS
+from aegis.store.connection import failing
+from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
+from aegis.store.folding import Fold
+from aegis.store.loading import quarantined_events
+from aegis.store.mark import MarkReading
+from aegis.store.opening import check_mark
+from aegis.store.projections import Row
+from aegis.store.records import PAGE_ROWS, StoredEvent, head_of, recorded_of, stored_events
+from aegis.store.snapshot import Snapshot, snapshot_of
+from aegis.store.statements import (
+    SELECT_FILLS,
+    SELECT_ORDERS,
+    SELECT_POSITIONS,
+    SELECT_RECONCILIATIONS,
+)
+from aegis.store.writing import fill_rows, reconciliation_rows
+
+PROBLEMS_MAX = 20
+"""Of one kind; one fault can spoil every row, and a person reads the first few."""
+
+Progress = Callable[[int, int], None]
+
+# SQLite's own count for AUTOINCREMENT; it stays when rows are deleted.
+_COUNTED = "SELECT seq FROM sqlite_sequence WHERE name = 'position_events'"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What one check found, for a person."""
+
+    check: str
+    text: str
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """`events` and `head_hash` are how far the log could be proved."""
+
+    ok: bool
+    events: int
+    head_hash: str
+    problems: tuple[Problem, ...]
+    positions: int = 0
+    orders: int = 0
+    fills: int = 0
+
+
+def verify(path: Path, *, progress: Progress | None = None) -> Verification:
+    """Prove a store; `NoStore` and `StoreTooNew` are the only exceptions."""
+    look = _Look(progress)
+    with look.noting("open"), snapshot_of(path, "verify") as snapshot:
+        look.at(snapshot)
+    return look.result()
+
+
+class ChainCursor:
+    """Walks the chain from a point that is proved already."""
+
+    def __init__(self, event_id: int, head_hash: str) -> None:
+        self.event_id, self.hash = event_id, head_hash
+        self._timestamp = ""
+
+    def step(self, stored: StoredEvent) -> None:
+        """Take the next event, or raise `StoreCorrupt` with what is wrong with it."""
+        fault = self._fault(stored)
+        if fault is not None:
+            raise StoreCorrupt("chain", f"event {stored.event_id}: {fault}")
+        self.event_id, self.hash = stored.event_id, stored.hash
+        self._timestamp = stored.timestamp
+
+    def _fault(self, stored: StoredEvent) -> str | None:
+        if stored.event_id != self.event_id + 1:
+            return f"expected event {self.event_id + 1} here, something was removed"
+        if stored.prev_hash != self.hash:
+            return "it does not follow the event before"
+        if stored.hash != stored.computed_hash():
+            return "its hash does not cover it, it was changed"
+        if stored.timestamp < self._timestamp:
+            return f"its time {stored.timestamp} is before that of the event before"
+        return None
+
+
+class _Look:
+    """One verification as it goes on."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._problems: list[Problem] = []
+        self._cursor = ChainCursor(0, GENESIS)
+        self._fold = Fold()
+        self._fills: dict[str, Row] = {}
+        self._reconciliations: dict[str, Row] = {}
+        self._is_chain_whole = self._is_fold_whole = True
+
+    def at(self, snapshot: Snapshot) -> None:
+        """Run all checks; what one finds does not keep the others from looking."""
+        db = snapshot.db
+        with self.noting("pages"):
+            self._pages(db)
+        with self.noting("foreign keys"):
+            self._foreign_keys(db)
+        with self.noting("events"):
+            self._log(db)
+        with self.noting("mark"):
+            self._mark(db, snapshot.mark)
+        if self._is_fold_whole:
+            self._projections(db)
+
+    def result(self) -> Verification:
+        return Verification(
+            ok=not self._problems,
+            events=self._cursor.event_id,
+            head_hash=self._cursor.hash,
+            problems=tuple(self._problems),
+            positions=len(self._fold.book.positions),
+            orders=len(self._fold.book.orders),
+            fills=len(self._fills),
+        )
+
+    @contextmanager
+    def noting(self, check: str) -> Iterator[None]:
+        """Make a problem of whatever keeps a check from its end."""
+        try:
+            with failing(check):
+                yield
+        except (NoStore, StoreTooNew):
+            raise
+        except StoreCorrupt as corrupt:
+            self._note(corrupt.check, corrupt.text)
+        except StoreError as error:
+            self._note(check, str(error))
+
+    def _note(self, check: str, text: str) -> None:
+        known = sum(problem.check == check for problem in self._problems)
+        if known < PROBLEMS_MAX:
+            self._problems.append(Problem(check, text))
+        elif known == PROBLEMS_MAX:
+            self._problems.append(Problem(check, "and more"))
+
+    def _pages(self, db: apsw.Connection) -> None:
+        for row in db.execute("PRAGMA integrity_check"):
+            if row[0] != "ok":
+                self._note("pages", str(row[0]))
+
+    def _foreign_keys(self, db: apsw.Connection) -> None:
+        for table, row_id, parent, _ in db.execute("PRAGMA foreign_key_check"):
+            self._note("foreign keys", f"row {row_id} of {table} belongs to no row of {parent}")
+
+    def _log(self, db: apsw.Connection) -> None:
+        self._fold = Fold(quarantined_events(db))
+        total = head_of(db).event_id
+        for done, stored in enumerate(stored_events(db), start=1):
+            if self._is_chain_whole:
+                self._link(stored)
+            if self._is_fold_whole:
+                self._add(stored)
+            if self._progress is not None and (done % PAGE_ROWS == 0 or done == total):
+                self._progress(done, total)
+        counted = db.execute(_COUNTED).get
+        if self._is_chain_whole and (counted or 0) != self._cursor.event_id:
+            text = f"the log ends at event {self._cursor.event_id}, {counted} were written"
+            self._note("chain", text)
+
+    def _link(self, stored: StoredEvent) -> None:
+        try:
+            self._cursor.step(stored)
+        except StoreCorrupt as corrupt:
+            self._is_chain_whole = False
+            self._note(corrupt.check, corrupt.text)
+
+    def _add(self, stored: StoredEvent) -> None:
+        try:
+            recorded = recorded_of(stored)
+            self._fold.apply(recorded)
+        except StoreCorrupt as corrupt:
+            self._is_fold_whole = False
+            self._note(corrupt.check, corrupt.text)
+        else:
+            if not self._fold.is_skipped(recorded):
+                self._add_facts(recorded)
+
+    def _add_facts(self, recorded: Recorded) -> None:
+        for row in fill_rows((recorded,)):
+            self._fills[f"{row[0]} {row[1]}"] = row
+        for row in reconciliation_rows((recorded,)):
+            self._reconciliations[str(row[0])] = row
+
+    def _mark(self, db: apsw.Connection, reading: MarkReading) -> None:
+        if reading.mark is not None:
+            check_mark(db, reading.mark)
+        elif head_of(db).event_id > 0:
+            what = "is missing" if reading.is_missing else "cannot be read"
+            self._note("mark", f"the mark {what}: a log that lost its end could not be told")
+
+    def _projections(self, db: apsw.Connection) -> None:
+        fold = self._fold
+        compared = (
+            ("positions", SELECT_POSITIONS, fold.position_rows, 1),
+            ("orders", SELECT_ORDERS, fold.order_rows, 1),
+            ("fills", SELECT_FILLS, lambda: self._fills, 2),
+            ("reconciliations", SELECT_RECONCILIATIONS, lambda: self._reconciliations, 1),
+        )
+        for table, question, made, key_columns in compared:
+            with self.noting(table):
+                stored = {
+                    " ".join(str(cell) for cell in row[:key_columns]): tuple(row)
+                    for row in db.execute(question)
+                }
+                for text in differences(made(), stored):
+                    self._note(table, text)
+
+
+def differences(made: dict[str, Row], stored: dict[str, Row]) -> Iterator[str]:
+    """Yield how stored rows differ from those that the events make."""
+    for key, row in made.items():
+        found = stored.get(key)
+        if found is None:
+            yield f"{key} is missing"
+        elif found != row:
+            expected, was = next((a, b) for a, b in zip(row, found, strict=True) if a != b)
+            yield f"{key}: the events make {expected!r}, the row says {was!r}"
+    for key in stored.keys() - made.keys():
+        yield f"{key} is in no event"
