@@ -148,27 +148,13 @@ class _Turn:
 
     def silent(self, name: str, epoch: int, busy_s: float) -> None:
         if self._is(name, epoch, Phase.RUNNING):
-            self._report(
-                "ActorSilent",
-                level="error",
-                name=name,
-                epoch=epoch,
-                during="handler",
-                busy_s=busy_s,
-            )
+            self._report_silence(name, during="handler", busy_s=busy_s)
             self.ended(name, epoch, f"silent for {busy_s:.3f} s")
 
     def start_deadline_passed(self, name: str, epoch: int) -> None:
         if self._is(name, epoch, Phase.STARTING):
             deadline_s = self.plan.leaves[name].start_deadline_s
-            self._report(
-                "ActorSilent",
-                level="error",
-                name=name,
-                epoch=epoch,
-                during="start",
-                busy_s=deadline_s,
-            )
+            self._report_silence(name, during="start", busy_s=deadline_s)
             self.ended(name, epoch, f"not started within {deadline_s} s")
 
     def restart_due(self, name: str, epoch: int) -> None:
@@ -189,7 +175,7 @@ class _Turn:
     def stop_deadline_passed(self, name: str, epoch: int) -> None:
         if self._is(name, epoch, Phase.STOPPING):
             self.overdue = (*self.overdue, name)
-            self._report("ActorSilent", level="error", name=name, epoch=epoch, during="stop")
+            self._report_silence(name, during="stop", busy_s=None)
             self._ended_while_stopping(name, epoch)
 
     # Starting -----------------------------------------------------------------------------
@@ -371,6 +357,12 @@ class _Turn:
 
     def _become(self, name: str, phase: Phase) -> None:
         self.leaves[name] = replace(self.leaves[name], phase=phase)
+
+    def _report_silence(self, name: str, *, during: str, busy_s: float | None) -> None:
+        epoch = self.leaves[name].epoch
+        self._report(
+            "ActorSilent", level="error", name=name, epoch=epoch, during=during, busy_s=busy_s
+        )
 
     def _report(self, event: str, **fields: object) -> None:
         self._do(Report(event, fields))

@@ -69,7 +69,7 @@ class ThreadRuntime:
             found = self._ports.setdefault(port, _Port(port))
         call = _Call(function, deadline_s, partial(self._reply, reply))
         if refusal := found.refusal():
-            call.settle(Raised(refusal))
+            call.answer(Raised(refusal))
             return
         call.deadline = self.after(deadline_s, partial(found.overrun, call))
         found.submit(call)
@@ -156,16 +156,19 @@ class _Call:
             self.has_begun = not self.settled.is_set()
             return self.has_begun
 
-    def settle(self, value: object) -> bool:
-        """Answer with a value; say whether it was the first."""
+    def claim(self) -> bool:
+        """Say whether the caller is the one who answers: the first to ask."""
         with self._lock:
             if self.settled.is_set():
                 return False
             self.settled.set()
+            return True
+
+    def answer(self, value: object) -> None:
+        """Reply, once claimed."""
         if self.deadline is not None:
             self.deadline.cancel()
         self._reply(value)
-        return True
 
 
 class _Port:
@@ -197,16 +200,24 @@ class _Port:
 
     def overrun(self, call: _Call) -> None:
         """Answer for a call whose deadline has passed; its worker, if it has one, is given up."""
-        if call.settle(Overran(call.deadline_s)) and call.has_begun:
-            with self._arrived:
-                self._lost += 1
-                self._hire()
+        if not call.claim():
+            return
+        try:
+            if call.has_begun:
+                self._replace_worker()
+        finally:
+            call.answer(Overran(call.deadline_s))
 
     def close(self) -> None:
         with self._arrived:
             self._calls.clear()
             self._calls.append(None)
             self._arrived.notify_all()
+
+    def _replace_worker(self) -> None:
+        with self._arrived:
+            self._lost += 1
+            self._hire()
 
     def _hire(self) -> None:
         self._has_worker = False  # should no thread be had, the next call tries again
@@ -215,10 +226,18 @@ class _Port:
 
     def _work(self) -> None:
         while (call := self._next()) is not None:
-            if call.begin() and not call.settle(_value_in_time(call)):
-                with self._arrived:
-                    self._lost -= 1
+            if call.begin() and not self._finish(call):
                 return
+
+    def _finish(self, call: _Call) -> bool:
+        """Run a call and answer it; say whether this worker still has its place."""
+        value = _value_in_time(call)
+        if call.claim():
+            call.answer(value)
+            return True
+        with self._arrived:
+            self._lost -= 1
+        return False
 
     def _next(self) -> _Call | None:
         with self._arrived:

@@ -1,0 +1,1 @@
+"""Each actor by itself, on both runtimes."""

@@ -1,0 +1,45 @@
+"""What every test may use: both runtimes behind one fixture, and the switch for long suites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from aegis.clock import ManualClock, SystemClock, instant_of
+from supervisors.runtime import SeededRuntime, ThreadRuntime
+from tests.stage import Stage
+
+SEED = 1
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs --long"))
+
+
+@pytest.fixture(params=["threads", "seeded"])
+def runtime(request: pytest.FixtureRequest) -> Iterator[ThreadRuntime | SeededRuntime]:
+    """Give the role that actors see, played by each runtime in turn."""
+    if request.param == "seeded":
+        clock = ManualClock(instant_of("2024-01-01T00:00:00Z"))
+        yield SeededRuntime(clock, SEED, can_hang=True)
+        return
+    threads = ThreadRuntime(SystemClock())
+    yield threads
+    threads.close()
+
+
+@pytest.fixture
+def stage(runtime: ThreadRuntime | SeededRuntime) -> Iterator[Stage]:
+    """Give actors a place to be tried out, on each runtime in turn."""
+    made = Stage(runtime)
+    yield made
+    made.clear()

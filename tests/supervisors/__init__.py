@@ -1,0 +1,1 @@
+"""Dying, order and patience."""
