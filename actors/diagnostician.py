@@ -53,7 +53,7 @@ class Diagnostician(Actor):
 
     def on_started(self) -> None:
         self.every(self._interval_s, DiagnoseNow(trigger="interval"))
-        self._want(DiagnoseNow(trigger="restart"))
+        self._want(DiagnoseNow(trigger="start"))
 
     def receive(self, message: DiagnosticianMessage) -> None:
         match message:
@@ -71,7 +71,8 @@ class Diagnostician(Actor):
     def _follow(self, message: Committed) -> None:
         for recorded in message.records:
             event = recorded.event
-            if isinstance(event, ReconciliationCompleted) and event.trigger == "start":
+            is_start = isinstance(event, ReconciliationCompleted) and event.trigger == "start"
+            if is_start and (self._run is None or self._run.trigger != "start"):
                 self._want(DiagnoseNow(trigger="start"))
 
     def _want(self, message: DiagnoseNow) -> None:
