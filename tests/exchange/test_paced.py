@@ -16,6 +16,7 @@ from aegis.exchange.paced import HISTORY_CANDLES_MAX, PacedMarket, Source
 from aegis.exchange.replay import ReplayFile, ReplaySource
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import CandleClosed, MarketEnded, MarketMoved, MarketNews
+from aegis.ports import Timer
 from supervisors.seeded import SeededRuntime
 from supervisors.threads import ThreadRuntime
 from tests.exchange.paper_kit import BTC_USDT, START
@@ -214,7 +215,7 @@ def test_a_resumed_simulation_is_the_uninterrupted_one() -> None:
         ]
 
     def is_to_come(line: str, stopped_at: float) -> bool:
-        at = float(line.split(" ")[0])
+        at = float(line.split(" ", maxsplit=1)[0])
         return at > stopped_at or (at == stopped_at and not line.endswith("closed"))
 
     whole = Stage(simulated()).by_feed()
@@ -254,6 +255,26 @@ def test_who_asks_again_hears_the_news_and_who_asked_before_does_not() -> None:
     assert dead == []
     assert isinstance(heard, MarketMoved)
     assert heard.tick.at == START
+
+
+def test_a_timer_that_was_cancelled_too_late_tells_nothing() -> None:
+    clock = ManualClock(START)
+    runtime = Unstoppable(clock, 1)
+    market = PacedMarket(sources=[replayed(candle(0))], runtime=runtime, spread_bps=SPREAD)
+    first: list[MarketNews] = []
+    second: list[MarketNews] = []
+    market.next(first.append)
+    market.next(second.append)
+    runtime.run_until_quiet()
+    assert (len(first), len(second)) == (0, 1)
+
+
+class Unstoppable(SeededRuntime):
+    """A runtime whose timers fire though they were cancelled, as a thread's may."""
+
+    def after(self, delay_s: float, deliver: Callable[[], None]) -> Timer:
+        super().after(delay_s, deliver)
+        return super().after(3_600, lambda: None)
 
 
 def test_the_clock_may_start_when_the_first_news_is_due() -> None:

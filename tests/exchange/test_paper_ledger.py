@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.domain.ids import Coin, ExchangeOrderId, Instant, TradeId
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 from aegis.exchange.paper_ledger import (
@@ -22,8 +22,8 @@ from aegis.exchange.paper_ledger import (
     read_ledger,
 )
 from aegis.exchange.paper_matching import PaperOrder
-from aegis.messages import OrderPlaced
-from tests.exchange.paper_kit import BTC, BTC_USDT, USDT, USUAL, Table
+from aegis.messages import OrderPlaced, RequestRefused
+from tests.exchange.paper_kit import BTC, BTC_USDT, START, USDT, USUAL, Table
 
 ROOT = Path(__file__).parents[2]
 
@@ -231,12 +231,33 @@ def test_a_request_that_cannot_be_written_raises_and_leaves_nothing(tmp_path: Pa
     assert table.fills(request.client_order_id) == [("1", "100")]
 
 
+def test_a_commit_that_came_true_after_all_is_known_at_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(tmp_path)
+    table.tick("100")
+    write = table.ledger.write
+
+    def write_and_deny(change: Change) -> None:
+        write(change)
+        raise LedgerError("the disk said no, and had written")
+
+    monkeypatch.setattr(table.ledger, "write", write_and_deny)
+    with pytest.raises(LedgerError):
+        table.ask(table.order(Side.SELL, "0.75"))
+    monkeypatch.undo()
+    answer = table.ask(table.order(Side.SELL, "0.75"))
+    assert isinstance(answer, RequestRefused)
+    assert answer.code == "insufficient_funds"
+
+
 def test_ticks_and_requests_from_different_threads_come_one_after_another(
     tmp_path: Path,
 ) -> None:
     table = Table(tmp_path, USUAL, btc="100")
     table.tick("100", volume="5")
-    requests = [table.order(Side.SELL, "1") for _ in range(30)]
+    never_late = Instant(START + 86_400 * NANOS_PER_SECOND)
+    requests = [table.order(Side.SELL, "1", sent_at=never_late) for _ in range(30)]
     with ThreadPoolExecutor(4) as threads:
         answers = [threads.submit(table.ask, request) for request in requests]
         for price in range(100, 160):

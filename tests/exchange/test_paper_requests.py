@@ -171,6 +171,15 @@ def test_a_buy_whose_price_ran_away_fills_what_can_be_paid_and_is_canceled(
     assert Decimal(0) <= table.account().balances[USDT] < Decimal("0.0012")
 
 
+def test_funds_that_are_short_by_a_hair_do_not_pay_for_the_last_lot(tmp_path: Path) -> None:
+    table = Table(tmp_path, usdt="99." + "9" * 41)  # a 34-digit quotient says that it pays for 1
+    table.tick("99")
+    table.close()
+    bought = table.place(Side.BUY, "1")
+    table.tick("100", start="100")
+    assert table.fills(bought) == [("0.99999", "100")]
+
+
 def test_a_buy_never_spends_what_is_set_aside_for_another(tmp_path: Path) -> None:
     table = Table(tmp_path, usdt="100")
     table.tick("100")
@@ -197,6 +206,9 @@ def test_a_cancel_ends_an_open_order(table: Table) -> None:
     assert table.cancel(resting) == CancelAccepted(client_order_id=ClientOrderId(resting))
     assert table.found(resting)[0].status is VenueOrderStatus.CANCELED
     assert table.account().open_orders == ()
+    kept = table.ledger.find(resting)
+    assert kept is not None
+    assert kept.reserved == 0
 
 
 @pytest.mark.parametrize("case", ["unknown", "filled", "canceled"])
