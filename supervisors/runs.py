@@ -20,11 +20,12 @@ from aegis.config import Config
 from aegis.control import ControlServer
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.exchange.paper import no_faults
 from aegis.log import Log
 from aegis.messages import ControlReply, ControlRequest
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
-from supervisors.system import System, candles_of
+from supervisors.system import Faults, System, candles_of
 
 DRAIN_S_MAX = 1.6
 """A signal ends the process within 2 s, whatever hangs."""
@@ -61,17 +62,20 @@ class NoControl:
         """Close nothing."""
 
 
-def run(config: Config, *, folder: Path, log: Log, progress: Progress) -> Run:
+def run(
+    config: Config, *, folder: Path, log: Log, progress: Progress, faults: Faults = no_faults
+) -> Run:
     """Run AEGIS as configured, to its end; raises what opening raises, before anything trades.
 
-    `progress` hears how many of how many candles a run at speed 0 has behind it.
+    `progress` hears how many of how many candles a run at speed 0 has behind it. `faults` say
+    what goes wrong between us and the paper exchange: nothing, but in drills.
     """
     if config.market.speed == 0:
-        return _run_to_the_end_of_data(config, folder, log, progress)
-    return _run_until_told(config, folder, log)
+        return _run_to_the_end_of_data(config, folder, log, progress, faults)
+    return _run_until_told(config, folder, log, faults)
 
 
-def _run_until_told(config: Config, folder: Path, log: Log) -> Run:
+def _run_until_told(config: Config, folder: Path, log: Log, faults: Faults) -> Run:
     speed = config.market.speed
     system = System(
         config,
@@ -80,6 +84,7 @@ def _run_until_told(config: Config, folder: Path, log: Log) -> Run:
         log=log,
         control=ControlServer(config.store.path),
         draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
+        faults=faults,
     )
     with _signals() as told:
         system.start(seed=config.market.seed)
@@ -145,7 +150,9 @@ def seeded_incarnation(config: Config) -> str:
     return f"{drawn:0{INCARNATION_DIGITS}x}"
 
 
-def _run_to_the_end_of_data(config: Config, folder: Path, log: Log, progress: Progress) -> Run:
+def _run_to_the_end_of_data(
+    config: Config, folder: Path, log: Log, progress: Progress, faults: Faults
+) -> Run:
     runtimes: list[SeededRuntime] = []
 
     def runtime_of(start: Instant) -> SeededRuntime:
@@ -159,6 +166,7 @@ def _run_to_the_end_of_data(config: Config, folder: Path, log: Log, progress: Pr
         log=log,
         control=NoControl(),
         draw_incarnation=lambda: seeded_incarnation(config),
+        faults=faults,
     )
     runtime, stopwatch = runtimes[0], SystemClock()
     candles = candles_of(system.sources)
