@@ -14,6 +14,8 @@ import pytest
 from aegis.domain.candles import Candle, fault_of
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.money import floor_to
+from aegis.domain.strategies import Signal
+from aegis.domain.strategies.ema_cross import EmaCross
 from aegis.exchange.simulated import WARMUP_CANDLES, SimulatedSource
 from aegis.exchange.simulated_series import BLOCK_CANDLES, Series
 
@@ -22,7 +24,7 @@ START = Instant(1_704_067_200 * NANOS_PER_SECOND)
 MINUTE_NS = 60 * NANOS_PER_SECOND
 ROOT = Path(__file__).parents[2]
 
-DIGEST_OF_SEED_1 = "68a2226f8cf9ccfa"
+DIGEST_OF_SEED_1 = "6e0ba820ec469937"
 """A store of a simulated market is resumed by later versions too: its candles must be the same."""
 
 
@@ -98,6 +100,31 @@ def test_two_per_cent_are_moved_within_hours(month: tuple[Candle, ...]) -> None:
         if abs(candle.close - begin) > begin * 2 / 100:
             begin, moves = candle.close, moves + 1
     assert 80 <= moves <= 400
+
+
+def _first_trade(seed: int) -> tuple[int, int]:
+    """Return after how many candles the default strategy enters, and then leaves."""
+    made, strategy = source(seed), EmaCross({})
+    for candle in made.history(START, strategy.warmup):
+        strategy.on_candle(candle, is_holding=False)
+    entered = 0
+    for number, candle in enumerate(made.candles(START), start=1):
+        signal = strategy.on_candle(candle, is_holding=bool(entered))
+        if signal is Signal.LEAVE:
+            return entered, number
+        entered = entered or (number if signal is Signal.ENTER else 0)
+    raise AssertionError("Expected an endless market")
+
+
+def test_the_default_market_shows_a_trade_within_seconds() -> None:
+    entered, left = _first_trade(seed=1)
+    assert entered <= 50  # ten candles a second at the default speed
+    assert left <= 80
+
+
+def test_nearly_every_market_shows_a_trade_within_fifteen_seconds() -> None:
+    slow = [seed for seed in range(1, 41) if _first_trade(seed)[1] > 110]
+    assert len(slow) <= 1
 
 
 def test_the_same_seed_is_the_same_market() -> None:
