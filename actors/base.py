@@ -105,6 +105,7 @@ class Actor(pykka.Actor):
         self._monotonic = context.runtime.clock.monotonic
         self._timers = _Timers()
         self.is_set_up = False
+        self._has_opened = False
         self._seat = self.actor_inbox
         self._seat.bind(context.directory, context.address, self.group_max)
         self._keeps_inbox = self._seat.slot.keeps_inbox
@@ -125,7 +126,7 @@ class Actor(pykka.Actor):
         self._refuse(messages)
 
     def on_stopped(self) -> None:
-        """Close what `on_started` opened; not called after a death."""
+        """Close what `on_started` opened; called if it has run, and not after a death."""
 
     def on_died(self, error: str) -> None:
         """Speak last words after a death; only a root needs to, whom no supervisor hears."""
@@ -240,6 +241,9 @@ class Actor(pykka.Actor):
 
     def _actor_loop_setup(self) -> None:
         self.is_set_up = True
+        if not self._seat.is_current():  # replaced before its thread had begun
+            return
+        self._has_opened = True
         try:
             self.on_started()
         except BaseException as error:  # noqa: BLE001  pykka would print it and tell nobody
@@ -257,7 +261,8 @@ class Actor(pykka.Actor):
 
     def on_stop(self) -> None:
         try:
-            self.on_stopped()
+            if self._has_opened:
+                self.on_stopped()
         except BaseException as error:  # noqa: BLE001  it ends anyway; what it held is its own
             self._say("ActorStopFailed", error)
         self._timers.close()

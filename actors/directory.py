@@ -7,7 +7,8 @@ Invariants:
 2. One incarnation, the one whose epoch is the slot's, hears and speaks. Once `fence` has
    returned, nothing that an older one says is heard, and it takes no message any more: its seat
    hands it STOP. One lock over the whole directory makes this exact.
-3. Every inbox is bounded. What overflows is the newest message; it is counted and reported.
+3. Every inbox is bounded, the kept ones far above the others. What overflows is the newest
+   message; it is counted and reported.
 4. A kept inbox gives groups out without removing them. A group that was being decided when its
    incarnation died is given to the next one message at a time; one that takes an incarnation
    down while it is alone is taken out and reported. Senders repeat what they heard no answer to.
@@ -53,8 +54,9 @@ class Slot:
     """One name's inbox, and who serves it. All fields are guarded by the directory's lock."""
 
     __slots__ = (
-        "arrived", "depth_max", "dropped", "epoch", "epoch_last", "in_hand", "is_suspecting",
-        "keeps_inbox", "messages", "name", "seat", "singles", "stop_in", "waiting", "wake",
+        "arrived", "depth_max", "dropped", "epoch", "epoch_last", "in_hand", "is_closed",
+        "is_suspecting", "keeps_inbox", "messages", "name", "seat", "singles", "stop_in",
+        "waiting", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +73,7 @@ class Slot:
         self.epoch = NOBODY
         self.epoch_last = NOBODY  # of all that ever served this name
         self.dropped = 0
+        self.is_closed = False  # nobody will serve it again
         self.stop_in: int | None = None  # messages to go until a wanted stop
         self.in_hand = 0  # messages looked at and not yet removed
         self.is_suspecting = False  # one of those in hand may be what kills
@@ -84,7 +87,8 @@ class Slot:
     @property
     def busy_since(self) -> float | None:
         """Since which real monotonic second the current incarnation is in a handler."""
-        return None if self.seat is None else self.seat.busy_since
+        seat = self.seat  # an actor may be leaving it right now
+        return None if seat is None else seat.busy_since
 
     def ring(self) -> None:
         """Let whoever serves this slot look again."""
@@ -123,6 +127,10 @@ class Seat:
         """Return the next message, or group of them, or STOP; None when there is nothing."""
         with self._directory.lock:
             return self._next()
+
+    def is_current(self) -> bool:
+        """Say whether this incarnation is still the one that is heard."""
+        return self.slot.epoch == self.epoch
 
     def wait(self) -> object:
         """Return the next message, group or STOP, as soon as there is one."""
@@ -261,6 +269,8 @@ class Directory:
                 elif slot.waiting:
                     slot.arrived.notify()
                 return
+            if slot.is_closed:
+                return
             slot.dropped += 1
             dropped = slot.dropped
         if self._on_overflow is not None and dropped & (dropped - 1) == 0:
@@ -314,6 +324,13 @@ class Directory:
         assert not slot.keeps_inbox, f"Expected an inbox that is not kept, was {name!r}"
         with self.lock:
             slot.messages.clear()
+
+    def close(self, name: str) -> None:
+        """Throw away what waits for a name and whatever comes; nobody will serve it again."""
+        slot = self.slot(name)
+        with self.lock:
+            slot.messages.clear()
+            slot.depth_max, slot.is_closed = 0, True
 
 
 def _suspect(slot: Slot) -> tuple[object, ...]:

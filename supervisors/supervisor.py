@@ -120,6 +120,7 @@ class Supervisor(Actor):
             case Report(event=event, fields=fields):
                 self.log(event, **fields)
             case Abandon(name=name, reason=reason):
+                self._directory.close(name)
                 self._hooks.on_abandon(name, reason)
             case GiveUp(reason=reason):
                 self._hooks.on_verdict(Verdict(EXIT_GAVE_UP, reason))

@@ -258,3 +258,23 @@ def test_a_crash_with_nothing_in_hand_blames_nobody() -> None:
     seat.drop(2)
     town.tell_all("Store", 3, 4)
     assert town.seat("Store", 2).take() == (3, 4)
+
+
+def test_a_closed_inbox_swallows_what_it_had_and_what_comes() -> None:
+    town = Town()
+    town.tell_all("A", 1)
+    town.close("A")
+    town.tell_all("A", 2, 3)
+    assert town.slot("A").depth == 0
+    assert town.overflows == []
+
+
+def test_the_slot_says_since_when_its_incarnation_is_busy() -> None:
+    town = Town()
+    assert town.slot("A").busy_since is None
+    old = town.seat("A", 1)
+    old.busy_since = 5.0
+    assert town.slot("A").busy_since == 5.0
+    town.seat("A", 2)
+    old.busy_since = 6.0
+    assert town.slot("A").busy_since is None

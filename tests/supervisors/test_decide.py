@@ -412,6 +412,13 @@ def test_a_tree_that_has_given_up_hears_nothing_more() -> None:
     assert play.hear(Boot(), StopWanted(), Died(name="Store", epoch=1, error="")) == []
 
 
+def test_an_escalated_branch_starts_in_order_again() -> None:
+    play = Play().up()
+    kill(play, "Feed", 4)
+    assert started_by(play.hear(RestartDue("Feed", play.epoch("Feed")))) == ["Feed"]
+    assert play.phase("Notifier") is Phase.DUE
+
+
 def test_an_escalated_branch_leaves_its_neighbour_alone() -> None:
     play = Play().up()
     actions = kill(play, "Feed", 4)

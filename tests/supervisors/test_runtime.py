@@ -35,7 +35,7 @@ def test_both_runtimes_play_the_role(runtime: ThreadRuntime | SeededRuntime) -> 
 def test_timers_fire_in_the_order_in_which_they_are_due(stage: Stage) -> None:
     fired: list[int] = []
     for number in (3, 1, 2):
-        stage.runtime.after(number * 0.004, partial(fired.append, number))
+        stage.runtime.after(number * 0.03, partial(fired.append, number))
     stage.wait_for(lambda: len(fired) == 3)
     assert fired == [1, 2, 3]
 
@@ -125,8 +125,8 @@ def test_a_value_that_never_comes_is_overrun_at_the_deadline(stage: Stage) -> No
 
 def test_a_value_later_than_the_deadline_is_dropped(stage: Stage) -> None:
     heard: list[object] = []
-    stage.runtime.call("venue", lambda: Late(5, 0.08), 0.06, heard.append)
-    stage.runtime.after(0.12, partial(heard.append, "end"))
+    stage.runtime.call("venue", lambda: Late(5, 0.2), 0.06, heard.append)
+    stage.runtime.after(0.3, partial(heard.append, "end"))
     stage.wait_for(lambda: "end" in heard)
     assert heard == [Overran(0.06), "end"]
 
@@ -186,12 +186,10 @@ def test_a_port_that_loses_too_many_workers_refuses(
     monkeypatch.setattr(threads, "WORKERS_LOST_MAX", 2)
     heard: list[object] = []
     gate = threading.Event()
-    on_threads.runtime.call("venue", gate.wait, 0.005, heard.append)
-    on_threads.wait_for(lambda: len(heard) == 1)
-    on_threads.runtime.call("venue", gate.wait, 0.005, heard.append)
-    on_threads.wait_for(lambda: len(heard) == 2)
-    on_threads.runtime.call("venue", lambda: "never", LONG_S, heard.append)
-    assert heard[2] == Raised("Expected fewer than 2 hung calls of venue")
+    for count in range(1, 50):
+        on_threads.runtime.call("venue", gate.wait, 0.005, heard.append)
+        on_threads.wait_for(lambda count=count: len(heard) == count)  # type: ignore[misc]
+    assert heard.index(Raised("Expected fewer than 2 hung calls of venue")) >= 2
     gate.set()
 
 
@@ -390,6 +388,15 @@ def test_cancelled_timers_do_not_pile_up() -> None:
         timer.cancel()
     assert len(heap) <= 2 * COMPACT_AT + 2
     assert heap.next_due() is None
+
+
+def test_a_timer_that_has_fired_is_not_counted_as_cancelled() -> None:
+    heap = TimerHeap()
+    timer = HeapTimer(heap, lambda: None, None)
+    heap.push(0, timer)
+    heap.pop()
+    timer.cancel()
+    assert heap.cancelled == 0
 
 
 def test_the_heap_keeps_the_living_when_it_throws_out_the_cancelled() -> None:

@@ -18,7 +18,8 @@ from supervisors.spec import Branch, Child, OnExhausted, Patience, Strategy, Tre
 from supervisors.supervisor import SUPERVISOR, Verdict
 from tests.stage import Stage
 
-PATIENCE = Patience(backoff_ms_first=1, backoff_ms_max=5, stop_deadline_s=0.2)
+PATIENCE = Patience(backoff_ms_first=1, backoff_ms_max=5, stop_deadline_s=1)
+SILENT_S = 0.1
 ROOM = Path(__file__).parents[2]
 
 
@@ -54,14 +55,13 @@ class Troupe:
         self.stop: Callable[[], None] = lambda: None
 
     def child(
-        self, name: str, *, on_exhausted: OnExhausted = "escalate", silent_after_s: float = 0.05
+        self, name: str, *, on_exhausted: OnExhausted = "escalate", silent_after_s: float = 60
     ) -> Child:
         return Child(
             name=name,
             build=lambda context: Player(context, self.notes),
             on_exhausted=on_exhausted,
             silent_after_s=silent_after_s,
-            start_deadline_s=0.05,
         )
 
     def play(
@@ -132,7 +132,7 @@ def test_a_start_that_hangs_is_given_up(stage: Stage, troupe: Troupe) -> None:
             super().on_started()
 
     child = Child(
-        name="A", build=lambda context: Sleeper(context, troupe.notes), start_deadline_s=0.02
+        name="A", build=lambda context: Sleeper(context, troupe.notes), start_deadline_s=0.1
     )
     stage.supervise(Tree(root=Branch(name="root", strategy="one_for_one", children=(child,))),
                     PATIENCE)  # fmt: skip
@@ -161,7 +161,7 @@ def test_a_child_that_cannot_be_built_is_tried_again_until_patience_ends(stage: 
 
 
 def test_a_hung_child_is_replaced_and_steals_no_message(stage: Stage, troupe: Troupe) -> None:
-    troupe.play(troupe.child("A"), troupe.child("B"))
+    troupe.play(troupe.child("A", silent_after_s=SILENT_S), troupe.child("B"))
 
     def hang(actor: Actor) -> None:
         stage.hang_here()
@@ -183,18 +183,26 @@ def test_a_hung_child_is_replaced_and_steals_no_message(stage: Stage, troupe: Tr
 
 
 def test_silence_is_logged_with_its_length(stage: Stage, troupe: Troupe) -> None:
-    troupe.play(troupe.child("A"))
+    troupe.play(troupe.child("A", silent_after_s=SILENT_S))
     stage.will_hang("A")
     stage.tell("A", lambda _: stage.hang_here())
     stage.wait_running("A", 2)
     (silence,) = [fields for event, fields in stage.logged if event == "ActorSilent"]
-    assert 0.05 < silence["busy_s"] < 5
+    assert SILENT_S < silence["busy_s"] < 5
 
 
 def test_a_child_that_works_on_many_messages_is_not_silent(stage: Stage, troupe: Troupe) -> None:
-    troupe.play(troupe.child("A", silent_after_s=0.02))
+    troupe.play(troupe.child("A", silent_after_s=SILENT_S))
     stage.tell("A", lambda actor: actor.every(0.002, "tick"))
-    stage.wait_for(lambda: len(troupe.noted("tick")) >= 20)
+    stage.tell("A", lambda actor: actor.after(2 * SILENT_S, "end"))
+    stage.wait_for(lambda: troupe.noted("end") != [])
+    assert "ActorSilent" not in stage.events()
+
+
+def test_a_child_that_has_nothing_to_do_is_not_silent(stage: Stage, troupe: Troupe) -> None:
+    troupe.play(troupe.child("A", silent_after_s=SILENT_S))
+    stage.tell("A", lambda actor: actor.after(2 * SILENT_S, "end"))
+    stage.wait_for(lambda: troupe.noted("end") != [])
     assert "ActorSilent" not in stage.events()
 
 
@@ -301,14 +309,14 @@ def test_a_stop_ends_in_reverse_order_with_a_graceful_verdict(stage: Stage, trou
 
 
 def test_a_hung_child_does_not_hold_the_stop(stage: Stage, troupe: Troupe) -> None:
-    troupe.play(troupe.child("A"), troupe.child("B", silent_after_s=60))
+    troupe.play(troupe.child("A"), troupe.child("B"))
     stage.will_hang("B")
     stage.tell("B", lambda _: stage.hang_here())
     stage.wait_hung("B")
     before = stage.runtime.clock.monotonic()
     troupe.stop()
     stage.wait_for(lambda: stage.verdicts != [])
-    assert stage.runtime.clock.monotonic() - before < 1
+    assert stage.runtime.clock.monotonic() - before < PATIENCE.stop_deadline_s
     assert stage.verdicts == [Verdict(0, "stopped; fenced as overdue: B")]
     assert troupe.noted("stopped") == [("A", 1)]
 
