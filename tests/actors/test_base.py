@@ -238,15 +238,15 @@ def test_a_repeating_timer_repeats_until_it_is_cancelled(stage: Stage) -> None:
     assert notes[notes.index("cancelled") + 1 :] in (["end"], ["tick", "end"])  # one in flight
 
 
-def test_a_timer_started_at_the_very_end_is_not_left_running() -> None:
-    class Late(Actor):
-        def on_stopped(self) -> None:
-            self.after(3600, "stale")
+def test_a_timer_started_in_last_words_is_not_left_running() -> None:
+    class Late(Recorder):
+        def on_died(self, error: str) -> None:
+            self.after(3600, error)
 
     runtime = SeededRuntime(ManualClock(Instant(0)), 1)
     stage = Stage(runtime)
-    stage.launch("A", Late)
-    stage.directory.stop("A", 1)
+    stage.launch("A", lambda context: Late(context, []))
+    stage.tell("A", raising(RuntimeError()))
     runtime.run_until_quiet()
     assert runtime.clock.monotonic() == 0
 

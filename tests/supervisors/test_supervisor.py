@@ -340,6 +340,8 @@ def test_a_child_that_may_be_abandoned_does_not_end_the_tree(stage: Stage, troup
     stage.wait_for(lambda: stage.abandoned == ["B"])
     stage.tell("A", "work")
     stage.wait_for(lambda: troupe.noted("work") == [("A", 1)])
+    stage.tell("B", "to nobody")
+    assert stage.directory.slot("B").depth == 0
     assert stage.verdicts == []
 
 
