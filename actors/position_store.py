@@ -146,6 +146,7 @@ class PositionStore(Actor):
                 event=proposed.event,
             )
             self._book.apply(recorded)
+            self._note_completion(recorded)
             records.append(recorded)
         return Executed(command=message.command, records=tuple(records), refusal=None)
 
@@ -170,18 +171,22 @@ class PositionStore(Actor):
         notices = self._store.commit(records, self._book)
         self._book.forget_ended()
         for recorded in records:
-            self._note(recorded)
+            self._tell_log(recorded)
         for name in self._subscribers:
             self.tell(name, Committed(records=records))
         if notices:
             self.tell(names.NOTIFIER, NoticesAdded())
 
-    def _note(self, recorded: Recorded) -> None:
+    def _note_completion(self, recorded: Recorded) -> None:
+        """Keep in step with the book: who reads it later in this batch hears of this no more."""
         event = recorded.event
         if isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
             self._reconciled = event.generation
         elif isinstance(event, DiagnosisCompleted):
             self._diagnosed = event.generation
+
+    def _tell_log(self, recorded: Recorded) -> None:
+        event = recorded.event
         if not isinstance(event, PositionMarked):
             level, fields = describe(recorded)
             self.log(name_of(event), level=level, **fields)
