@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,12 @@ from types import FrameType
 
 import msgspec
 
+from aegis import __version__
 from aegis.clock import ManualClock, ScaledClock, SystemClock, draw_hex, seeded_random
-from aegis.config import Config
+from aegis.config import Config, describe
 from aegis.control import ControlServer
 from aegis.domain.candles import Candle
-from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.ids import Instant
 from aegis.exchange.paper import no_faults
 from aegis.log import Log
 from aegis.messages import ControlReply, ControlRequest
@@ -38,15 +40,29 @@ EXIT_SECOND_SIGNAL = 1
 INCARNATION_DIGITS = 16
 
 Progress = Callable[[int, int], None]
+Reread = Callable[[], None]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended; `candles` and `seconds` (real) are those of a run at speed 0."""
+    """How a run ended.
+
+    At speed 0 also the market's candles, how many of them it went through, and the real seconds.
+    """
 
     exit_code: int
     reason: str
     candles: tuple[Candle, ...] = ()
+    candles_done: int = 0
     seconds: float = 0.0
+
+
+class _Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a run tells, and what is done to it."""
+
+    log: Log
+    progress: Progress
+    reread: Reread
+    faults: Faults
 
 
 class NoControl:
@@ -62,21 +78,33 @@ class NoControl:
         """Close nothing."""
 
 
+def keep_config() -> None:
+    """Go on as configured: what SIGHUP does where nobody can read the configuration again."""
+
+
 def run(
-    config: Config, *, folder: Path, log: Log, progress: Progress, faults: Faults = no_faults
+    config: Config,
+    *,
+    folder: Path,
+    log: Log,
+    progress: Progress,
+    reread: Reread = keep_config,
+    faults: Faults = no_faults,
 ) -> Run:
     """Run AEGIS as configured, to its end; raises what opening raises, before anything trades.
 
-    `progress` hears how many of how many candles a run at speed 0 has behind it. `faults` say
-    what goes wrong between us and the paper exchange: nothing, but in drills.
+    `progress` hears how many of how many candles a run at speed 0 has behind it. `reread` is
+    called on SIGHUP. `faults` say what goes wrong between us and the paper exchange: nothing,
+    but in drills.
     """
+    outside = _Outside(log=log, progress=progress, reread=reread, faults=faults)
     if config.market.speed == 0:
-        return _run_to_the_end_of_data(config, folder, log, progress, faults)
-    return _run_until_told(config, folder, log, faults)
+        return _run_to_the_end_of_data(config, folder, outside)
+    return _run_until_told(config, folder, outside)
 
 
-def _run_until_told(config: Config, folder: Path, log: Log, faults: Faults) -> Run:
-    speed = config.market.speed
+def _run_until_told(config: Config, folder: Path, outside: _Outside) -> Run:
+    speed, log = config.market.speed, outside.log
     system = System(
         config,
         folder=folder,
@@ -84,16 +112,22 @@ def _run_until_told(config: Config, folder: Path, log: Log, faults: Faults) -> R
         log=log,
         control=ControlServer(config.store.path),
         draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
-        faults=faults,
+        faults=outside.faults,
     )
     with _signals() as told:
+        _tell_start(system, log)
         system.start(seed=config.market.seed)
-        verdict = _wait(system, told, log)
-    system.close()
+        verdict = _wait(system, told, outside)
+        system.close()
     return Run(exit_code=verdict.exit_code, reason=verdict.reason)
 
 
-def _wait(system: System, told: SimpleQueue[str], log: Log) -> Verdict:
+def _tell_start(system: System, log: Log) -> None:
+    """Say what begins; `health` looks for it, so that no earlier life's heartbeat counts."""
+    log("Starting", version=__version__, pid=os.getpid(), runs=describe(system.config))
+
+
+def _wait(system: System, told: _Told, outside: _Outside) -> Verdict:
     """Wait for a signal, for the market's end, or for the tree's; then drain, a bounded time."""
     while True:
         try:
@@ -101,9 +135,11 @@ def _wait(system: System, told: SimpleQueue[str], log: Log) -> Verdict:
         except Empty:
             pass
         if system.is_market_ended:
-            return _drain(system, "the market ended", log)
+            return _drain(system, "the market ended", outside.log)
+        if told.take_hang_up():
+            outside.reread()
         try:
-            return _drain(system, told.get(timeout=0.1), log)
+            return _drain(system, told.stop.get(timeout=0.1), outside.log)
         except Empty:
             continue
 
@@ -119,19 +155,39 @@ def _drain(system: System, why: str, log: Log) -> Verdict:
     return Verdict(verdict.exit_code, f"{why}; {verdict.reason}")
 
 
+class _Told:
+    """What signals have said: the word to stop, and how often the configuration was changed."""
+
+    def __init__(self) -> None:
+        self.stop: SimpleQueue[str] = SimpleQueue()
+        self.hang_ups: SimpleQueue[None] = SimpleQueue()
+
+    def take_hang_up(self) -> bool:
+        """Say whether SIGHUP came since the last time, once for however many."""
+        is_taken = False
+        while not self.hang_ups.empty():
+            self.hang_ups.get()
+            is_taken = True
+        return is_taken
+
+
 @contextmanager
-def _signals() -> Iterator[SimpleQueue[str]]:
-    """Turn the first SIGINT or SIGTERM into a word; the second ends the process at once."""
-    told: SimpleQueue[str] = SimpleQueue()
+def _signals() -> Iterator[_Told]:
+    """Turn signals into words; a second SIGINT or SIGTERM ends the process at once."""
+    told = _Told()
     seen: list[int] = []
 
     def hear(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            told.hang_ups.put(None)
+            return
         if seen:
             os._exit(EXIT_SECOND_SIGNAL)
         seen.append(number)
-        told.put(signal.Signals(number).name)
+        told.stop.put(signal.Signals(number).name)
 
-    before = {each: signal.signal(each, hear) for each in (signal.SIGINT, signal.SIGTERM)}
+    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, hear) for each in heard}
     try:
         yield told
     finally:
@@ -150,9 +206,7 @@ def seeded_incarnation(config: Config) -> str:
     return f"{drawn:0{INCARNATION_DIGITS}x}"
 
 
-def _run_to_the_end_of_data(
-    config: Config, folder: Path, log: Log, progress: Progress, faults: Faults
-) -> Run:
+def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> Run:
     runtimes: list[SeededRuntime] = []
 
     def runtime_of(start: Instant) -> SeededRuntime:
@@ -163,42 +217,64 @@ def _run_to_the_end_of_data(
         config,
         folder=folder,
         runtime_of=runtime_of,
-        log=log,
+        log=outside.log,
         control=NoControl(),
         draw_incarnation=lambda: seeded_incarnation(config),
-        faults=faults,
+        faults=outside.faults,
     )
     runtime, stopwatch = runtimes[0], SystemClock()
     candles = candles_of(system.sources)
+    way = _Way(runtime, candles, outside.progress)
     began = stopwatch.monotonic()
     with _signals() as told:
+        _tell_start(system, outside.log)
         system.start(seed=config.market.seed)
-        verdict = _go_through(system, runtime, candles, told, progress)
-    system.close()
-    seconds = stopwatch.monotonic() - began
-    return Run(exit_code=verdict.exit_code, reason=verdict.reason, candles=candles, seconds=seconds)
+        verdict = _go_through(system, runtime, way, told, outside.reread)
+        system.close()
+    return Run(
+        exit_code=verdict.exit_code,
+        reason=verdict.reason,
+        candles=candles,
+        candles_done=way.tell(),
+        seconds=stopwatch.monotonic() - began,
+    )
+
+
+class _Way:
+    """How far a run at speed 0 has come: the candles that were still to close when it began."""
+
+    def __init__(
+        self, runtime: SeededRuntime, candles: tuple[Candle, ...], progress: Progress
+    ) -> None:
+        self._now = runtime.clock.now
+        begin = self._now()
+        self._closes_at = sorted(c.close_at for c in candles if c.close_at > begin)
+        self._progress = progress
+
+    def tell(self) -> int:
+        """Tell, and return, how many candles are behind."""
+        done = bisect_right(self._closes_at, self._now())
+        self._progress(done, len(self._closes_at))
+        return done
 
 
 def _go_through(
-    system: System,
-    runtime: SeededRuntime,
-    candles: tuple[Candle, ...],
-    told: SimpleQueue[str],
-    progress: Progress,
+    system: System, runtime: SeededRuntime, way: _Way, told: _Told, reread: Reread
 ) -> Verdict:
-    first = runtime.clock.now()
-    last = candles[-1].close_at if candles else first
     steps = 0
 
     def goes_on() -> bool:
         nonlocal steps
         steps += 1
         if steps % STEPS_PER_LOOK == 0:
-            progress(_share(runtime.clock.now(), first, last, len(candles)), len(candles))
-            if not told.empty():
+            way.tell()
+            if told.take_hang_up():
+                reread()
+            if not told.stop.empty():
                 return False
         return not system.is_market_ended and system.verdicts.empty()
 
+    way.tell()
     runtime.run_while(goes_on)
     why = "the data ended" if system.is_market_ended else "stopped early"
     if system.verdicts.empty():
@@ -206,13 +282,5 @@ def _go_through(
         system.stop()
         runtime.run_while(system.verdicts.empty)
         verdict = system.verdicts.get_nowait()
-        progress(_share(runtime.clock.now(), first, last, len(candles)), len(candles))
         return Verdict(verdict.exit_code, f"{why}; {verdict.reason}")
     return system.verdicts.get_nowait()
-
-
-def _share(now: Instant, first: Instant, last: Instant, total: int) -> int:
-    """Return how many of `total` candles lie behind an instant, by its place between the ends."""
-    if last <= first:
-        return total
-    return min(total, total * (now - first) // max(last - first, NANOS_PER_SECOND))
