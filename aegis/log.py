@@ -84,14 +84,17 @@ def configure(
     *,
     console: TextIO | None,
     now_text: Callable[[], str],
+    console_level: Level = "debug",
 ) -> Log:
     """Return the process's log, and lead what libraries log into it.
 
-    `now_text` gives the wall's time as RFC 3339 in UTC. A file that cannot be opened is told on
-    the console, and tried again at each line. A later call takes the libraries over.
+    `now_text` gives the wall's time as RFC 3339 in UTC. The console shows lines of
+    `console_level` and above, for where a progress bar tells the rest. A file that cannot be
+    opened is told on the console, and tried again at each line. A later call takes the libraries
+    over.
     """
     desk = _Desk(path, rotate_mb * BYTES_PER_MB, keep, console, now_text)
-    desk.rank = _RANKS[level]
+    desk.rank, desk.console_rank = _RANKS[level], _RANKS[console_level]
     log = Log(_Bound(desk, [desk.stamped, desk.cleaned, desk.rendered], {}), desk)
     _lead_libraries_to(log, desk)
     return log
@@ -101,6 +104,7 @@ class _Desk:
     """Where lines are finished and handed out; all bound logs share one."""
 
     rank = _RANKS["info"]
+    console_rank = _RANKS["debug"]
 
     def __init__(
         self,
@@ -136,7 +140,9 @@ class _Desk:
         self, _desk: object, level: str, record: Mapping[str, Plain]
     ) -> tuple[tuple[str, str | None], dict[str, Any]]:
         """Return the line for the file and that for the terminal, as `write` takes them."""
-        is_quiet = record["event"] == LIBRARY_EVENT and _RANKS.get(level, 0) < _RANKS["warning"]
+        is_library = record["event"] == LIBRARY_EVENT
+        least = max(self.console_rank, _RANKS["warning"] if is_library else 0)
+        is_quiet = _RANKS.get(level, _RANKS["error"]) < least
         words = None if is_quiet else readable(record, is_coloured=self._is_coloured)
         return (as_json(record), words), {}
 

@@ -224,6 +224,22 @@ def test_whatever_is_said_stays_one_line_in_both_places(
 # Terminal ---------------------------------------------------------------------------------
 
 
+def test_a_console_shows_what_it_was_given_a_level_for_and_the_file_has_all(
+    path: Path, console: io.StringIO
+) -> None:
+    log = configure(
+        path, "info", 20, 5, console=console, now_text=lambda: NOW, console_level="warning"
+    )
+    log("Opened")
+    log("Doubted", level="warning")
+    log.close()
+    assert console.getvalue() == "08:14:02 WARNING Doubted\n"
+    assert [line["event"] for line in map(json.loads, path.read_text().splitlines())] == [
+        "Opened",
+        "Doubted",
+    ]
+
+
 def test_colour_is_for_terminals_alone(path: Path, console: io.StringIO) -> None:
     terminal = Terminal()
     for each in (terminal, console):
