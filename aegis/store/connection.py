@@ -20,9 +20,11 @@ from urllib.parse import quote
 
 import apsw
 import apsw.sqlite_extra
+import msgspec
 
 from aegis.store.authority import READ, WRITE, authorize
 from aegis.store.errors import NoStore, StoreCorrupt, StoreFailed, StoreForeign
+from aegis.store.files import wal_path
 from aegis.store.lock import holder_of
 
 APPLICATION_ID = 0x41454749  # "AEGI"; also in schema/0001_log.sql
@@ -59,17 +61,17 @@ class WalWatch:
         return apsw.SQLITE_OK
 
 
-def wal_path(store: Path) -> Path:
-    """Return the path of a store's write-ahead log."""
-    return store.with_name(store.name + "-wal")
-
-
 @contextmanager
 def failing(operation: str) -> Iterator[None]:
     """Turn what SQLite and the system raise into our exceptions."""
     try:
         yield
-    except (apsw.NotADBError, apsw.CorruptError, UnicodeDecodeError) as error:
+    except (
+        apsw.NotADBError,
+        apsw.CorruptError,
+        UnicodeDecodeError,  # apsw's, on bytes that are no text
+        msgspec.ValidationError,  # a row that is not of its shape
+    ) as error:
         raise StoreCorrupt("pages", f"{error} at {operation}") from error
     except apsw.IOError as error:
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:

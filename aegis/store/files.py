@@ -6,33 +6,35 @@ Only `stat` asks: opening and closing them here would drop SQLite's locks.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from aegis.store.connection import wal_path
 from aegis.store.errors import StoreFailed
+
+
+def wal_path(store: Path) -> Path:
+    """Return the path of a store's write-ahead log."""
+    return store.with_name(store.name + "-wal")
 
 
 class FileWatch:
     """Remembers which files the database and its WAL are."""
 
     def __init__(self, store: Path) -> None:
-        self._wal = wal_path(store)
-        self._expected = {path: _identity(path) for path in (store, self._wal)}
+        self._wal = str(wal_path(store))
+        self._expected = {name: identity_of(name) for name in (str(store), self._wal)}
 
     def check(self) -> None:
         """Raise `StoreFailed` when one of them was removed or replaced."""
-        for path, expected in self._expected.items():
-            if _identity(path) != expected:
-                raise StoreFailed("files", f"{path} was removed or replaced while in use")
-
-    def wal_bytes(self) -> int:
-        """Return how large the WAL is."""
-        return self._wal.stat().st_size
+        for name, expected in self._expected.items():
+            if identity_of(name) != expected:
+                raise StoreFailed("files", f"{name} was removed or replaced while in use")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity_of(name: str) -> tuple[int, int] | None:
+    """Return which file a name means now. Asked at each commit: 1 us, and 3 us by a Path."""
     try:
-        found = path.stat()
+        found = os.stat(name)  # noqa: PTH116  measured
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino

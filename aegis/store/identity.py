@@ -12,7 +12,7 @@ import msgspec
 
 from aegis.domain.ids import Incarnation, Instant
 from aegis.domain.instants import instant_of, text_of
-from aegis.store.errors import StoreForeign
+from aegis.store.errors import StoreCorrupt, StoreForeign
 
 _INSERT = """
 INSERT INTO store_identity (mode, exchange, account, market, incarnation, created_at)
@@ -46,10 +46,14 @@ def read_stored_identity(db: apsw.Connection) -> StoredIdentity | None:
     if row is None:
         return None
     mode, exchange, account, market, incarnation, created_at = (str(cell) for cell in row)
+    try:
+        since = instant_of(created_at)
+    except ValueError as error:
+        raise StoreCorrupt("identity", str(error)) from error
     return StoredIdentity(
         identity=Identity(mode=mode, exchange=exchange, account=account, market=market),
         incarnation=Incarnation(incarnation),
-        created_at=instant_of(created_at),
+        created_at=since,
     )
 
 

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 
 from aegis.store.errors import StoreBusy, StoreFailed
+from aegis.store.files import identity_of
 
 TRIES = 20
 WAIT_S = 0.005  # 0.1 s in all: longer than any reader looks, short for a person
@@ -27,6 +28,8 @@ _PID_BYTES_MAX = 32
 class _Held:
     def __init__(self, descriptor: int, path: Path) -> None:
         self.descriptor, self.path, self.owners = descriptor, path, 0
+        locked = os.fstat(descriptor)
+        self.name, self.identity = str(path), (locked.st_dev, locked.st_ino)
 
 
 _held: dict[Path, _Held] = {}
@@ -53,7 +56,7 @@ class Lock:
     def check(self) -> None:
         """Raise `StoreFailed` when the lock file is not the one that was locked."""
         assert self._held is not None, "Expected a lock that is held"
-        if not _is_same_file(self._held.descriptor, self._held.path):
+        if identity_of(self._held.name) != self._held.identity:
             raise StoreFailed("lock", f"{self._held.path} was removed or replaced while in use")
 
 
@@ -116,11 +119,3 @@ def _locked_descriptor(path: Path, store: Path) -> int:
 def _pid_in(descriptor: int) -> int | None:
     text = os.pread(descriptor, _PID_BYTES_MAX, 0).strip()
     return int(text) if text.isdigit() else None
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(descriptor), there)

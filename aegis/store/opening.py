@@ -31,10 +31,8 @@ from aegis.store.lock import Lock, take_lock
 from aegis.store.mark import START, Mark, MarkFile, MarkReading, read_mark
 from aegis.store.migrations import migrate, refuse_newer, schema_version
 from aegis.store.projections import account_row
-from aegis.store.records import hash_at, head_of
+from aegis.store.records import hash_at, head_of, stored_events
 from aegis.store.statements import UPSERT_POSITION
-
-_LAST_TIMESTAMP = "SELECT timestamp FROM position_events ORDER BY event_id DESC LIMIT 1"
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +79,7 @@ def open_parts(
             files=FileWatch(path),
             mark=mark,
             head=head,
-            last_at=_last_at(db),
+            last_at=_last_at(db, head),
             book=book,
             incarnation=stored.incarnation,
             findings=findings,
@@ -150,6 +148,11 @@ def _set_mark(mark: MarkFile, reading: MarkReading, head: Mark) -> tuple[str, ..
     return (f"{finding} to event {head.event_id}",)
 
 
-def _last_at(db: apsw.Connection) -> Instant:
-    row = db.execute(_LAST_TIMESTAMP).fetchone()
-    return Instant(0) if row is None else instant_of(str(row[0]))
+def _last_at(db: apsw.Connection, head: Mark) -> Instant:
+    """Return when the last event was, which everything after it is chained to."""
+    last = next(stored_events(db, head.event_id - 1), None)
+    if last is None:
+        return Instant(0)
+    if last.hash != last.computed_hash():
+        raise StoreCorrupt("chain", f"event {last.event_id}: its hash does not cover it")
+    return instant_of(last.timestamp)

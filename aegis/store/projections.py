@@ -55,9 +55,8 @@ _ENCODER = msgspec.json.Encoder(decimal_format="string")
 def exact(value: Decimal) -> str:
     """Return a figure as plain digits that give back the same figure, trailing zeros and all."""
     assert value.is_finite(), f"Expected a finite figure, was {value}"
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return f"{value:f}" if exponent <= 0 else str(value)
+    written = str(value)
+    return f"{value:f}" if "E-" in written else written
 
 
 def position_row(position: Position, exchange_order_id: ExchangeOrderId | None) -> Row:

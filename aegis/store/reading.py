@@ -15,8 +15,8 @@ import apsw
 import msgspec
 
 from aegis.domain.account import Account
-from aegis.domain.money import text
-from aegis.domain.position import ALIVE
+from aegis.domain.money import text, total
+from aegis.domain.position import ALIVE, Position
 from aegis.store.errors import NoStore
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account
@@ -24,6 +24,8 @@ from aegis.store.lock import holder_of
 from aegis.store.opening import check_mark
 from aegis.store.records import head_of
 from aegis.store.snapshot import snapshot_of
+from aegis.store.statements import POSITIONS
+from aegis.store.values import position_of
 
 _POSITIONS = """
 SELECT position_id, symbol, side, status, entry_price_exact AS entry_price,
@@ -74,6 +76,12 @@ _FIGURES = frozenset({
     "entry_price", "amount", "cost", "current_price", "stop_price", "take_profit_price",
     "trailing_stop_pct", "pnl", "pnl_pct", "fees", "price", "fee",
 })  # fmt: skip
+
+_CLOSED = POSITIONS + "WHERE status = 'CLOSED' ORDER BY closed_at, position_id"
+
+_RESULTS = """
+SELECT pnl_exact, fees_exact FROM positions WHERE status = 'CLOSED' AND unpriced = 0
+"""
 
 View = dict[str, object]
 """One row for people and for JSON, by column."""
@@ -134,6 +142,31 @@ def read_positions(path: Path, status: str | None = None) -> tuple[View, ...]:
     """Return positions in the order of their opening; of one status, or all."""
     with _trusted(path) as db:
         return _views(db, _POSITIONS, (status,))
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What all closed and priced trades of a store add up to, in the quote coin."""
+
+    trades: int
+    pnl: Decimal
+    fees: Decimal
+
+
+def read_totals(path: Path) -> Totals:
+    """Return what the closed trades add up to; quick, for a process that has to end."""
+    with _trusted(path) as db:
+        rows = db.execute(_RESULTS).fetchall()
+    return Totals(
+        trades=len(rows),
+        pnl=total(Decimal(str(pnl)) for pnl, _ in rows),
+        fees=total(Decimal(str(fees)) for _, fees in rows),
+    )
+
+
+def read_closed(path: Path) -> tuple[Position, ...]:
+    """Return the closed positions with all that is known of them, in order of their close."""
+    with _trusted(path) as db:
+        return tuple(position_of(row) for row in db.execute(_CLOSED))
 
 
 def read_fills(path: Path, position_id: str | None = None) -> tuple[View, ...]:

@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from aegis.store.connection import close_quietly, failing, open_reader
-from aegis.store.errors import NoStore, StoreFailed
+from aegis.store.errors import NoStore, StoreCorrupt, StoreFailed
 from aegis.store.mark import MarkReading, read_mark
 from aegis.store.migrations import migrations, refuse_newer, schema_version
 
@@ -25,11 +25,15 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 @contextmanager
 def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
-    """Yield a read-only view of a store as of now; `NoStore`, `StoreTooNew` or `StoreFailed`."""
-    if not store.is_file():
-        raise NoStore(store)
+    """Yield a read-only view of a store as of now; `NoStore`, `StoreTooNew` or `StoreFailed`.
+
+    A database that is gone while its mark says that it had events is `StoreCorrupt`.
+    """
     with failing(operation):
         mark = read_mark(store)
+        if not store.is_file():
+            refuse_lost(mark)
+            raise NoStore(store)
         db = open_reader(store)
         try:
             refuse_other_schema(store, db)
@@ -37,6 +41,13 @@ def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
             yield Snapshot(db, mark)
         finally:
             close_quietly(db)
+
+
+def refuse_lost(reading: MarkReading) -> None:
+    """Raise when there must have been a log where there is none."""
+    if reading.mark is not None and reading.mark.event_id > 0:
+        text = f"the log had reached event {reading.mark.event_id}, the database is gone"
+        raise StoreCorrupt("mark", text)
 
 
 def refuse_other_schema(store: Path, db: apsw.Connection) -> None:
