@@ -24,7 +24,7 @@ from aegis.store.lock import holder_of
 from aegis.store.opening import check_mark
 from aegis.store.records import head_of
 from aegis.store.snapshot import snapshot_of
-from aegis.store.statements import POSITIONS
+from aegis.store.statements import SELECT_CLOSED_POSITIONS
 from aegis.store.values import position_of
 
 _POSITIONS = """
@@ -76,8 +76,6 @@ _FIGURES = frozenset({
     "entry_price", "amount", "cost", "current_price", "stop_price", "take_profit_price",
     "trailing_stop_pct", "pnl", "pnl_pct", "fees", "price", "fee",
 })  # fmt: skip
-
-_CLOSED = POSITIONS + "WHERE status = 'CLOSED' ORDER BY closed_at, position_id"
 
 _RESULTS = """
 SELECT pnl_exact, fees_exact FROM positions WHERE status = 'CLOSED' AND unpriced = 0
@@ -166,7 +164,7 @@ def read_totals(path: Path) -> Totals:
 def read_closed(path: Path) -> tuple[Position, ...]:
     """Return the closed positions with all that is known of them, in order of their close."""
     with _trusted(path) as db:
-        return tuple(position_of(row) for row in db.execute(_CLOSED))
+        return tuple(position_of(row) for row in db.execute(SELECT_CLOSED_POSITIONS))
 
 
 def read_fills(path: Path, position_id: str | None = None) -> tuple[View, ...]:

@@ -73,6 +73,8 @@ FROM positions
 
 SELECT_POSITIONS = _POSITIONS + "ORDER BY position_id"
 
+SELECT_CLOSED_POSITIONS = _POSITIONS + "WHERE status = 'CLOSED' ORDER BY closed_at, position_id"
+
 SELECT_POSITION = _POSITIONS + "WHERE position_id = ?"
 
 _WORKING_POSITIONS = """
