@@ -8,6 +8,8 @@ Invariants:
 1. What a sender or a subscriber hears is on disk.
 2. A command that is refused, or known already, writes nothing and is still answered.
 3. Any failure of the store ends this incarnation; the next one reads what is on disk.
+4. Who reads the book gets it as of the last commit, and hears of every later one: what was
+   committed along with the answer is in it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.commands import Command, Refusal
+from aegis.domain.book import Book
+from aegis.domain.commands import Command, IntendOrder, Refusal
 from aegis.domain.decisions import decide
 from aegis.domain.events import (
     DiagnosisCompleted,
@@ -40,9 +43,11 @@ from aegis.messages import (
     NoticesAdded,
     NoticesRead,
     OrdersRead,
+    ProjectionsRebuilt,
     ReadBook,
     ReadNotices,
     ReadOrders,
+    RebuildProjections,
     StoreMessage,
 )
 from aegis.store.journal import Store
@@ -51,6 +56,9 @@ GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
 
 NOTICES_MAX = 100
+
+Asked = ReadBook | ReadOrders | ReadNotices | MarkNotified | RebuildProjections
+"""What is answered from what is committed, so after the commit."""
 
 
 class PositionStore(Actor):
@@ -96,7 +104,8 @@ class PositionStore(Actor):
     def receive_batch(self, messages: tuple[StoreMessage, ...]) -> None:
         """Decide each message in turn, commit what came of them as one, then answer."""
         written: list[Recorded] = []
-        answers: list[tuple[str, object]] = []
+        answers: list[tuple[str, Executed]] = []
+        asked: list[Asked] = []
         now = self._store.stamp(self.clock.now())
         for message in messages:
             match message:
@@ -105,22 +114,16 @@ class PositionStore(Actor):
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
-                case ReadBook():
-                    answers.append((message.reply_to, self._book_read()))
-                case ReadOrders():
-                    answers.append((message.reply_to, self._orders_read(message)))
-                case ReadNotices() | MarkNotified():
-                    answers.append(("", message))  # the outbox is not folded: after the commit
                 case _:
-                    assert_never(message)
+                    asked.append(message)
         self.trust_batch()
         if written:
             self._commit(tuple(written))
         for name, answer in answers:
-            if isinstance(answer, ReadNotices | MarkNotified):
-                self._outbox(answer, now)
-            else:
-                self.tell(name, answer)
+            self.tell(name, answer)
+        for question in asked:
+            self._answer(question, now)
+        self._book.forget_ended()
 
     def _execute(self, message: Execute, now: Instant) -> Executed:
         self._remember(message.command)
@@ -151,8 +154,12 @@ class PositionStore(Actor):
         return Executed(command=message.command, records=tuple(records), refusal=None)
 
     def _remember(self, command: Command) -> None:
-        """Bring back an ended order, and its position, that a command speaks of."""
-        order_id = getattr(command, "client_order_id", None)
+        """Bring back an ended order, and its position, that a command speaks of.
+
+        An intent too: the same reason again is the order that it was, whatever became of it.
+        """
+        subject = command.order if isinstance(command, IntendOrder) else command
+        order_id = getattr(subject, "client_order_id", None)
         if order_id is not None and order_id not in self._book.orders:
             self._find(order_id)
 
@@ -169,7 +176,6 @@ class PositionStore(Actor):
 
     def _commit(self, records: tuple[Recorded, ...]) -> None:
         notices = self._store.commit(records, self._book)
-        self._book.forget_ended()
         for recorded in records:
             self._tell_log(recorded)
         for name in self._subscribers:
@@ -191,6 +197,21 @@ class PositionStore(Actor):
             level, fields = describe(recorded)
             self.log(name_of(event), level=level, **fields)
 
+    def _answer(self, message: Asked, now: Instant) -> None:
+        match message:
+            case ReadBook():
+                self.tell(message.reply_to, self._book_read())
+            case ReadOrders():
+                self.tell(message.reply_to, self._orders_read(message))
+            case ReadNotices():
+                self.tell(message.reply_to, self._notices_read())
+            case MarkNotified():
+                self._store.mark_notified(message.told, now)
+            case RebuildProjections():
+                self._rebuild(message)
+            case _:
+                assert_never(message)
+
     def _book_read(self) -> BookRead:
         return BookRead(
             book=self._book.copy(),
@@ -204,15 +225,30 @@ class PositionStore(Actor):
         known = {order_id: order for order_id, order in found.items() if order is not None}
         return OrdersRead(orders=known, book=self._book.copy())
 
-    def _outbox(self, message: ReadNotices | MarkNotified, now: Instant) -> None:
-        if isinstance(message, MarkNotified):
-            self._store.mark_notified(message.told, now)
-            return
+    def _notices_read(self) -> NoticesRead:
         pending = self._store.pending_notices(NOTICES_MAX)
         notices = tuple(
             Notice(event_id=row.event_id, channel=row.channel, text=row.text) for row in pending
         )
-        self.tell(message.reply_to, NoticesRead(notices=notices))
+        return NoticesRead(notices=notices)
+
+    def _rebuild(self, message: RebuildProjections) -> None:
+        """Make the rows anew; where the book was read from wrong rows, all start over with it."""
+        self._book.forget_ended()
+        before = self._book
+        self._store.rebuild()
+        self._book = self._store.book
+        self.log("ProjectionsRebuilt", level="warning", events=self._book.last_event_id)
+        self.tell(message.reply_to, ProjectionsRebuilt())
+        is_same = _working_set(before) == _working_set(self._book)
+        assert is_same, "Expected the rows to make the book of the events: all start over from it"
+
+
+def _working_set(book: Book) -> tuple[object, ...]:
+    """Return what is alive in a book, to be compared with another."""
+    positions = {each.position_id: each for each in book.alive_positions()}
+    orders = {each.client_order_id: each for each in book.active_orders()}
+    return book.account, positions, orders
 
 
 def subscribers() -> tuple[str, ...]:

@@ -240,7 +240,17 @@ class MarkNotified(Message, frozen=True, kw_only=True):
     told: tuple[tuple[EventId, str], ...]
 
 
-StoreMessage = Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified
+class RebuildProjections(Message, frozen=True, kw_only=True):
+    """Make the rows anew from the events: the remedy where the two differ."""
+
+    reply_to: str
+
+
+class ProjectionsRebuilt(Message, frozen=True, kw_only=True):
+    """The rows are what the events make."""
+
+
+StoreMessage = Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified | RebuildProjections
 
 
 class Committed(Message, frozen=True, kw_only=True):
@@ -308,16 +318,18 @@ GatewayMessage = (
 
 
 class ReconcileNow(Message, frozen=True, kw_only=True):
-    """`reply_to` hears `ReconciliationReported` when this run, or the one under way, ends."""
+    """`reply_to` hears `ReconciliationReported` with the same `token` when this run ends."""
 
     trigger: str
     is_dry_run: bool = False
     reply_to: str | None = None
+    token: int = 0
 
 
 class ReconciliationReported(Message, frozen=True, kw_only=True):
     is_dry_run: bool
     discrepancies: tuple[Discrepancy, ...]
+    token: int = 0
 
 
 class SecondLook(Message, frozen=True, kw_only=True):
@@ -328,13 +340,17 @@ ReconcilerMessage = ReconcileNow | BookRead | AccountRead | OrdersRead | Execute
 
 
 class DiagnoseNow(Message, frozen=True, kw_only=True):
+    """`reply_to` hears `DiagnosisReported` with the same `token` when this run ends."""
+
     trigger: str
     is_dry_run: bool = False
     reply_to: str | None = None
+    token: int = 0
 
 
 class DiagnosisReported(Message, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
+    token: int = 0
 
 
 class StoreInspected(Message, frozen=True, kw_only=True):
@@ -343,7 +359,7 @@ class StoreInspected(Message, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
 
 
-DiagnosticianMessage = Committed | DiagnoseNow | BookRead | StoreInspected
+DiagnosticianMessage = Committed | DiagnoseNow | BookRead | StoreInspected | ProjectionsRebuilt
 
 
 # MarketFeed, Strategy, Guard, Notifier, CommandListener -----------------------------------
@@ -377,13 +393,20 @@ class Beat(Message, frozen=True, kw_only=True):
     symbol: Symbol
 
 
+class HistoryWanted(Message, frozen=True, kw_only=True):
+    """A timer of the Strategy's own: ask again for the history that did not come."""
+
+    symbol: Symbol
+
+
 class HeartbeatDue(Message, frozen=True, kw_only=True):
     """A timer of the Guard's own."""
 
 
 StrategyMessage = (
     Committed | BookRead | Executed | CandleClosed | HistoryRead | InstrumentsKnown | Beat
-)
+    | HistoryWanted
+)  # fmt: skip
 
 GuardMessage = Committed | BookRead | Executed | MarketMoved | CandleClosed | HeartbeatDue
 

@@ -7,6 +7,8 @@ Invariants:
 1. `apply` never refuses: a recorded fact that does not fit is corruption, and asserts.
 2. Each symbol has at most one alive position.
 3. Equal events give equal books, whatever was forgotten in between and read back.
+4. A position is held as long as it is alive or one of its orders has not ended; with it, all
+   orders that it ever had.
 """
 
 from __future__ import annotations
@@ -24,12 +26,20 @@ from aegis.domain.fold import (
     evolve_position,
     intended_order,
     opening_position,
+    status_of,
 )
 from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId, Symbol
-from aegis.domain.order import Order
+from aegis.domain.order import Order, Role
 from aegis.domain.position import Position
 
 replace = msgspec.structs.replace
+
+
+class Recalled(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that was forgotten, and all its orders, as they were read back."""
+
+    position: Position
+    orders: tuple[Order, ...]
 
 
 class Book:
@@ -42,7 +52,8 @@ class Book:
         self.last_event_id = EventId(0)
         self._alive: dict[Symbol, PositionId] = {}
         self._active: dict[ClientOrderId, None] = {}
-        self._ended: list[PositionId] = []
+        self._orders_of: dict[PositionId, dict[ClientOrderId, None]] = {}
+        self._ended: dict[PositionId, None] = {}
 
     def copy(self) -> Book:
         """Return a book of its own with the same values."""
@@ -53,7 +64,8 @@ class Book:
         twin.last_event_id = self.last_event_id
         twin._alive = dict(self._alive)
         twin._active = dict(self._active)
-        twin._ended = list(self._ended)
+        twin._orders_of = {key: dict(orders) for key, orders in self._orders_of.items()}
+        twin._ended = dict(self._ended)
         return twin
 
     def restore(
@@ -76,17 +88,28 @@ class Book:
         if position.is_alive:
             holder = self._alive.setdefault(position.symbol, position.position_id)
             assert holder == position.position_id, f"Two positions alive in {position.symbol}"
-        elif self._alive.get(position.symbol) == position.position_id:
+            self._ended.pop(position.position_id, None)
+            return
+        self._ended[position.position_id] = None
+        if self._alive.get(position.symbol) == position.position_id:
             del self._alive[position.symbol]
-            self._ended.append(position.position_id)
 
     def keep_order(self, order: Order) -> None:
         """Hold an order, in place of an older value of it."""
         self.orders[order.client_order_id] = order
+        self._orders_of.setdefault(order.position_id, {})[order.client_order_id] = None
         if order.is_ended:
             self._active.pop(order.client_order_id, None)
         else:
             self._active[order.client_order_id] = None
+
+    def recall(self, recalled: Recalled) -> None:
+        """Hold again what was forgotten; what is held already stays as it is."""
+        if recalled.position.position_id in self.positions:
+            return
+        self.keep_position(recalled.position)
+        for order in recalled.orders:
+            self.keep_order(order)
 
     def position_of(self, symbol: Symbol) -> Position | None:
         """Return the alive position of a symbol."""
@@ -99,8 +122,13 @@ class Book:
 
     def active_orders(self, position: PositionId | None = None) -> tuple[Order, ...]:
         """Return the orders that have not ended, of one position or of all."""
-        active = (self.orders[order_id] for order_id in self._active)
-        return tuple(order for order in active if position is None or order.position_id == position)
+        if position is None:
+            return tuple(self.orders[order_id] for order_id in self._active)
+        return tuple(order for order in self.orders_of(position) if not order.is_ended)
+
+    def orders_of(self, position: PositionId) -> tuple[Order, ...]:
+        """Return all orders of a position that is held, in the order of their intents."""
+        return tuple(self.orders[order_id] for order_id in self._orders_of.get(position, ()))
 
     def version_of(self, position: PositionId) -> int:
         """Return how many events a position has, zero for an unknown one."""
@@ -110,15 +138,31 @@ class Book:
         return 0 if held is None else held.version
 
     def forget_ended(self) -> None:
-        """Let go of ended positions and their orders; the store can read them back."""
-        if not self._ended:
-            return
-        gone = set(self._ended)
-        self._ended.clear()
-        for position in gone:
-            self.positions.pop(position, None)
-        for order in [o for o in self.orders.values() if o.position_id in gone and o.is_ended]:
-            del self.orders[order.client_order_id]
+        """Let go of ended positions and their orders; the store can read them back.
+
+        One whose order has come back to life stays until that order has ended too.
+        """
+        for position in tuple(self._ended):
+            if self.active_orders(position):
+                continue
+            del self._ended[position], self.positions[position]
+            for order_id in self._orders_of.pop(position, ()):
+                del self.orders[order_id]
+
+    def follows(self, recorded: Recorded) -> bool:
+        """Say whether an event is the next one, and speaks only of what is held here.
+
+        Where not, whoever folds along reads the book anew: its inbox overflowed, or an order
+        came back whose position was forgotten.
+        """
+        event, held = recorded.event, recorded.position_id
+        if recorded.event_id != self.last_event_id + 1:
+            return False
+        if isinstance(event, OrderIntended) and event.opening is not None:
+            return True
+        if isinstance(event, ORDER_EVENTS) and event.client_order_id not in self.orders:
+            return False
+        return held == SYSTEM_POSITION or held in self.positions
 
     def apply(self, recorded: Recorded) -> None:
         """Add one recorded event."""
@@ -127,13 +171,17 @@ class Book:
         position = self.positions.get(recorded.position_id)
         order = None
         if isinstance(event, OrderIntended):
+            assert event.client_order_id not in self.orders, f"Intended twice: {event}"
             order = intended_order(recorded.position_id, event, at)
             if event.opening is not None:
                 assert position is None, f"{recorded.position_id} was opened twice"
                 position = opening_position(recorded.position_id, event, at)
             self.keep_order(order)
         elif isinstance(event, ORDER_EVENTS):
-            order = evolve_order(self.orders[event.client_order_id], event, at)
+            known = self.orders.get(event.client_order_id)
+            assert known is not None, f"No order {event.client_order_id} for {event}"
+            assert known.position_id == recorded.position_id, f"{known} is not {recorded}'s"
+            order = evolve_order(known, event, at)
             self.keep_order(order)
         self.account = evolve_account(self.account, event, at, position, order)
         if recorded.position_id == SYSTEM_POSITION:
@@ -141,5 +189,9 @@ class Book:
         else:
             assert position is not None, f"No position {recorded.position_id} for {event}"
             evolved = evolve_position(position, event, at, order)
-            self.keep_position(replace(evolved, version=recorded.version))
+            status = status_of(evolved, is_leaving=self._is_leaving(recorded.position_id))
+            self.keep_position(replace(evolved, status=status, version=recorded.version))
         self.last_event_id = recorded.event_id
+
+    def _is_leaving(self, position: PositionId) -> bool:
+        return any(order.role is not Role.ENTRY for order in self.active_orders(position))

@@ -105,11 +105,14 @@ class StartBalances(_Command, frozen=True, kw_only=True):
 
 
 class RecordExternalChange(_Command, frozen=True, kw_only=True):
+    """`before` is the expected balance that it was seen against: only there it is news."""
+
     kind: str
     coin: Coin
     amount: Decimal
     reference: str
     note: str
+    before: Decimal | None = None
 
 
 class StartDay(_Command, frozen=True, kw_only=True):

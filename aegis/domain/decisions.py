@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from aegis.domain.account import TradingState
+from msgspec.structs import replace
+
+from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import (
     AcceptOrder,
@@ -40,6 +42,7 @@ from aegis.domain.events import (
     EquityPeaked,
     Event,
     ExternalChangeSeen,
+    Opening,
     OrderAccepted,
     OrderCanceled,
     OrderCancelRequested,
@@ -64,14 +67,30 @@ from aegis.domain.events import (
 from aegis.domain.fold import evolve_order, evolve_position
 from aegis.domain.guard import opening_stops
 from aegis.domain.ids import SYSTEM_POSITION, Instant, PositionId
-from aegis.domain.money import is_amount, plus
-from aegis.domain.order import TRANSITIONS, Fill, Order, OrderState, OrderStep, Role
-from aegis.domain.position import Position
-from aegis.domain.risk import Limits, gate, is_reducing, oversell
+from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, distance, is_amount, is_figure, plus
+from aegis.domain.order import (
+    TRANSITIONS,
+    Fill,
+    Order,
+    OrderState,
+    OrderStep,
+    OrderType,
+    Role,
+    Side,
+)
+from aegis.domain.position import Position, PositionSide
+from aegis.domain.risk import Limits, gate, is_reducing, oversell, own_side
 
 Decision = tuple[Proposed, ...] | Refusal
 
 NOTHING_NEW: tuple[Proposed, ...] = ()
+
+ALREADY: dict[OrderStep, OrderState] = {
+    OrderStep.LOSE_SIGHT: OrderState.UNKNOWN,
+    OrderStep.WANT_CANCEL: OrderState.CANCELING,
+    OrderStep.GIVE_UP: OrderState.NEEDS_HUMAN,
+}
+"""Steps that only say what the state says: taken again there, they are known, not wrong."""
 
 
 def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Decision:
@@ -94,9 +113,9 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
         case StartDay():
             return _start_day(book, command)
         case CompleteReconciliation():
-            return _complete_reconciliation(command)
+            return _complete_reconciliation(book, command)
         case StartBalances() | RecordExternalChange() | RecordPeak() | CompleteDiagnosis():
-            return _account(book, command)
+            return _account(book, command, limits)
         case ArmStrategy():
             return _system(StrategyArmed(generation=command.generation, strategy=command.strategy))
         case _:
@@ -108,25 +127,79 @@ def _intend(book: Book, command: IntendOrder) -> Decision:
     known = book.orders.get(order.client_order_id)
     if known is not None:
         return NOTHING_NEW if _is_same_intent(known, order) else _conflict(known, order)
-    if not (is_amount(order.amount) and is_amount(order.decision_price)):
-        return Refusal(
-            code="bad_intent",
-            text=f"expected a positive amount and price, was {order.amount} at "
-            f"{order.decision_price}",
-        )
+    refusal = (
+        _fault_of_figures(order)
+        or _fault_of_shape(order, opening)
+        or _fault_of_place(book, order, opening)
+        or (None if order.role is Role.ENTRY else oversell(book, order))
+    )
+    if refusal is not None:
+        return refusal
+    return _of(order.position_id, _intended(order, opening))
+
+
+def _fault_of_figures(order: Order) -> Refusal | None:
+    named = {
+        "amount": order.amount,
+        "decision_price": order.decision_price,
+        "price": order.price,
+        "trigger_price": order.trigger_price,
+        "bid": order.bid,
+        "ask": order.ask,
+    }
+    for name, value in named.items():
+        if value is not None and not (is_amount(value) and is_figure(value)):
+            return _bad_intent(order, f"expected {name} as a positive figure, was {value}")
+    return None
+
+
+def _fault_of_shape(order: Order, opening: Opening | None) -> Refusal | None:
+    """Return what makes an order no order of ours at all, whatever is held."""
+    if (order.price is None) is not (order.type is OrderType.MARKET):
+        return _bad_intent(order, f"a {order.type} order at {order.price}")
+    if order.role is Role.FORCED:
+        return _bad_intent(order, "only the exchange makes a forced order")
+    if opening is None:
+        return None
+    if order.role is not Role.ENTRY or opening.instrument.symbol != order.symbol:
+        return _bad_intent(order, f"{order.role} cannot open {opening.instrument.symbol}")
+    if opening.side is not PositionSide.LONG:
+        return Refusal(code="no_shorts", text=f"expected a long {order.symbol}: spot has no other")
+    return None
+
+
+def _fault_of_place(book: Book, order: Order, opening: Opening | None) -> Refusal | None:
+    """Return why an order does not belong where it wants to, or None."""
     alive = book.position_of(order.symbol)
     if opening is None and (alive is None or alive.position_id != order.position_id):
         return Refusal(code="no_position", text=f"{order.position_id} is not alive")
-    if opening is not None and alive is not None:
-        return Refusal(code="position_exists", text=f"{order.symbol} has {alive.position_id}")
-    in_flight = [o for o in book.active_orders(order.position_id) if o.role is order.role]
+    if opening is not None and (alive is not None or order.position_id in book.positions):
+        held = alive or book.positions[order.position_id]
+        return Refusal(code="position_exists", text=f"{order.symbol} has {held.position_id}")
+    side = own_side(alive) if alive is not None else Side.SELL
+    if (order.side is side) is (order.role is Role.ENTRY):
+        return _bad_intent(order, f"{order.side} is no {order.role} of a position to {side}")
+    in_flight = [o for o in book.active_orders(order.position_id) if _excludes(o, order)]
     if in_flight:
         return Refusal(
             code="in_flight",
-            text=f"{in_flight[0].client_order_id} of the same role has not ended",
+            text=f"{in_flight[0].client_order_id} ({in_flight[0].role}) has not ended",
             mends_with_time=True,
         )
-    event = OrderIntended(
+    return None
+
+
+def _excludes(active: Order, order: Order) -> bool:
+    """One order of a role at a time, and nothing enters what is being left."""
+    return active.role is order.role or (order.role is Role.ENTRY and active.role is Role.EXIT)
+
+
+def _bad_intent(order: Order, text: str) -> Refusal:
+    return Refusal(code="bad_intent", text=f"{order.client_order_id}: {text}")
+
+
+def _intended(order: Order, opening: Opening | None) -> OrderIntended:
+    return OrderIntended(
         client_order_id=order.client_order_id,
         symbol=order.symbol,
         role=order.role,
@@ -143,7 +216,6 @@ def _intend(book: Book, command: IntendOrder) -> Decision:
         ask=order.ask,
         opening=opening,
     )
-    return (Proposed(position_id=order.position_id, event=event),)
 
 
 def _is_same_intent(known: Order, order: Order) -> bool:
@@ -191,7 +263,7 @@ def _step(book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForH
     event: Event
     match command:
         case AcceptOrder():
-            if order.exchange_order_id == command.exchange_order_id and not order.is_ended:
+            if order.exchange_order_id == command.exchange_order_id:
                 return NOTHING_NEW
             step = OrderStep.ACCEPT
             event = OrderAccepted(
@@ -211,6 +283,8 @@ def _step(book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForH
         case AskForHuman():
             step = OrderStep.GIVE_UP
             event = OrderNeedsHuman(client_order_id=order.client_order_id, reason=command.reason)
+    if order.state is ALREADY.get(step):
+        return NOTHING_NEW
     if (order.state, step) not in TRANSITIONS:
         return _unlawful(order, step)
     return (Proposed(position_id=order.position_id, event=event),)
@@ -231,7 +305,7 @@ def _record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
     for fill in command.fills:
         if fill.trade_id in order.trade_ids:
             continue
-        refusal = _fault_of_fill(order, position, fill)
+        refusal = _fault_of_fill(book, order, position, fill)
         if refusal is not None:
             return refusal
         filled = plus(order.filled, fill.amount)
@@ -242,11 +316,11 @@ def _record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
             fill=fill,
             is_complete=filled == order.amount,
         )
-        is_first_entry = order.role is Role.ENTRY and position.entered == 0
+        is_first = order.role is Role.ENTRY and (position.entered == 0 or not position.is_alive)
         order = evolve_order(order, event, now)
         position = evolve_position(position, event, now, order)
         proposals.append(Proposed(position_id=position.position_id, event=event))
-        if is_first_entry:
+        if is_first:
             opened = _opened(position, fill)
             position = evolve_position(position, opened, now, order)
             proposals.append(Proposed(position_id=position.position_id, event=opened))
@@ -255,10 +329,22 @@ def _record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
     return tuple(proposals)
 
 
-def _fault_of_fill(order: Order, position: Position, fill: Fill) -> Refusal | None:
+def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> Refusal | None:
     """Return why a fill fits neither the order nor what is held: a person must look."""
     if (order.state, OrderStep.FILL) not in TRANSITIONS:
         return _unlawful(order, OrderStep.FILL)
+    if not _is_sound(fill, position):
+        return Refusal(
+            code="bad_fill", text=f"{order.client_order_id}: expected figures, was {fill}"
+        )
+    alive = book.position_of(order.symbol)
+    if not position.is_alive and alive is not None and alive.position_id != position.position_id:
+        return Refusal(
+            code="position_exists",
+            text=f"{order.client_order_id}, given up long ago, has filled, and {order.symbol} has "
+            f"{alive.position_id} by now",
+            mends_with_time=True,
+        )
     if plus(order.filled, fill.amount) > order.amount:
         return Refusal(
             code="overfill",
@@ -272,6 +358,13 @@ def _fault_of_fill(order: Order, position: Position, fill: Fill) -> Refusal | No
             f"{position.amount}",
         )
     return None
+
+
+def _is_sound(fill: Fill, position: Position) -> bool:
+    is_fee = is_figure(fill.fee, FEE_DECIMALS_MAX) and (
+        fill.fee_currency != position.instrument.base or distance(fill.fee, ZERO) <= fill.amount
+    )
+    return is_fee and all(is_amount(each) and is_figure(each) for each in (fill.amount, fill.price))
 
 
 def _opened(position: Position, fill: Fill) -> PositionOpened:
@@ -338,7 +431,7 @@ def _consequences(book: Book, position: Position, ended: Order) -> tuple[Propose
         for order in book.active_orders(position.position_id)
         if order.client_order_id != ended.client_order_id
     ]
-    if others:
+    if others or not position.is_alive:
         return ()
     if position.entered == 0:
         voided = PositionVoided(symbol=position.symbol, reason=ended.end_reason)
@@ -354,15 +447,25 @@ def _consequences(book: Book, position: Position, ended: Order) -> tuple[Propose
         )
         pnl = evolve_position(position, dust, Instant(0), None).pnl
         events.append(dust)
-    reason = ended.reason if ended.role is not Role.ENTRY else "dust"
+    reason = _close_reason(book, position, ended)
     events.append(PositionClosed(symbol=position.symbol, pnl=pnl, reason=reason))
     return tuple(Proposed(position_id=position.position_id, event=event) for event in events)
+
+
+def _close_reason(book: Book, position: Position, ended: Order) -> str:
+    """Return why the last exit that sold something was wanted; dust where none sold anything."""
+    exits = [order for order in (*book.orders_of(position.position_id), ended)
+             if order.role is not Role.ENTRY and order.filled > 0]  # fmt: skip
+    return exits[-1].reason if exits else "dust"
 
 
 def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
     position = book.positions.get(command.position_id)
     if position is None or not position.is_alive:
         return Refusal(code="no_position", text=f"{command.position_id} is not alive")
+    price = command.price if isinstance(command, MarkPosition) else command.stop_price
+    if not (is_amount(price) and is_figure(price)):
+        return Refusal(code="no_price", text=f"expected a positive price, was {price}")
     if isinstance(command, MarkPosition):
         if position.mark == command.price:
             return NOTHING_NEW
@@ -377,6 +480,10 @@ def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
 
 def _change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
     account = book.account
+    if _is_weaker(account, command):
+        return NOTHING_NEW
+    if _is_latched(account, command):
+        command = replace(command, is_flattening=True)
     wanted = (command.state, command.cause, command.is_flattening)
     if (account.trading_state, account.cause, account.is_flattening) == wanted:
         return NOTHING_NEW
@@ -384,8 +491,6 @@ def _change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
         refusal = _not_resumable(book)
         if refusal is not None:
             return refusal
-    elif account.trading_state is TradingState.REDUCING and command.cause == "daily_loss":
-        return NOTHING_NEW  # what holds it now ends later than the day
     return _system(
         TradingStateChanged(
             state=command.state,
@@ -395,6 +500,18 @@ def _change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
             equity=command.equity,
         )
     )
+
+
+def _is_weaker(account: Account, command: ChangeTradingState) -> bool:
+    """Say whether what holds trading now ends no sooner than what is wanted would."""
+    is_held = account.trading_state is TradingState.REDUCING and account.cause != "daily_loss"
+    return is_held and command.cause in ("daily_loss", "drawdown", "orphan")
+
+
+def _is_latched(account: Account, command: ChangeTradingState) -> bool:
+    """Say whether a flatten under way goes on: only its own end and a `resume` end it."""
+    is_end = command.state is TradingState.ACTIVE or command.cause == "flatten"
+    return account.is_flattening and not is_end
 
 
 def _not_resumable(book: Book) -> Refusal | None:
@@ -418,7 +535,8 @@ def _not_resumable(book: Book) -> Refusal | None:
 
 
 def _start_day(book: Book, command: StartDay) -> Decision:
-    if book.account.day_started_at == command.day_started_at:
+    began = book.account.day_started_at
+    if began is not None and command.day_started_at <= began:
         return NOTHING_NEW
     started = _system(DayStarted(day_started_at=command.day_started_at, equity=command.equity))
     if book.account.cause != "daily_loss":
@@ -433,7 +551,7 @@ def _start_day(book: Book, command: StartDay) -> Decision:
     return (*started, *_system(resumed))
 
 
-def _complete_reconciliation(command: CompleteReconciliation) -> Decision:
+def _complete_reconciliation(book: Book, command: CompleteReconciliation) -> Decision:
     completed = _system(
         ReconciliationCompleted(
             generation=command.generation,
@@ -447,18 +565,20 @@ def _complete_reconciliation(command: CompleteReconciliation) -> Decision:
     orphans = [found.subject for found in command.discrepancies if found.kind == "orphan"]
     if command.is_dry_run or not orphans:
         return completed
-    halted = TradingStateChanged(
+    halt = ChangeTradingState(
         state=TradingState.REDUCING,
         cause="orphan",
         reason=f"orders with our tag that this store does not know: {', '.join(orphans)}",
-        is_flattening=False,
-        equity=None,
     )
-    return (*completed, *_system(halted))
+    halted = _change_trading_state(book, halt)
+    assert not isinstance(halted, Refusal), f"Expected a halt to be taken, was {halted}"
+    return (*completed, *halted)
 
 
 def _account(
-    book: Book, command: StartBalances | RecordExternalChange | RecordPeak | CompleteDiagnosis
+    book: Book,
+    command: StartBalances | RecordExternalChange | RecordPeak | CompleteDiagnosis,
+    limits: Limits,
 ) -> Decision:
     match command:
         case StartBalances():
@@ -466,6 +586,9 @@ def _account(
                 return NOTHING_NEW
             return _system(BalancesStarted(balances=command.balances))
         case RecordExternalChange():
+            expected = book.account.balances.get(command.coin, ZERO)
+            if command.before is not None and command.before != expected:
+                return NOTHING_NEW
             return _system(
                 ExternalChangeSeen(
                     kind=command.kind,
@@ -473,6 +596,7 @@ def _account(
                     amount=command.amount,
                     reference=command.reference,
                     note=command.note,
+                    counts_as_equity=command.coin == limits.quote_coin,
                 )
             )
         case RecordPeak():

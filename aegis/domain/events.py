@@ -177,6 +177,8 @@ class ExternalChangeSeen(_Event, frozen=True, kw_only=True):
     """The owner's, or anybody else's, doing: recorded, told, never traded.
 
     `amount` is signed, in `coin`. `reference` names the exchange's order or trade, if any.
+    `counts_as_equity` is true of the quote coin: limits then forget the change, as it is
+    neither a gain nor a loss.
     """
 
     kind: str
@@ -184,6 +186,7 @@ class ExternalChangeSeen(_Event, frozen=True, kw_only=True):
     amount: Decimal
     reference: str
     note: str
+    counts_as_equity: bool = False
 
 
 class DayStarted(_Event, frozen=True, kw_only=True):

@@ -171,9 +171,9 @@ def evolve_position(
 ) -> Position:
     """Return the position after one event of its own; `order` is the event's, evolved."""
     match event:
-        case OrderIntended():
-            is_exit = event.role is not Role.ENTRY
-            return replace(position, status=PositionStatus.CLOSING) if is_exit else position
+        case OrderIntended() if event.role is not Role.ENTRY:
+            assert position.is_alive, f"An exit from what is not alive: {position}"
+            return position
         case OrderFilled():
             assert order is not None
             filled = _entered(position, event) if _adds(order) else _left(position, event)
@@ -181,24 +181,19 @@ def evolve_position(
         case OrderCanceled() | OrderRejected() | OrderExpired() | OrderNotPlaced():
             assert order is not None
             return position if _adds(order) else _exit_ended(position)
-        case OrderAccepted() if order is not None and not _adds(order):
-            return replace(position, status=PositionStatus.CLOSING)
         case PositionOpened():
-            return replace(
-                position,
-                status=PositionStatus.OPEN,
-                mark=event.price,
-                stop_price=event.stop_price,
-                take_profit_price=event.take_profit_price,
-                opened_at=at,
-            )
+            assert position.amount > 0, f"Opened with nothing entered: {position}"
+            return _opened(position, event, at)
         case PositionMarked():
+            assert position.is_alive, f"A mark for what is not alive: {position}"
             return replace(position, mark=event.price)
         case StopRaised():
+            assert position.is_alive, f"A stop for what is not alive: {position}"
             return replace(position, stop_price=event.stop_price)
         case DustSetAside():
             return _without_dust(position, event)
         case PositionClosed():
+            assert position.is_alive, f"Closed twice: {position}"
             assert position.amount == 0, f"Closed with {position.amount} left: {position}"
             assert position.cost == 0, f"Closed with a cost of {position.cost} left: {position}"
             return replace(
@@ -208,6 +203,7 @@ def evolve_position(
                 close_reason=event.reason,
             )
         case PositionVoided():
+            assert position.is_alive, f"Voided twice: {position}"
             assert position.entered == 0, f"Voided with {position.entered} entered: {position}"
             return replace(
                 position, status=PositionStatus.VOID, closed_at=at, close_reason=event.reason
@@ -224,6 +220,29 @@ def evolve_position(
             return position
 
 
+def status_of(position: Position, *, is_leaving: bool) -> PositionStatus:
+    """Return an alive position's status from what it holds and whether an exit is in flight."""
+    if not position.is_alive:
+        return position.status
+    if is_leaving:
+        return PositionStatus.CLOSING
+    return PositionStatus.OPENING if position.entered == 0 else PositionStatus.OPEN
+
+
+def _opened(position: Position, event: PositionOpened, at: Instant) -> Position:
+    """Return the position from its first fill on, or anew: an order given up may yet appear."""
+    return replace(
+        position,
+        status=PositionStatus.OPEN,
+        mark=event.price,
+        stop_price=event.stop_price,
+        take_profit_price=event.take_profit_price,
+        opened_at=at,
+        closed_at=None,
+        close_reason="",
+    )
+
+
 def _adds(order: Order) -> bool:
     return order.role is Role.ENTRY
 
@@ -231,6 +250,7 @@ def _adds(order: Order) -> bool:
 def _entered(position: Position, event: OrderFilled) -> Position:
     fill, cost = event.fill, times(event.fill.amount, event.fill.price)
     fee_base, fee_quote = _fee_parts(position, event)
+    assert fee_base <= fill.amount, f"A fee above what came in: {event}"
     return replace(
         position,
         amount=plus(position.amount, minus(fill.amount, fee_base)),
@@ -244,10 +264,15 @@ def _entered(position: Position, event: OrderFilled) -> Position:
 
 
 def _left(position: Position, event: OrderFilled) -> Position:
+    """Return the position after an exit's fill.
+
+    A fee in base beyond what is held was paid from other holdings of that coin: it is in `fees`,
+    like a fee in a third coin, and not in the P&L.
+    """
     fill, proceeds = event.fill, times(event.fill.amount, event.fill.price)
     fee_base, fee_quote = _fee_parts(position, event)
-    gone = plus(fill.amount, fee_base)
-    assert gone <= position.amount, f"Sold {gone} of {position.amount}: {position.position_id}"
+    assert fill.amount <= position.amount, f"Sold {fill.amount} of {position.amount}: {event}"
+    gone = min(plus(fill.amount, fee_base), position.amount)
     cost = (
         position.cost
         if gone == position.amount
@@ -266,7 +291,7 @@ def _left(position: Position, event: OrderFilled) -> Position:
 
 
 def _exit_ended(position: Position) -> Position:
-    return replace(position, status=PositionStatus.OPEN, exits_ended=position.exits_ended + 1)
+    return replace(position, exits_ended=position.exits_ended + 1)
 
 
 def _without_dust(position: Position, event: DustSetAside) -> Position:
@@ -301,7 +326,7 @@ def evolve_account(
             assert position is not None
             return replace(account, balances=_after_fill(account.balances, position, event))
         case ExternalChangeSeen():
-            return replace(account, balances=_with(account.balances, event.coin, event.amount))
+            return _transferred(account, event)
         case DustSetAside():
             return replace(account, dust=_with(account.dust, event.coin, event.amount))
         case OrderSubmitted() if order is not None and _adds(order):
@@ -338,6 +363,18 @@ def evolve_account(
             )
         case _:
             return account
+
+
+def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
+    """Return the account after a transfer: loss limits go on from what is there now."""
+    after = replace(account, balances=_with(account.balances, event.coin, event.amount))
+    if not event.counts_as_equity:
+        return after
+    return replace(
+        after,
+        day_start_equity=plus(account.day_start_equity, event.amount),
+        peak_equity=max(ZERO, plus(account.peak_equity, event.amount)),
+    )
 
 
 def _after_fill(

@@ -86,7 +86,7 @@ def _missing_fills(
 
 def _missing_fill(order: Order, trade: VenueTrade) -> Finding:
     accept: tuple[Command, ...] = ()
-    if order.state in (OrderState.UNKNOWN, OrderState.NEEDS_HUMAN, OrderState.NOT_PLACED):
+    if order.state in UNSETTLED or order.state is OrderState.NOT_PLACED:
         accept = (
             AcceptOrder(
                 client_order_id=order.client_order_id,
@@ -209,7 +209,9 @@ def _balance(book: Book, coin: Coin, want: Decimal, have: Decimal) -> Finding:
     if is_short:
         return Finding(discrepancy=discrepancy)
     note = f"expected {text(want)}, the exchange has {text(have)}"
-    heal = RecordExternalChange(kind="balance", coin=coin, amount=change, reference="", note=note)
+    heal = RecordExternalChange(
+        kind="balance", coin=coin, amount=change, reference="", note=note, before=want
+    )
     return Finding(discrepancy=discrepancy, heal=(heal,))
 
 
