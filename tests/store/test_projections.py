@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypeVar, get_type_hints
 
 import apsw
 import pytest
@@ -40,6 +41,8 @@ from aegis.store.statements import (
 from aegis.store.values import account_of, order_of, position_of
 from tests.store.histories import START, SYMBOLS, History
 
+Value = TypeVar("Value")
+
 FIGURES = st.decimals(
     allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=None
 )
@@ -50,9 +53,16 @@ st.register_type_strategy(Decimal, FIGURES)
 st.register_type_strategy(int, INSTANTS)
 st.register_type_strategy(str, WORDS)
 
-POSITIONS = st.builds(Position, entered=st.just(Decimal(0)))
-ORDERS = st.builds(Order)
-ACCOUNTS = st.builds(Account)
+
+def _every_field(kind: type[Value]) -> st.SearchStrategy[Value]:
+    """Give each field a value of its own: one that is read back by its default hides a hole."""
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{name: st.from_type(hint) for name, hint in hints.items()})
+
+
+POSITIONS = _every_field(Position)
+ORDERS = _every_field(Order)
+ACCOUNTS = _every_field(Account)
 
 
 def _digits(value: object) -> str:
