@@ -9,6 +9,7 @@ Invariants:
 2. No answer means UNKNOWN; an unknown order is looked up until evidence ends it.
 3. A cancel's answer closes nothing: look up, book the trades, then end the order.
 4. "Not found" proves absence only after the barrier and with a scan of the trades.
+5. An order that has not ended is always being looked up, or has a timer that will.
 """
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ from aegis.domain.commands import (
 )
 from aegis.domain.events import (
     OrderAccepted,
+    OrderCanceled,
     OrderCancelRequested,
+    OrderExpired,
     OrderFilled,
     OrderIntended,
+    OrderNotPlaced,
     OrderOutcomeUnknown,
+    OrderRejected,
     OrderSubmitted,
     Recorded,
     TradingStateChanged,
@@ -82,7 +87,7 @@ from aegis.messages import (
     ReconcileNow,
     RequestRefused,
 )
-from aegis.ports import Exchange
+from aegis.ports import Exchange, Timer
 
 ENDING_STEPS: Mapping[VenueOrderStatus, OrderStep] = {
     VenueOrderStatus.CANCELED: OrderStep.CANCEL,
@@ -90,11 +95,18 @@ ENDING_STEPS: Mapping[VenueOrderStatus, OrderStep] = {
     VenueOrderStatus.EXPIRED: OrderStep.EXPIRE,
 }
 
-LOOK_AFTER_S_FIRST = 0.25
-LOOK_AFTER_S_MAX = 30.0
+LOOK_AFTER_S_OPEN = 0.05
+"""First pause before an open order is looked at again; fills mostly follow at once."""
+
+LOOK_AFTER_S_LOST = 0.25
+LOOK_AFTER_S_LOST_MAX = 30.0
+DOUBLINGS_MAX = 10
 UNKNOWN_EXIT_ALARM_S = 10
 FAILURES_TO_OPEN = 5
 """Answers missing in a row until entries are held back; one answer lets them go on."""
+
+
+AT_THE_EXCHANGE = (OrderState.OPEN, OrderState.PARTIAL, OrderState.CANCELING)
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,8 +138,10 @@ class ExchangeGateway(Actor):
         self._book: Book | None = None
         self._quotes: dict[Symbol, tuple[Quote, float]] = {}
         self._looks: dict[ClientOrderId, int] = {}  # look-ups since the last news of an order
-        self._looking: set[ClientOrderId] = set()  # those with an answer or a timer under way
+        self._looking: set[ClientOrderId] = set()  # an answer is under way
+        self._looks_due: dict[ClientOrderId, Timer] = {}  # a look is due later
         self._proving: set[ClientOrderId] = set()  # past the barrier, waiting for the trades
+        self._called_off: set[ClientOrderId] = set()  # entries cancelled while out of sight
         self._alarmed: set[ClientOrderId] = set()
         self._readers: list[ReadAccount] = []
         self._failures = 0
@@ -153,8 +167,7 @@ class ExchangeGateway(Actor):
             case ExchangeReplied():
                 self._heard(message)
             case LookAgain():
-                self._looking.discard(message.client_order_id)
-                self._look_up(message.client_order_id)
+                self._look_due(message.client_order_id)
             case ReadAccount():
                 self._read_account(message)
             case ReadInstruments():
@@ -197,27 +210,35 @@ class ExchangeGateway(Actor):
                 self._look_up(order.client_order_id)
 
     def _follow(self, recorded: Recorded) -> None:
-        if self._book is None or recorded.event_id <= self._book.last_event_id:
+        book = self._book
+        if book is None or recorded.event_id <= book.last_event_id:
             return
-        self._book.apply(recorded)
+        if not book.follows(recorded):
+            self._book = None
+            self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+            return
+        book.apply(recorded)
         event = recorded.event
         match event:
             case OrderIntended():
                 self._ask_leave(event)
-            case OrderAccepted():
+            case OrderAccepted() | OrderOutcomeUnknown():
+                self._looks.pop(event.client_order_id, None)
                 self._look_up(event.client_order_id)
                 self._cancel_entries_if_halted()
-            case OrderOutcomeUnknown():
-                self._look_up(event.client_order_id)
             case OrderCancelRequested():
-                self._send_cancel(self._book.orders[event.client_order_id])
+                self._send_cancel(book.orders[event.client_order_id])
             case OrderFilled():
                 self._looks.pop(event.client_order_id, None)
             case TradingStateChanged():
                 self._cancel_entries_if_halted()
+            case OrderRejected() | OrderCanceled() | OrderExpired() | OrderNotPlaced():
+                self._stop_looking(event.client_order_id)
             case _:
                 pass
-        self._book.forget_ended()
+        if isinstance(event, OrderFilled) and event.is_complete:
+            self._stop_looking(event.client_order_id)
+        book.forget_ended()
 
     def _cancel_entries_if_halted(self) -> None:
         assert self._book is not None
@@ -339,23 +360,49 @@ class ExchangeGateway(Actor):
     # Looking up -------------------------------------------------------------------------------
 
     def _look_up(self, order_id: ClientOrderId) -> None:
+        """Look now, unless a look is under way."""
         order = self._active(order_id)
         if order is None or order_id in self._looking:
             return
+        self._cancel_timer(order_id)
         self._looking.add(order_id)
         request = FindOrder(
             client_order_id=order_id, symbol=order.symbol, since=_submitted_at(order)
         )
         self._submit(request)
 
-    def _look_again(self, order_id: ClientOrderId, delay_s: float | None = None) -> None:
+    def _look_again(self, order_id: ClientOrderId) -> None:
         """Look later: after a pause that doubles with each look in vain, up to a bound."""
-        if order_id in self._looking or self._active(order_id) is None:
+        order = self._active(order_id)
+        if order is None or order_id in self._looking:
             return
         looks = self._looks[order_id] = self._looks.get(order_id, 0) + 1
-        pause_s = min(LOOK_AFTER_S_FIRST * 2 ** min(looks - 1, 10), LOOK_AFTER_S_MAX)
-        self._looking.add(order_id)
-        self.after(delay_s or pause_s, LookAgain(client_order_id=order_id))
+        first_s, most_s = LOOK_AFTER_S_LOST, LOOK_AFTER_S_LOST_MAX
+        if order.state in AT_THE_EXCHANGE:
+            first_s, most_s = LOOK_AFTER_S_OPEN, self._patience.poll_interval_s
+        pause_s = min(first_s * 2 ** min(looks - 1, DOUBLINGS_MAX), most_s)
+        self._cancel_timer(order_id)
+        self._looks_due[order_id] = self.after(pause_s, LookAgain(client_order_id=order_id))
+
+    def _look_due(self, order_id: ClientOrderId) -> None:
+        """Look again; a cancel that the exchange has not followed goes out again first."""
+        self._looks_due.pop(order_id, None)
+        order = self._active(order_id)
+        if order is not None and order.state is OrderState.CANCELING:
+            self._send_cancel(order)
+        else:
+            self._look_up(order_id)
+
+    def _stop_looking(self, order_id: ClientOrderId) -> None:
+        self._cancel_timer(order_id)
+        self._looks.pop(order_id, None)
+        self._called_off.discard(order_id)
+        self._alarmed.discard(order_id)
+
+    def _cancel_timer(self, order_id: ClientOrderId) -> None:
+        timer = self._looks_due.pop(order_id, None)
+        if timer is not None:
+            timer.cancel()
 
     def _active(self, order_id: ClientOrderId) -> Order | None:
         order = None if self._book is None else self._book.orders.get(order_id)
@@ -388,7 +435,7 @@ class ExchangeGateway(Actor):
         step = ENDING_STEPS.get(venue.status)
         if step is not None:
             self._end_found(order_id, step, venue)
-        self._look_again(order_id, self._patience.poll_interval_s)  # nothing, if it has ended
+        self._look_again(order_id)  # its end, once committed, cancels the look
 
     def _end_found(self, order_id: ClientOrderId, step: OrderStep, venue: VenueOrder) -> None:
         command = EndOrder(
@@ -404,7 +451,8 @@ class ExchangeGateway(Actor):
             self._proving.add(order_id)
             self._submit(FetchAccount(trades_since=_submitted_at(order)))
             return
-        if order.role is Role.ENTRY and order_id not in self._looks:
+        if order.role is Role.ENTRY and order_id not in self._called_off:
+            self._called_off.add(order_id)
             self._send_cancel(order)
         self._look_again(order_id)
 
@@ -415,8 +463,8 @@ class ExchangeGateway(Actor):
     def _alarm_if_exit_is_lost(self, order: Order) -> None:
         if order.role is Role.ENTRY or order.unknown_at is None:
             return
-        waited_ns = self.clock.now() - order.unknown_at
-        if waited_ns > UNKNOWN_EXIT_ALARM_S * NANOS_PER_SECOND:
+        waited_s = self.clock.real_s((self.clock.now() - order.unknown_at) / NANOS_PER_SECOND)
+        if waited_s > UNKNOWN_EXIT_ALARM_S:
             order_id = order.client_order_id
             if order_id not in self._alarmed:
                 self._alarmed.add(order_id)
@@ -459,6 +507,8 @@ class ExchangeGateway(Actor):
             elif self._is_past_barrier(order, account.as_of):
                 reason = "not found after the barrier, and no trade since"
                 self._end(order, OrderStep.PROVE_ABSENT, reason)
+            else:
+                self._look_again(order_id)
 
     def _ask_instruments(self) -> None:
         self._submit(FetchInstruments(symbols=self._symbols))
