@@ -1,35 +1,26 @@
 """The only door to the time, and to randomness as seeds.
 
-It owns what an instant looks like as text. It never decides anything.
+It never decides anything.
 
 Invariants:
 1. `now()` of one clock never steps back. When the wall is set back, it stands still until the
    wall has caught up.
 2. Patience is measured by `monotonic()`, which no setting of the wall touches.
 3. Randomness that no seed gave is drawn here alone, for what must be new: a store's
-   incarnation, a seed that nobody chose.
+   incarnation.
 """
 
 from __future__ import annotations
 
 import random
-import re
 import secrets
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC_3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
-)
-_HOURS_MAX, _MINUTES_MAX = 23, 59
+from aegis.domain.instants import text_of
 
 
 class SystemClock:
@@ -96,28 +87,6 @@ class ManualClock:
         self._monotonic_s = (instant - self._start) / NANOS_PER_SECOND
 
 
-def text_of(instant: Instant) -> str:
-    """Write an instant in RFC 3339 with nine decimals: texts sort as their instants do."""
-    seconds, nanos = divmod(instant, NANOS_PER_SECOND)
-    return f"{_seconds_text(seconds)}.{nanos:09d}Z"
-
-
-def instant_of(text: str) -> Instant:
-    """Read an instant written in RFC 3339: any offset, up to nine decimals. Or `ValueError`."""
-    found = _RFC_3339.fullmatch(text)
-    if found is None:
-        raise ValueError(_fault(text))
-    day, hour, fraction, sign, offset_hours, offset_minutes = found.groups()
-    try:
-        local = datetime.fromisoformat(f"{day}T{hour}+00:00")
-    except ValueError as error:
-        raise ValueError(f"{_fault(text)}: {error}") from error
-    seconds = (local - _EPOCH) // timedelta(seconds=1)
-    if sign is not None:
-        seconds -= _offset_s(sign, int(offset_hours), int(offset_minutes), text)
-    return Instant(seconds * NANOS_PER_SECOND + int((fraction or "").ljust(9, "0")))
-
-
 def wall_text() -> str:
     """Write the wall's time as log lines carry it: RFC 3339, UTC, milliseconds."""
     return text_of(Instant(time.time_ns()))[:23] + "Z"
@@ -133,26 +102,6 @@ def seeded_random(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  choices, not secrets
 
 
-def fresh_seed() -> int:
-    """Draw a seed that nobody chose."""
-    return secrets.randbits(63)
-
-
 def draw_hex(length: int) -> str:
     """Draw `length` lower-case hex characters, for what must never have been before."""
     return secrets.token_hex((length + 1) // 2)[:length]
-
-
-@lru_cache(maxsize=1024)
-def _seconds_text(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
-
-
-def _offset_s(sign: str, hours: int, minutes: int, text: str) -> int:
-    if hours > _HOURS_MAX or minutes > _MINUTES_MAX:
-        raise ValueError(_fault(text))
-    return (1 if sign == "+" else -1) * (hours * 3600 + minutes * 60)
-
-
-def _fault(text: str) -> str:
-    return f"Expected an instant such as 2024-01-01T00:00:00Z, was {text[:60]!r}"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from aegis.clock import ManualClock, SystemClock, instant_of
+from aegis.clock import ManualClock, SystemClock
+from aegis.domain.instants import instant_of
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from tests.stage import Stage
 
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def runtime(request: pytest.FixtureRequest) -> Iterator[ThreadRuntime | SeededRuntime]:
     """Give the role that actors see, played by each runtime in turn."""
     if request.param == "seeded":
-        clock = ManualClock(instant_of("2024-01-01T00:00:00Z"))
+        clock = ManualClock(instant_of("2024-01-01T00:00:00.000000000Z"))
         yield SeededRuntime(clock, SEED, can_hang=True)
         return
     threads = ThreadRuntime(SystemClock())
