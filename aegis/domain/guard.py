@@ -36,6 +36,12 @@ TRAILING_STEP_PCT = Decimal("0.05")
 
 RETRY_AFTER_S_MAX = 60
 
+MARK_STEP_BPS = Decimal(10)
+"""A mark is an event; smaller moves are not worth one."""
+
+PEAK_STEP_PCT = Decimal("0.5")
+"""A new height is an event as well: the drawdown may be measured from up to this much lower."""
+
 
 class ExitReason(StrEnum):
     STOP_LOSS = "stop_loss"
@@ -62,9 +68,9 @@ def opening_stops(position: Position, price: Decimal) -> tuple[Decimal | None, D
     """Return stop and target for a position entered at a price, by its policy; None is off."""
     policy, step = position.policy, position.instrument.price_step
     stops = [
-        floor_to(minus(price, percent_of(price, distance)), step)
-        for distance in (policy.stop_loss_pct, policy.trailing_stop_pct)
-        if distance > 0
+        max(floor_to(minus(price, percent_of(price, percent)), step), step)  # zero is no stop
+        for percent in (policy.stop_loss_pct, policy.trailing_stop_pct)
+        if percent > 0
     ]
     target = None
     if policy.take_profit_pct > 0:
@@ -91,11 +97,11 @@ def _stop_reason(position: Position) -> ExitReason:
 
 
 def _raised(position: Position, bid: Decimal) -> RaiseStop | None:
-    distance = position.policy.trailing_stop_pct
-    if distance == 0:
+    percent = position.policy.trailing_stop_pct
+    if percent == 0:
         return None
     step = position.instrument.price_step
-    wanted = floor_to(minus(bid, percent_of(bid, distance)), step)
+    wanted = max(floor_to(minus(bid, percent_of(bid, percent)), step), step)
     least = position.stop_price
     if least is not None and wanted < plus(least, percent_of(bid, TRAILING_STEP_PCT)):
         return None
@@ -143,10 +149,6 @@ def distance_pct(position: Position) -> Decimal | None:
     if position.mark is None or position.stop_price is None:
         return None
     return times(ratio(minus(position.mark, position.stop_price), position.mark), HUNDRED)
-
-
-MARK_STEP_BPS = Decimal(10)
-PEAK_STEP_PCT = Decimal("0.5")
 
 
 def is_mark_due(position: Position, price: Decimal) -> bool:

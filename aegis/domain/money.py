@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import (
-    ROUND_CEILING,
-    ROUND_FLOOR,
     ROUND_HALF_EVEN,
     Context,
     Decimal,
@@ -29,6 +27,14 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 TEN_THOUSAND = Decimal(10_000)
+
+FIGURE_DIGITS_MAX = 18
+"""Digits that a figure from outside may have before its point, and after it two more than that:
+the product of two such figures is exact within EXACT's 80 digits, and so are sums of them."""
+
+FIGURE_DECIMALS_MAX = 20
+FEE_DECIMALS_MAX = 40
+"""A fee may be a product already; it is only added up, or multiplied by one price."""
 
 
 def plus(left: Decimal, right: Decimal) -> Decimal:
@@ -71,17 +77,22 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of `step` that is not above `value`."""
-    return _multiple(value, step, ROUND_FLOOR)
+    assert is_amount(step), f"Expected a positive step, was {step}"
+    return EXACT.multiply(_whole_steps(value, step, rounds_up=False), step)
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
     """Return the smallest multiple of `step` that is not below `value`."""
-    return _multiple(value, step, ROUND_CEILING)
+    assert is_amount(step), f"Expected a positive step, was {step}"
+    return EXACT.multiply(_whole_steps(value, step, rounds_up=True), step)
 
 
 def share(whole: Decimal, part: Decimal, of: Decimal, step: Decimal) -> Decimal:
     """Return `whole * part / of` floored to `step`: a partial exit's share of the cost."""
-    return floor_to(ROUNDED.divide(EXACT.multiply(whole, part), of), step)
+    assert is_amount(of), f"Expected a positive whole, was {of}"
+    assert is_amount(step), f"Expected a positive step, was {step}"
+    steps = _whole_steps(EXACT.multiply(whole, part), EXACT.multiply(of, step), rounds_up=False)
+    return EXACT.multiply(steps, step)
 
 
 def percent_of(value: Decimal, percent: Decimal) -> Decimal:
@@ -107,7 +118,18 @@ def is_amount(value: Decimal) -> bool:
     return value.is_finite() and value > 0
 
 
-def _multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
-    assert is_amount(step), f"Expected a positive step, was {step}"
-    steps = ROUNDED.divide(value, step).to_integral_value(rounding=rounding)
-    return EXACT.multiply(steps, step)
+def is_figure(value: Decimal, decimals_max: int = FIGURE_DECIMALS_MAX) -> bool:
+    """Say whether a figure from outside can be reckoned with: finite, and not of absurd length."""
+    exponent = value.as_tuple().exponent
+    is_short = isinstance(exponent, int) and exponent >= -decimals_max
+    return is_short and value.adjusted() < FIGURE_DIGITS_MAX
+
+
+def _whole_steps(value: Decimal, step: Decimal, *, rounds_up: bool) -> Decimal:
+    """Return how often `step` goes into `value`, by division with remainder: never a digit off."""
+    quotient, rest = EXACT.divmod(value, step)
+    if rest > 0 and rounds_up:
+        return EXACT.add(quotient, ONE)
+    if rest < 0 and not rounds_up:
+        return EXACT.subtract(quotient, ONE)
+    return quotient

@@ -79,4 +79,6 @@ def _plain(record: msgspec.Struct, *names: str) -> dict[str, object]:
 
 
 def _figure(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _figure(each) for name, each in value.items()}
     return text(value) if isinstance(value, Decimal) else value

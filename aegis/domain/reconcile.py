@@ -221,9 +221,10 @@ def seen_twice(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple
     return tuple(finding for finding in second if _key(finding) in before)
 
 
-def _key(finding: Finding) -> tuple[str, str, str]:
+def _key(finding: Finding) -> tuple[str, str, str, str]:
     found = finding.discrepancy
-    return found.kind, found.subject, found.found
+    balance = found.expected if found.kind in ("phantom", "external") else ""
+    return found.kind, found.subject, found.found, balance
 
 
 def healed(discrepancy: Discrepancy) -> Discrepancy:

@@ -15,8 +15,8 @@ from aegis.domain.account import TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, Refusal, SubmitOrder
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
-from aegis.domain.money import ZERO, distance, minus, percent_of, plus, times, total
-from aegis.domain.order import UNSETTLED, Order, OrderState, Role, Side
+from aegis.domain.money import ZERO, distance, is_amount, minus, percent_of, plus, times, total
+from aegis.domain.order import Order, OrderState, Role, Side
 from aegis.domain.position import Position, PositionSide, PositionStatus
 
 
@@ -104,6 +104,7 @@ def gate(
     return (
         _held_back(view)
         or _halted(book, order.symbol)
+        or _leaving(book, order)
         or _too_many(book, order, now, limits)
         or _too_large(book, order, limits)
         or _cooling(book, order, now, limits)
@@ -133,6 +134,12 @@ def _halted(book: Book, symbol: Symbol) -> Refusal | None:
     return None
 
 
+def _leaving(book: Book, order: Order) -> Refusal | None:
+    if all(other.role is not Role.EXIT for other in book.active_orders(order.position_id)):
+        return None
+    return Refusal(code="leaving", text=f"{order.position_id} is being left", mends_with_time=True)
+
+
 def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal | None:
     others = [p for p in book.alive_positions() if p.position_id != order.position_id]
     if len(others) >= limits.open_positions_max:
@@ -142,8 +149,7 @@ def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal
             mends_with_time=True,
         )
     entries = sum(
-        o.role is Role.ENTRY and o.position_id == order.position_id and _was_sent(o)
-        for o in book.orders.values()
+        each.role is Role.ENTRY and _was_sent(each) for each in book.orders_of(order.position_id)
     )
     if entries >= limits.entries_per_position_max:
         return Refusal(
@@ -162,11 +168,7 @@ def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal
 
 
 def _was_sent(order: Order) -> bool:
-    return (
-        order.filled > 0
-        or order.state in UNSETTLED
-        or not (order.state is OrderState.INTENT or order.is_ended)
-    )
+    return order.filled > 0 or not (order.state is OrderState.INTENT or order.is_ended)
 
 
 def _too_large(book: Book, order: Order, limits: Limits) -> Refusal | None:
@@ -220,7 +222,7 @@ def loss_breach(book: Book, equity: Decimal, limits: Limits) -> Refusal | None:
 
 
 def _beyond_collar(order: Order, quote: Quote | None, limits: Limits) -> Refusal | None:
-    if quote is None:
+    if quote is None or not (is_amount(quote.bid) and is_amount(quote.ask)):
         return Refusal(code="no_price", text="no fresh price to enter at", mends_with_time=True)
     price = quote.ask if order.side is Side.BUY else quote.bid
     if distance(price, order.decision_price) <= percent_of(

@@ -12,7 +12,7 @@ import msgspec
 
 from aegis.domain.commands import Refusal
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import floor_to, is_amount, minus, percent_of, ratio
+from aegis.domain.money import ONE, ZERO, is_amount, minus, percent_of, share
 from aegis.domain.position import StopPolicy
 
 
@@ -30,9 +30,9 @@ def size(
     assert sizing.method == "notional", f"Expected a known sizing method, was {sizing.method}"
     if not is_amount(price):
         return Refusal(code="no_price", text=f"expected a positive price, was {price}")
-    amount = floor_to(ratio(sizing.value, price), instrument.amount_step)
-    distance = max(policy.stop_loss_pct, policy.trailing_stop_pct)
-    at_stop = minus(price, percent_of(price, distance))
+    amount = share(sizing.value, ONE, price, instrument.amount_step)
+    distances = [each for each in (policy.stop_loss_pct, policy.trailing_stop_pct) if each > 0]
+    at_stop = minus(price, percent_of(price, min(distances, default=ZERO)))
     if amount <= 0 or instrument.is_dust(amount, at_stop):
         return Refusal(
             code="too_small",

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from aegis.domain.candles import Candle
-from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.money import HUNDRED, ZERO, minus, negative, plus, ratio, times, total
 from aegis.domain.position import Position
 
@@ -33,9 +33,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     candles_both_touched: int
 
 
-def summarize(
-    closed: Sequence[Position], *, open_left: int, candles: Mapping[Instant, Candle]
-) -> Summary:
+def summarize(closed: Sequence[Position], *, open_left: int, candles: Iterable[Candle]) -> Summary:
     """Return the figures of closed positions, in order of their close; unpriced ones left out.
 
     Profit factor = gross profit / gross loss, both after fees; None without a loss.
@@ -44,7 +42,8 @@ def summarize(
     gains = [trade.pnl for trade in trades if trade.pnl > 0]
     losses = [trade.pnl for trade in trades if trade.pnl < 0]
     pnl_total = total(trade.pnl for trade in trades)
-    missed = [gain for trade in trades if (gain := gain_if_target_first(trade, candles))]
+    by_open = {(candle.symbol, candle.open_at): candle for candle in candles}
+    missed = [gain for trade in trades if (gain := gain_if_target_first(trade, by_open))]
     return Summary(
         trades=len(trades),
         open_left=open_left,
@@ -75,7 +74,9 @@ def drawdown_worst(pnls: Iterable[Decimal]) -> Decimal:
     return worst
 
 
-def gain_if_target_first(trade: Position, candles: Mapping[Instant, Candle]) -> Decimal | None:
+def gain_if_target_first(
+    trade: Position, candles: Mapping[tuple[Symbol, Instant], Candle]
+) -> Decimal | None:
     """Return what a stopped trade would have gained had its target come first in that candle.
 
     None when the exit was not by a stop, or its candle did not reach the target as well.
@@ -83,13 +84,15 @@ def gain_if_target_first(trade: Position, candles: Mapping[Instant, Candle]) -> 
     target, closed_at = trade.take_profit_price, trade.closed_at
     if trade.close_reason not in ("stop_loss", "trailing_stop") or target is None:
         return None
-    candle = _candle_at(candles, closed_at or Instant(0))
+    candle = _candle_at(candles, trade.symbol, closed_at or Instant(0))
     if candle is None or candle.high < target or trade.exited == 0:
         return None
     return minus(times(target, trade.exited), trade.received)
 
 
-def _candle_at(candles: Mapping[Instant, Candle], at: Instant) -> Candle | None:
+def _candle_at(
+    candles: Mapping[tuple[Symbol, Instant], Candle], symbol: Symbol, at: Instant
+) -> Candle | None:
     length_s = next(iter(candles.values())).length_s if candles else 60
     length_ns = length_s * NANOS_PER_SECOND
-    return candles.get(Instant(at - at % length_ns))
+    return candles.get((symbol, Instant(at - at % length_ns)))

@@ -1,0 +1,198 @@
+"""What the exchange's trades and endings make of an order and its position.
+
+Invariants:
+1. A trade is booked once; one that fits neither order nor position is refused, never bent.
+2. An order ends only when the exchange's cumulative fill equals ours.
+3. What follows for a position follows when its last active order has ended, in the same breath.
+"""
+
+from __future__ import annotations
+
+from aegis.domain.book import Book
+from aegis.domain.commands import EndOrder, RecordFills, Refusal
+from aegis.domain.events import (
+    DustSetAside,
+    Event,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderNotPlaced,
+    OrderRejected,
+    PositionClosed,
+    PositionOpened,
+    PositionVoided,
+    Proposed,
+)
+from aegis.domain.fold import evolve_order, evolve_position
+from aegis.domain.guard import opening_stops
+from aegis.domain.ids import Instant
+from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, distance, is_amount, is_figure, plus
+from aegis.domain.order import TRANSITIONS, Fill, Order, OrderStep, Role
+from aegis.domain.position import Position
+from aegis.domain.proposals import NOTHING_NEW, Decision, unlawful
+
+
+def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
+    """Return the trades that are new, each as its own event, and what follows from them."""
+    order = book.orders.get(command.client_order_id)
+    if order is None:
+        return Refusal(code="unknown_order", text=f"{command.client_order_id} is not known")
+    position = book.positions[order.position_id]
+    proposals: list[Proposed] = []
+    for fill in command.fills:
+        if fill.trade_id in order.trade_ids:
+            continue
+        refusal = _fault_of_fill(book, order, position, fill)
+        if refusal is not None:
+            return refusal
+        filled = plus(order.filled, fill.amount)
+        event = OrderFilled(
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            fill=fill,
+            is_complete=filled == order.amount,
+        )
+        is_first = order.role is Role.ENTRY and (position.entered == 0 or not position.is_alive)
+        order = evolve_order(order, event, now)
+        position = evolve_position(position, event, now, order)
+        proposals.append(Proposed(position_id=position.position_id, event=event))
+        if is_first:
+            opened = _opened(position, fill)
+            position = evolve_position(position, opened, now, order)
+            proposals.append(Proposed(position_id=position.position_id, event=opened))
+    if proposals and order.is_ended:
+        proposals.extend(_consequences(book, position, order))
+    return tuple(proposals)
+
+
+def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> Refusal | None:
+    """Return why a fill fits neither the order nor what is held: a person must look."""
+    if (order.state, OrderStep.FILL) not in TRANSITIONS:
+        return unlawful(order, OrderStep.FILL)
+    if not _is_sound(fill, position):
+        return Refusal(
+            code="bad_fill", text=f"{order.client_order_id}: expected figures, was {fill}"
+        )
+    alive = book.position_of(order.symbol)
+    if not position.is_alive and alive is not None and alive.position_id != position.position_id:
+        return Refusal(
+            code="position_exists",
+            text=f"{order.client_order_id}, given up long ago, has filled, and {order.symbol} has "
+            f"{alive.position_id} by now",
+            mends_with_time=True,
+        )
+    if plus(order.filled, fill.amount) > order.amount:
+        return Refusal(
+            code="overfill",
+            text=f"{order.client_order_id}: {fill.trade_id} fills {fill.amount} over "
+            f"{order.filled} of {order.amount}",
+        )
+    if order.role is not Role.ENTRY and fill.amount > position.amount:
+        return Refusal(
+            code="oversold",
+            text=f"{order.client_order_id}: {fill.trade_id} sold {fill.amount} of "
+            f"{position.amount}",
+        )
+    return None
+
+
+def _is_sound(fill: Fill, position: Position) -> bool:
+    is_fee = is_figure(fill.fee, FEE_DECIMALS_MAX) and (
+        fill.fee_currency != position.instrument.base or distance(fill.fee, ZERO) <= fill.amount
+    )
+    return is_fee and all(is_amount(each) and is_figure(each) for each in (fill.amount, fill.price))
+
+
+def _opened(position: Position, fill: Fill) -> PositionOpened:
+    stop_price, take_profit_price = opening_stops(position, fill.price)
+    return PositionOpened(
+        symbol=position.symbol,
+        price=fill.price,
+        stop_price=stop_price,
+        take_profit_price=take_profit_price,
+    )
+
+
+def end_order(book: Book, command: EndOrder, now: Instant) -> Decision:
+    """Return the end that the exchange told, once all that it filled is booked."""
+    order = book.orders.get(command.client_order_id)
+    if order is None:
+        return Refusal(code="unknown_order", text=f"{command.client_order_id} is not known")
+    if order.is_ended:
+        return NOTHING_NEW
+    if (order.state, command.step) not in TRANSITIONS:
+        return unlawful(order, command.step)
+    if command.filled != order.filled:
+        return Refusal(
+            code="fills_missing",
+            text=f"the exchange filled {command.filled} of {order.client_order_id}, "
+            f"{order.filled} is booked",
+            mends_with_time=True,
+        )
+    return ending(book, order, _end_event(command, order), now)
+
+
+def _end_event(
+    command: EndOrder, order: Order
+) -> OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced:
+    order_id, filled, reason = order.client_order_id, order.filled, command.reason
+    match command.step:
+        case OrderStep.CANCEL:
+            return OrderCanceled(client_order_id=order_id, filled=filled, reason=reason)
+        case OrderStep.REJECT:
+            return OrderRejected(client_order_id=order_id, filled=filled, reason=reason)
+        case OrderStep.EXPIRE:
+            return OrderExpired(client_order_id=order_id, filled=filled, reason=reason)
+        case OrderStep.PROVE_ABSENT:
+            return OrderNotPlaced(client_order_id=order_id, reason=reason)
+        case _:
+            raise AssertionError(f"Expected a step that ends an order, was {command.step}")
+
+
+def ending(
+    book: Book,
+    order: Order,
+    event: OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced,
+    now: Instant,
+) -> tuple[Proposed, ...]:
+    """Return an order's end and what follows from it for its position."""
+    ended = evolve_order(order, event, now)
+    position = evolve_position(book.positions[order.position_id], event, now, ended)
+    first = Proposed(position_id=order.position_id, event=event)
+    return (first, *_consequences(book, position, ended))
+
+
+def _consequences(book: Book, position: Position, ended: Order) -> tuple[Proposed, ...]:
+    """Return what follows for a position when its last active order has ended."""
+    others = [
+        order
+        for order in book.active_orders(position.position_id)
+        if order.client_order_id != ended.client_order_id
+    ]
+    if others or not position.is_alive:
+        return ()
+    if position.entered == 0:
+        voided = PositionVoided(symbol=position.symbol, reason=ended.end_reason)
+        return (Proposed(position_id=position.position_id, event=voided),)
+    price = position.mark or position.intended_price
+    if not position.instrument.is_dust(position.amount, price):
+        return ()
+    events: list[Event] = []
+    pnl = position.pnl
+    if position.amount > 0 or position.cost > 0:
+        dust = DustSetAside(
+            coin=position.instrument.base, amount=position.amount, cost=position.cost
+        )
+        pnl = evolve_position(position, dust, Instant(0), None).pnl
+        events.append(dust)
+    reason = _close_reason(book, position, ended)
+    events.append(PositionClosed(symbol=position.symbol, pnl=pnl, reason=reason))
+    return tuple(Proposed(position_id=position.position_id, event=event) for event in events)
+
+
+def _close_reason(book: Book, position: Position, ended: Order) -> str:
+    """Return why the last exit that sold something was wanted; dust where none sold anything."""
+    exits = [order for order in (*book.orders_of(position.position_id), ended)
+             if order.role is not Role.ENTRY and order.filled > 0]  # fmt: skip
+    return exits[-1].reason if exits else "dust"

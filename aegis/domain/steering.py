@@ -1,0 +1,195 @@
+"""What concerns the whole account: trading state, the day, balances, completed rounds.
+
+Invariants:
+1. REDUCING by the daily limit ends with the day, every other only by a person's `resume`.
+2. `resume` is refused while an outcome is unknown or an order is an orphan.
+3. A flatten under way ends when it is flat or resumed, and no halt ends it sooner.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from aegis.domain.account import Account, TradingState
+from aegis.domain.book import Book
+from aegis.domain.commands import (
+    ChangeTradingState,
+    CompleteDiagnosis,
+    CompleteReconciliation,
+    RecordExternalChange,
+    RecordPeak,
+    Refusal,
+    StartBalances,
+    StartDay,
+)
+from aegis.domain.events import (
+    BalancesStarted,
+    DayStarted,
+    DiagnosisCompleted,
+    EquityPeaked,
+    ExternalChangeSeen,
+    ReconciliationCompleted,
+    TradingStateChanged,
+)
+from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, is_figure
+from aegis.domain.order import OrderState
+from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
+from aegis.domain.risk import Limits
+
+
+def change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
+    """Return the change where it is one, and where nothing stronger holds trading back."""
+    account = book.account
+    if command.equity is not None and not command.equity.is_finite():
+        return _bad_figure(command.equity)
+    if _is_weaker(account, command):
+        return NOTHING_NEW
+    if _is_latched(account, command):
+        command = replace(command, is_flattening=True)
+    wanted = (command.state, command.cause, command.is_flattening)
+    if (account.trading_state, account.cause, account.is_flattening) == wanted:
+        return NOTHING_NEW
+    if command.state is TradingState.ACTIVE:
+        refusal = _not_resumable(book)
+        if refusal is not None:
+            return refusal
+    return proposed_of_account(
+        TradingStateChanged(
+            state=command.state,
+            cause=command.cause,
+            reason=command.reason,
+            is_flattening=command.is_flattening,
+            equity=command.equity,
+        )
+    )
+
+
+def _is_weaker(account: Account, command: ChangeTradingState) -> bool:
+    """Say whether what holds trading now ends no sooner than what is wanted would."""
+    is_held = account.trading_state is TradingState.REDUCING and account.cause != "daily_loss"
+    return is_held and command.cause in ("daily_loss", "drawdown", "orphan")
+
+
+def _is_latched(account: Account, command: ChangeTradingState) -> bool:
+    """Say whether a flatten under way goes on: only its own end and a `resume` end it."""
+    is_end = command.state is TradingState.ACTIVE or command.cause == "flatten"
+    return account.is_flattening and not is_end
+
+
+def _not_resumable(book: Book) -> Refusal | None:
+    lost = [
+        order.client_order_id
+        for order in book.active_orders()
+        if order.state in (OrderState.UNKNOWN, OrderState.NEEDS_HUMAN)
+    ]
+    if lost:
+        return Refusal(
+            code="unknown_outcome",
+            text=f"the outcome of {', '.join(lost)} is unknown; wait or resolve it first",
+            mends_with_time=True,
+        )
+    if book.account.orphans:
+        return Refusal(
+            code="orphan",
+            text=f"orders that this store does not know: {', '.join(book.account.orphans)}",
+        )
+    return None
+
+
+def start_day(book: Book, command: StartDay) -> Decision:
+    """Return the new day, and the end of a halt that was for the old one."""
+    if not command.equity.is_finite():
+        return _bad_figure(command.equity)
+    began = book.account.day_started_at
+    if began is not None and command.day_started_at <= began:
+        return NOTHING_NEW
+    started = proposed_of_account(
+        DayStarted(day_started_at=command.day_started_at, equity=command.equity)
+    )
+    if book.account.cause != "daily_loss":
+        return started
+    resumed = TradingStateChanged(
+        state=TradingState.ACTIVE,
+        cause="",
+        reason="a new day began",
+        is_flattening=False,
+        equity=None,
+    )
+    return (*started, *proposed_of_account(resumed))
+
+
+def _bad_figure(figure: Decimal) -> Refusal:
+    return Refusal(code="bad_figure", text=f"expected a finite figure, was {figure}")
+
+
+def complete_reconciliation(book: Book, command: CompleteReconciliation) -> Decision:
+    """Return the round's record, and a halt where it found orphans."""
+    completed = proposed_of_account(
+        ReconciliationCompleted(
+            generation=command.generation,
+            trigger=command.trigger,
+            exchange_positions=command.exchange_positions,
+            local_positions=command.local_positions,
+            discrepancies=command.discrepancies,
+            is_dry_run=command.is_dry_run,
+        )
+    )
+    orphans = [found.subject for found in command.discrepancies if found.kind == "orphan"]
+    if command.is_dry_run or not orphans:
+        return completed
+    halt = ChangeTradingState(
+        state=TradingState.REDUCING,
+        cause="orphan",
+        reason=f"orders with our tag that this store does not know: {', '.join(orphans)}",
+    )
+    halted = change_trading_state(book, halt)
+    assert not isinstance(halted, Refusal), f"Expected a halt to be taken, was {halted}"
+    return (*completed, *halted)
+
+
+def note_fact(
+    book: Book,
+    command: StartBalances | RecordExternalChange | RecordPeak | CompleteDiagnosis,
+    limits: Limits,
+) -> Decision:
+    """Return a fact about the account where it is news."""
+    match command:
+        case StartBalances():
+            if book.account.has_balances:
+                return NOTHING_NEW
+            for figure in command.balances.values():
+                if not is_figure(figure, FEE_DECIMALS_MAX):
+                    return _bad_figure(figure)
+            return proposed_of_account(BalancesStarted(balances=command.balances))
+        case RecordExternalChange():
+            if not is_figure(command.amount, FEE_DECIMALS_MAX):
+                return _bad_figure(command.amount)
+            expected = book.account.balances.get(command.coin, ZERO)
+            if command.before is not None and command.before != expected:
+                return NOTHING_NEW
+            return proposed_of_account(
+                ExternalChangeSeen(
+                    kind=command.kind,
+                    coin=command.coin,
+                    amount=command.amount,
+                    reference=command.reference,
+                    note=command.note,
+                    counts_as_equity=command.coin == limits.quote_coin,
+                )
+            )
+        case RecordPeak():
+            if not command.equity.is_finite():
+                return _bad_figure(command.equity)
+            if command.equity <= book.account.peak_equity:
+                return NOTHING_NEW
+            return proposed_of_account(EquityPeaked(equity=command.equity))
+        case CompleteDiagnosis():
+            return proposed_of_account(
+                DiagnosisCompleted(
+                    generation=command.generation,
+                    trigger=command.trigger,
+                    checks=command.checks,
+                )
+            )
