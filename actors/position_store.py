@@ -19,7 +19,7 @@ from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.book import Book
+from aegis.domain.book import Book, Recalled
 from aegis.domain.commands import Command, IntendOrder, Refusal
 from aegis.domain.decisions import decide
 from aegis.domain.events import (
@@ -29,7 +29,7 @@ from aegis.domain.events import (
     Recorded,
     name_of,
 )
-from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant
+from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId
 from aegis.domain.narrate import describe
 from aegis.domain.order import Order
 from aegis.domain.risk import Limits
@@ -162,17 +162,24 @@ class PositionStore(Actor):
         order_id = getattr(subject, "client_order_id", None)
         if order_id is not None and order_id not in self._book.orders:
             self._find(order_id)
+        if isinstance(command, IntendOrder):
+            self._recall(command.order.position_id)
 
     def _find(self, order_id: ClientOrderId) -> Order | None:
         known = self._book.orders.get(order_id) or self._store.find_order(order_id)
         if known is None:
             return None
-        if known.position_id not in self._book.positions:
-            position = self._store.find_position(known.position_id)
-            assert position is not None, f"Order {order_id} has no position"
-            self._book.keep_position(position)
-        self._book.keep_order(known)
+        self._recall(known.position_id)
         return known
+
+    def _recall(self, position_id: PositionId) -> None:
+        """Bring a position back that was forgotten, with every order that it had."""
+        if position_id in self._book.positions:
+            return
+        position = self._store.find_position(position_id)
+        if position is not None:
+            orders = self._store.orders_of(position_id)
+            self._book.recall(Recalled(position=position, orders=orders))
 
     def _commit(self, records: tuple[Recorded, ...]) -> None:
         notices = self._store.commit(records, self._book)
