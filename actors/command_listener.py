@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
+import msgspec
+
 from actors import names
 from actors.base import Actor, Context
 from aegis.domain.account import Account, TradingState
@@ -49,6 +51,14 @@ class ControlPort(Protocol):
         ...
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the trading state that the store has to decide, and what was before."""
+
+    token: int
+    before: Account
+    command: ChangeTradingState
+
+
 class CommandListener(Actor):
     """Remembers who waits for what; a reply that nobody waits for is dropped."""
 
@@ -56,10 +66,8 @@ class CommandListener(Actor):
         super().__init__(context)
         self._port = port
         self._quote_coin = quote_coin
-        self._reconciling: deque[int] = deque()
-        self._diagnosing: deque[int] = deque()
         self._changing: deque[ControlRequest] = deque()  # wait for the book
-        self._changed: deque[tuple[ControlRequest, Account]] = deque()  # wait for the change
+        self._changed: deque[Change] = deque()  # wait for the store's word
 
     def on_started(self) -> None:
         self._port.open(self.reply_to())
@@ -89,15 +97,19 @@ class CommandListener(Actor):
     def _take(self, request: ControlRequest) -> None:
         match request.command:
             case "reconcile":
-                self._reconciling.append(request.token)
                 wanted = ReconcileNow(
-                    trigger="operator", is_dry_run=request.is_dry_run, reply_to=self.name
+                    trigger="operator",
+                    is_dry_run=request.is_dry_run,
+                    reply_to=self.name,
+                    token=request.token,
                 )
                 self.tell(names.RECONCILER, wanted)
             case "diagnose":
-                self._diagnosing.append(request.token)
                 asked = DiagnoseNow(
-                    trigger="operator", is_dry_run=request.is_dry_run, reply_to=self.name
+                    trigger="operator",
+                    is_dry_run=request.is_dry_run,
+                    reply_to=self.name,
+                    token=request.token,
                 )
                 self.tell(names.DIAGNOSTICIAN, asked)
             case "halt" | "resume" | "flatten":
@@ -109,6 +121,8 @@ class CommandListener(Actor):
 
     def _change(self, message: BookRead) -> None:
         """Change the trading state; the book tells what it was before."""
+        if not self._changing:
+            return  # the store restarted, and answered twice
         request, account = self._changing.popleft(), message.book.account
         match request.command:
             case "halt":
@@ -129,22 +143,25 @@ class CommandListener(Actor):
                     reason="resumed by the operator",
                     equity=equity_of(message.book, self._quote_coin),
                 )
-        self._changed.append((request, account))
+        self._changed.append(Change(token=request.token, before=account, command=command))
         execute = Execute(command=command, by="operator", reply_to=self.name)
         self.tell(names.POSITION_STORE, execute)
 
     def _tell_change(self, message: Executed) -> None:
-        request, before = self._changed.popleft()
-        assert isinstance(message.command, ChangeTradingState)
+        change = next((each for each in self._changed if each.command == message.command), None)
+        if change is None:
+            return
+        self._changed.remove(change)
+        before = change.before
         was = f"{before.trading_state}" + (f" ({before.reason})" if before.reason else "")
         if message.refusal is not None:
             text = f"still {was}: {message.refusal.text}"
-            self._answer(request.token, text, is_done=False)
+            self._answer(change.token, text, is_done=False)
         elif not message.records:
-            self._answer(request.token, f"{was} already, nothing changed", is_done=True)
+            self._answer(change.token, f"{was} already, nothing changed", is_done=True)
         else:
-            is_now = f"{message.command.state} ({message.command.reason})"
-            self._answer(request.token, f"was {was}, is {is_now}", is_done=True)
+            is_now = f"{change.command.state} ({change.command.reason})"
+            self._answer(change.token, f"was {was}, is {is_now}", is_done=True)
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
         found = message.discrepancies
@@ -157,15 +174,13 @@ class CommandListener(Actor):
             for each in found
         ]
         is_done = message.is_dry_run or healed == len(found)
-        if self._reconciling:
-            self._answer(self._reconciling.popleft(), "\n".join(lines), is_done=is_done)
+        self._answer(message.token, "\n".join(lines), is_done=is_done)
 
     def _tell_diagnosis(self, message: DiagnosisReported) -> None:
         lines = [f"{c.check}: {c.status}{': ' if c.details else ''}{c.details}"
                  for c in message.checks]  # fmt: skip
         is_done = all(check.status in ("ok", "fixed") for check in message.checks)
-        if self._diagnosing:
-            self._answer(self._diagnosing.popleft(), "\n".join(lines), is_done=is_done)
+        self._answer(message.token, "\n".join(lines), is_done=is_done)
 
     def _answer(self, token: int, text: str, *, is_done: bool) -> None:
         self._port.answer(ControlReply(token=token, is_done=is_done, text=text))

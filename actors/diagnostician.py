@@ -1,19 +1,21 @@
 """Diagnostician: looks for what is wrong inside, mends what has a remedy, writes down both.
 
 It diagnoses after each start's reconciliation, in intervals, and on demand. It reads the store
-through a function handed in, on a worker of its own; it changes nothing but by commands.
+through a function handed in, on a worker of its own; it changes nothing but by commands. After a
+remedy it looks once more: fixed is what the second look no longer finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, CompleteDiagnosis
-from aegis.domain.diagnose import fixed, missing_stops, stuck_positions
+from aegis.domain.diagnose import missing_stops, stuck_positions, what_was_done
 from aegis.domain.events import CheckResult, ReconciliationCompleted
 from aegis.messages import (
     BookRead,
@@ -22,13 +24,25 @@ from aegis.messages import (
     DiagnosisReported,
     DiagnosticianMessage,
     Execute,
+    Executed,
+    ProjectionsRebuilt,
     ReadBook,
+    RebuildProjections,
     StoreInspected,
 )
 
 INSPECTION_DEADLINE_S = 60.0
 
 Inspection = Callable[[], tuple[CheckResult, ...]]
+
+
+class Stage(Enum):
+    """What the run under way waits for."""
+
+    IDLE = auto()
+    BOOK = auto()
+    INSPECTION = auto()
+    REMEDY = auto()
 
 
 class Diagnostician(Actor):
@@ -46,14 +60,18 @@ class Diagnostician(Actor):
         self._inspect = inspect
         self._interval_s = interval_s
         self._stuck_after_days = stuck_after_days
+        self._stage = Stage.IDLE
+        self._run = DiagnoseNow(trigger="start")
         self._queue: list[DiagnoseNow] = []
-        self._run: DiagnoseNow | None = None
-        self._book: Book | None = None
+        self._book = Book()
         self._reconciled = self.generation
+        self._first: tuple[CheckResult, ...] | None = None  # before the remedies
+        self._mending: list[Command] = []  # told to the store, answers to come
+        self._done: dict[str, str] = {}  # what was done, by check
 
     def on_started(self) -> None:
         self.every(self._interval_s, DiagnoseNow(trigger="interval"))
-        self._want(DiagnoseNow(trigger="start"))
+        self._want(self._run)
 
     def receive(self, message: DiagnosticianMessage) -> None:
         match message:
@@ -65,6 +83,10 @@ class Diagnostician(Actor):
                 self._read(message)
             case StoreInspected():
                 self._judge(message)
+            case ProjectionsRebuilt():
+                self._mended(None)
+            case Executed():
+                self._mended(message.command)
             case _:
                 assert_never(message)
 
@@ -72,26 +94,36 @@ class Diagnostician(Actor):
         for recorded in message.records:
             event = recorded.event
             is_start = isinstance(event, ReconciliationCompleted) and event.trigger == "start"
-            if is_start and (self._run is None or self._run.trigger != "start"):
+            if not is_start:
+                continue
+            if self._stage is Stage.REMEDY:
+                self._look()  # the store restarted, and may never say what came of the remedy
+            elif self._stage is Stage.IDLE or self._run.trigger != "start":
                 self._want(DiagnoseNow(trigger="start"))
 
     def _want(self, message: DiagnoseNow) -> None:
-        if self._run is None:
+        if self._stage is Stage.IDLE:
             self._begin(message)
         elif message.reply_to is not None or not self._queue:
             self._queue.append(message)
 
     def _begin(self, message: DiagnoseNow) -> None:
-        self._run = message
+        self._run, self._first, self._done = message, None, {}
+        self._look()
+
+    def _look(self) -> None:
+        self._stage = Stage.BOOK
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
 
     def _read(self, message: BookRead) -> None:
         """Wait for the first reconciliation; then look into the store itself."""
-        self._book, self._reconciled = message.book, message.reconciled
-        run = self._run
-        if message.reconciled == 0 and run is not None and run.reply_to is None:
-            self._run = None  # the completion of the first one will ask again
+        if self._stage is not Stage.BOOK:
             return
+        self._book, self._reconciled = message.book, message.reconciled
+        if message.reconciled == 0 and self._run.reply_to is None:
+            self._next()  # the completion of the first one will ask again
+            return
+        self._stage = Stage.INSPECTION
         hear = self.reply_to()
         self.runtime.call(
             "inspection",
@@ -101,16 +133,22 @@ class Diagnostician(Actor):
         )
 
     def _judge(self, message: StoreInspected) -> None:
-        book, run = self._book, self._run
-        assert book is not None
-        assert run is not None
-        stuck, _ = stuck_positions(book, self.clock.now(), self._stuck_after_days)
-        stops, remedies = missing_stops(book)
-        if remedies and not run.is_dry_run:
-            for command in remedies:
-                self._execute(command)
-            stops = fixed(stops, remedies)
+        if self._stage is not Stage.INSPECTION:
+            return
+        stuck, _ = stuck_positions(self._book, self.clock.now(), self._stuck_after_days)
+        stops, remedies = missing_stops(self._book)
         checks = (*message.checks, stuck, stops)
+        if self._first is not None:
+            before = {check.check: check for check in self._first}
+            checks = tuple(outcome_of(before.get(c.check), c, self._done) for c in checks)
+        else:
+            self._tell_findings(checks)
+            if self._mend(checks, remedies):
+                self._first = checks
+                return
+        self._conclude(checks)
+
+    def _tell_findings(self, checks: tuple[CheckResult, ...]) -> None:
         for check in checks:
             if check.status != "ok":
                 self.log(
@@ -120,22 +158,73 @@ class Diagnostician(Actor):
                     status=check.status,
                     details=check.details,
                 )
-        if not run.is_dry_run:
-            self._execute(
-                CompleteDiagnosis(generation=self._reconciled, trigger=run.trigger, checks=checks)
+
+    def _mend(self, checks: tuple[CheckResult, ...], remedies: tuple[Command, ...]) -> bool:
+        """Do what can be done about the findings; say whether there is something to wait for."""
+        if self._run.is_dry_run:
+            return False
+        self._stage, self._mending = Stage.REMEDY, list(remedies)
+        for command in remedies:
+            self.tell(
+                names.POSITION_STORE,
+                Execute(command=command, by=self.name, reply_to=self.name),
             )
+        if remedies:
+            self._done["stops"] = what_was_done(remedies)
+        if is_rebuild_due(checks):
+            self._done["projections"] = "made the rows anew from the events"
+            self.tell(names.POSITION_STORE, RebuildProjections(reply_to=self.name))
+        return bool(self._done)
+
+    def _mended(self, command: Command | None) -> None:
+        """Look once more when the last remedy was taken; a rebuild comes after all others."""
+        if self._stage is not Stage.REMEDY:
+            return
+        if command is None:
+            self._look()
+        elif command in self._mending:
+            self._mending.remove(command)
+            if not self._mending and "projections" not in self._done:
+                self._look()
+
+    def _conclude(self, checks: tuple[CheckResult, ...]) -> None:
+        run = self._run
+        if not run.is_dry_run:
+            command = CompleteDiagnosis(
+                generation=self._reconciled, trigger=run.trigger, checks=checks
+            )
+            self.tell(names.POSITION_STORE, Execute(command=command, by=self.name))
         if run.reply_to is not None:
-            self.tell(run.reply_to, DiagnosisReported(checks=checks))
-        self._run = None
+            self.tell(run.reply_to, DiagnosisReported(checks=checks, token=run.token))
+        self._next()
+
+    def _next(self) -> None:
+        self._stage = Stage.IDLE
         if self._queue:
             self._begin(self._queue.pop(0))
 
-    def _execute(self, command: Command) -> None:
-        self.tell(names.POSITION_STORE, Execute(command=command, by=self.name))
-
 
 def checks_of(outcome: object) -> tuple[CheckResult, ...]:
-    """Return what an inspection found; that it could not be done is a finding as well."""
+    """Return what an inspection found; that it could not be done is a finding of each part."""
     if isinstance(outcome, tuple):
         return outcome
-    return (CheckResult(check="store", status="failed", details=str(outcome)),)
+    return tuple(
+        CheckResult(check=check, status="failed", details=str(outcome))
+        for check in ("chain", "projections")
+    )
+
+
+def is_rebuild_due(checks: tuple[CheckResult, ...]) -> bool:
+    """Say whether rows differ from events that are themselves sound."""
+    status = {check.check: check.status for check in checks}
+    return status.get("projections") == "finding" and status.get("chain") == "ok"
+
+
+def outcome_of(
+    before: CheckResult | None, after: CheckResult, done: Mapping[str, str]
+) -> CheckResult:
+    """Return what a check came to: fixed where it had a finding and a remedy, and has none now."""
+    remedy = done.get(after.check)
+    if before is None or before.status == "ok" or after.status != "ok" or remedy is None:
+        return after
+    return CheckResult(check=before.check, status="fixed", details=f"{before.details}; {remedy}")

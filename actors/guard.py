@@ -44,6 +44,7 @@ from aegis.domain.guard import (
     watch,
 )
 from aegis.domain.ids import Incarnation, PositionId, Symbol, exit_order_id
+from aegis.domain.money import text
 from aegis.domain.order import OrderState, Role
 from aegis.domain.position import Position
 from aegis.domain.risk import Limits, equity_of, is_held, loss_breach
@@ -172,8 +173,10 @@ class Guard(Actor):
                 wanted = ExitWanted(reason=ExitReason.FLATTEN, trigger_price=None)
                 self._leave(book, position, wanted, quote)
         if not alive:
+            dust = ", ".join(f"{text(left)} {coin}" for coin, left in book.account.dust.items())
+            reason = f"flat{f' but for dust: {dust}' if dust else ''}; resume to trade again"
             command = ChangeTradingState(
-                state=TradingState.REDUCING, cause="flatten", reason="flat; resume to trade again"
+                state=TradingState.REDUCING, cause="flatten", reason=reason
             )
             self._execute(command)
 
@@ -207,6 +210,10 @@ class Guard(Actor):
     def _follow(self, recorded: Recorded) -> None:
         book = self._book
         if book is None or recorded.event_id <= book.last_event_id:
+            return
+        if not book.follows(recorded):
+            self._book = None
+            self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
             return
         book.apply(recorded)
         event, position_id = recorded.event, recorded.position_id

@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import assert_never
 
 from actors import names
-from actors.base import Actor
+from actors.base import Actor, Context
 from aegis.messages import MarkNotified, NoticesAdded, NoticesRead, NotifierMessage, ReadNotices
 
 
 class Notifier(Actor):
     """The channel "log" writes a line."""
 
-    def on_started(self) -> None:
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._is_asking = False
+
+    def on_started(self) -> None:
         self._ask()
 
     def receive(self, message: NotifierMessage) -> None:

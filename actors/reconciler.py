@@ -2,10 +2,16 @@
 
 It owns one run at a time. It never judges on one look: what differs is looked at again, and
 only what both looks saw is healed and recorded. It never speaks with the exchange itself.
+
+Invariants:
+1. An answer counts only in the stage that waits for it: one that comes twice, or belongs to an
+   earlier life, changes nothing.
+2. A discrepancy is called healed only when the store took the command that heals it.
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import assert_never
 
 from actors import names
@@ -13,6 +19,7 @@ from actors.base import Actor, Context
 from aegis.domain.commands import Command, CompleteReconciliation, StartBalances
 from aegis.domain.events import Discrepancy
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.position import Position
 from aegis.domain.reconcile import Finding, compare, healed, named_orders, seen_twice
 from aegis.domain.venue import VenueAccount
 from aegis.messages import (
@@ -37,6 +44,18 @@ SECOND_LOOK_AFTER_S = 1.0
 RETRY_AFTER_S = 2.0
 
 
+class Stage(Enum):
+    """What the run under way waits for."""
+
+    IDLE = auto()
+    BOOK = auto()
+    ACCOUNT = auto()
+    ORDERS = auto()
+    PAUSE = auto()  # before another look
+    HEALING = auto()
+    RECORDING = auto()
+
+
 class Reconciler(Actor):
     """`interval_s` is real seconds between two runs; `is_healing` false only reports."""
 
@@ -45,23 +64,27 @@ class Reconciler(Actor):
         self._tag = tag
         self._interval_s = interval_s
         self._is_healing = is_healing
-        self._run: ReconcileNow | None = None
+        self._stage = Stage.IDLE
+        self._run = ReconcileNow(trigger="start")
         self._queue: list[ReconcileNow] = []
         self._first: tuple[Finding, ...] | None = None
         self._account: VenueAccount | None = None
+        self._held: tuple[Position, ...] = ()
+        self._confirmed: tuple[Finding, ...] = ()
+        self._healing: list[Command] = []  # told to the store, answers to come
+        self._refused: list[Command] = []
         self._is_waiting_told = False
 
     def on_started(self) -> None:
         self.every(self._interval_s, ReconcileNow(trigger="interval"))
-        self._begin(ReconcileNow(trigger="start"))
+        self._begin(self._run)
 
     def receive(self, message: ReconcilerMessage) -> None:
         match message:
             case ReconcileNow():
                 self._want(message)
             case BookRead():
-                since = message.book.account.reconciled_at or OVERLAP_S * NANOS_PER_SECOND
-                self._read_account(Instant(since - OVERLAP_S * NANOS_PER_SECOND))
+                self._book_read(message)
             case AccountRead():
                 self._account_read(message)
             case OrdersRead():
@@ -69,13 +92,13 @@ class Reconciler(Actor):
             case SecondLook():
                 self._look()
             case Executed():
-                self._finish(message)
+                self._executed(message)
             case _:
                 assert_never(message)
 
     def _want(self, message: ReconcileNow) -> None:
         """Begin, or queue: the run under way may have looked too early for this one."""
-        if self._run is None:
+        if self._stage is Stage.IDLE:
             self._begin(message)
         elif message.reply_to is not None or not self._queue:
             self._queue.append(message)
@@ -85,57 +108,86 @@ class Reconciler(Actor):
         self._look()
 
     def _look(self) -> None:
+        self._stage = Stage.BOOK
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
 
-    def _read_account(self, since: Instant) -> None:
+    def _look_later(self, delay_s: float) -> None:
+        self._stage = Stage.PAUSE
+        self.after(delay_s, SecondLook())
+
+    def _book_read(self, message: BookRead) -> None:
+        if self._stage is not Stage.BOOK:
+            return
+        self._stage = Stage.ACCOUNT
+        reconciled_at = message.book.account.reconciled_at or Instant(0)
+        since = Instant(max(0, reconciled_at - OVERLAP_S * NANOS_PER_SECOND))
         self.tell(names.EXCHANGE_GATEWAY, ReadAccount(trades_since=since, reply_to=self.name))
 
     def _account_read(self, message: AccountRead) -> None:
+        if self._stage is not Stage.ACCOUNT:
+            return
         if message.account is None:
             if not self._is_waiting_told:
                 self._is_waiting_told = True
                 self.log("ReconciliationWaiting", level="warning", reason=message.reason)
-            self.after(RETRY_AFTER_S, SecondLook())
+            self._look_later(RETRY_AFTER_S)
             return
         self._is_waiting_told = False
         self._account = message.account
+        self._stage = Stage.ORDERS
         ids = named_orders(message.account, self._tag)
         self.tell(names.POSITION_STORE, ReadOrders(client_order_ids=ids, reply_to=self.name))
 
     def _judge(self, message: OrdersRead) -> None:
-        account, run = self._account, self._run
-        assert account is not None
-        assert run is not None
-        if not message.book.account.has_balances and not run.is_dry_run:
+        if self._stage is not Stage.ORDERS:
+            return
+        account, book = self._account, message.book
+        assert account is not None, "Expected a look at the account before its orders"
+        if not book.account.has_balances and not self._run.is_dry_run:
             self._execute(StartBalances(balances=account.balances))
-        findings = compare(message.book, account, message.orders, self._tag)
+        findings = compare(book, account, message.orders, self._tag)
         if findings and self._first is None:
             self._first = findings
-            self.after(SECOND_LOOK_AFTER_S, SecondLook())
+            self._look_later(SECOND_LOOK_AFTER_S)
             return
-        confirmed = seen_twice(self._first or (), findings)
-        discrepancies = tuple(self._heal(finding) for finding in confirmed)
-        held = [p for p in message.book.alive_positions() if p.amount > 0]
-        bases = {p.instrument.base for p in held}
-        at_exchange = sum(account.balances.get(base, 0) > 0 for base in bases)
-        self._complete(discrepancies, at_exchange, len(held), run)
+        self._held = tuple(p for p in book.alive_positions() if p.amount > 0)
+        self._confirmed = seen_twice(self._first or (), findings)
+        self._heal()
 
-    def _heal(self, finding: Finding) -> Discrepancy:
-        run = self._run
-        assert run is not None
-        if run.is_dry_run or not self._is_healing or not finding.heal:
-            return finding.discrepancy
-        for command in finding.heal:
-            self._execute(command)
-        return healed(finding.discrepancy)
+    def _heal(self) -> None:
+        """Tell the store what makes each finding right, and wait for what it says."""
+        self._stage, self._healing, self._refused = Stage.HEALING, [], []
+        for finding in self._confirmed if self._may_heal() else ():
+            for command in finding.heal:
+                self._healing.append(command)
+                self._execute(command, is_answer_wanted=True)
+        if not self._healing:
+            self._complete()
 
-    def _complete(
-        self,
-        discrepancies: tuple[Discrepancy, ...],
-        exchange_positions: int,
-        local_positions: int,
-        run: ReconcileNow,
-    ) -> None:
+    def _may_heal(self) -> bool:
+        return self._is_healing and not self._run.is_dry_run
+
+    def _executed(self, message: Executed) -> None:
+        command = message.command
+        if self._stage is Stage.HEALING and command in self._healing:
+            self._healing.remove(command)
+            if message.refusal is not None:
+                self._refused.append(command)
+                self.log("HealRefused", level="error", text=message.refusal.text)
+            if not self._healing:
+                self._complete()
+        elif self._stage is Stage.RECORDING and isinstance(command, CompleteReconciliation):
+            self._finish(command)
+
+    def _outcome_of(self, finding: Finding) -> Discrepancy:
+        """Return a finding as healed when the last of its commands was taken."""
+        is_healed = finding.heal and self._may_heal() and finding.heal[-1] not in self._refused
+        return healed(finding.discrepancy) if is_healed else finding.discrepancy
+
+    def _complete(self) -> None:
+        run, account = self._run, self._account
+        assert account is not None, "Expected a look at the account before its verdict"
+        discrepancies = tuple(self._outcome_of(finding) for finding in self._confirmed)
         for found in discrepancies:
             self.log(
                 "DiscrepancyFound",
@@ -147,26 +199,26 @@ class Reconciler(Actor):
                 action=found.action,
                 healed=found.is_healed,
             )
+        bases = {position.instrument.base for position in self._held}
         command = CompleteReconciliation(
             generation=self.generation,
             trigger=run.trigger,
-            exchange_positions=exchange_positions,
-            local_positions=local_positions,
+            exchange_positions=sum(account.balances.get(base, 0) > 0 for base in bases),
+            local_positions=len(self._held),
             discrepancies=discrepancies,
             is_dry_run=run.is_dry_run,
         )
+        self._stage = Stage.RECORDING
         self._execute(command, is_answer_wanted=True)
 
-    def _finish(self, message: Executed) -> None:
-        command, run = message.command, self._run
-        assert isinstance(command, CompleteReconciliation)
-        assert run is not None
+    def _finish(self, command: CompleteReconciliation) -> None:
+        run = self._run
         if run.reply_to is not None:
             report = ReconciliationReported(
-                is_dry_run=run.is_dry_run, discrepancies=command.discrepancies
+                is_dry_run=run.is_dry_run, discrepancies=command.discrepancies, token=run.token
             )
             self.tell(run.reply_to, report)
-        self._run = None
+        self._stage = Stage.IDLE
         if self._queue:
             self._begin(self._queue.pop(0))
 

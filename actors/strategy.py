@@ -5,7 +5,8 @@ it. It runs code of others: whatever that raises ends this incarnation, and noth
 
 Invariants:
 1. Armed only after a reconciliation of its own generation and a diagnosis of this process.
-2. Only closed candles decide, once each, in order; warm-up and the first after a gap never.
+2. Only closed candles decide, once each, in order; warm-up and the first after a gap never,
+   whoever has lost what is missing: the market or a feed that died.
 """
 
 from __future__ import annotations
@@ -52,12 +53,16 @@ from aegis.messages import (
     Execute,
     Executed,
     HistoryRead,
+    HistoryWanted,
     InstrumentsKnown,
     ReadBook,
     ReadHistory,
     ReadInstruments,
     StrategyMessage,
 )
+
+HISTORY_AFTER_S = 5.0
+"""A feed that died has forgotten who asked it for history; so it is asked again."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,10 +107,17 @@ class StrategyRunner(Actor):
         self.tell(names.EXCHANGE_GATEWAY, ReadInstruments(reply_to=self.name))
         for symbol in self._plan.symbols:
             strategy = self._strategies[symbol] = self._make()
-            wanted = ReadHistory(symbol=symbol, count=strategy.warmup, reply_to=self.name)
-            self.tell(names.MARKET_FEED, wanted)
+            self._want_history(symbol)
             if isinstance(strategy, TimedStrategy):
                 self.every(self.clock.real_s(strategy.period_s), Beat(symbol=symbol))
+
+    def _want_history(self, symbol: Symbol) -> None:
+        if symbol in self._seen:
+            return
+        count = self._strategies[symbol].warmup
+        wanted = ReadHistory(symbol=symbol, count=count, reply_to=self.name)
+        self.tell(names.MARKET_FEED, wanted)
+        self.after(HISTORY_AFTER_S, HistoryWanted(symbol=symbol))
 
     def on_stopped(self) -> None:
         if self._is_armed:
@@ -124,6 +136,8 @@ class StrategyRunner(Actor):
                 self._book, self._incarnation = message.book, message.incarnation
                 self._reconciled, self._diagnosed = message.reconciled, message.diagnosed
                 self._arm()
+            case HistoryWanted():
+                self._want_history(message.symbol)
             case InstrumentsKnown():
                 self._instruments = {each.symbol: each for each in message.instruments}
                 self._arm()
@@ -137,10 +151,15 @@ class StrategyRunner(Actor):
     # Arming ---------------------------------------------------------------------------------
 
     def _follow(self, recorded: Recorded) -> None:
-        if self._book is None or recorded.event_id <= self._book.last_event_id:
+        book = self._book
+        if book is None or recorded.event_id <= book.last_event_id:
             return
-        self._book.apply(recorded)
-        self._book.forget_ended()
+        if not book.follows(recorded):
+            self._book = None
+            self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+            return
+        book.apply(recorded)
+        book.forget_ended()
         event = recorded.event
         if isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
             self._reconciled = event.generation
@@ -170,6 +189,8 @@ class StrategyRunner(Actor):
 
     def _warm_up(self, message: HistoryRead) -> None:
         symbol = message.symbol
+        if symbol in self._seen:
+            return
         self._seen[symbol] = 0
         for candle in message.candles:
             self._feed(candle)
@@ -183,8 +204,10 @@ class StrategyRunner(Actor):
         if symbol not in self._seen:
             self._early.append(message)
             return
+        last = self._last.get(symbol)
+        has_gap = last is not None and message.candle.open_at > last.close_at
         signal = self._feed(message.candle)
-        may_act = not message.is_warmup and not message.has_gap_before
+        may_act = not (message.is_warmup or message.has_gap_before or has_gap)
         if signal is not None and may_act:
             self._act(symbol, signal, message.candle.close_at)
 
@@ -196,7 +219,7 @@ class StrategyRunner(Actor):
         self._last[symbol] = candle
         self._seen[symbol] += 1
         strategy = self._strategies[symbol]
-        signal = strategy.on_candle(candle, is_holding=self._position(symbol) is not None)
+        signal = _meant(strategy.on_candle(candle, is_holding=self._position(symbol) is not None))
         return signal if self._seen[symbol] > strategy.warmup else None
 
     def _beat(self, symbol: Symbol) -> None:
@@ -204,7 +227,7 @@ class StrategyRunner(Actor):
         assert isinstance(strategy, TimedStrategy)
         if symbol not in self._last:
             return
-        signal = strategy.on_timer(is_holding=self._position(symbol) is not None)
+        signal = _meant(strategy.on_timer(is_holding=self._position(symbol) is not None))
         if signal is not None:
             self._act(symbol, signal, self.clock.now())
 
@@ -225,7 +248,11 @@ class StrategyRunner(Actor):
                 self._enter(symbol, decided_at)
 
     def _enter(self, symbol: Symbol, decided_at: Instant) -> None:
-        instrument, price = self._instruments[symbol], self._last[symbol].close
+        instrument, price = self._instruments.get(symbol), self._last[symbol].close
+        if instrument is None or not instrument.is_active:
+            text = f"{symbol} is not traded at the exchange now"
+            self.log("EntryRefused", level="warning", code="inactive", text=text)
+            return
         amount = size(self._plan.sizing, price, instrument, self._plan.policy)
         if isinstance(amount, Refusal):
             self.log("EntryRefused", level="warning", code=amount.code, text=amount.text)
@@ -275,3 +302,8 @@ class StrategyRunner(Actor):
 
     def _by(self) -> str:
         return f"{self.name}:{self._plan.name}"
+
+
+def _meant(said: str | None) -> Signal | None:
+    """Return what a strategy said as a signal; anything else is its bug, and ends it here."""
+    return None if said is None else Signal(said)

@@ -359,7 +359,9 @@ class StoreInspected(Message, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
 
 
-DiagnosticianMessage = Committed | DiagnoseNow | BookRead | StoreInspected | ProjectionsRebuilt
+DiagnosticianMessage = (
+    Committed | DiagnoseNow | BookRead | StoreInspected | ProjectionsRebuilt | Executed
+)
 
 
 # MarketFeed, Strategy, Guard, Notifier, CommandListener -----------------------------------

@@ -52,6 +52,11 @@ SIMULATED_CANDLES_MAX = 45_000
 
 CLOCK_MARGIN_S = 1.0
 
+TICKS_A_CANDLE = 4
+"""Of a market made from candles: a price is stale when the next tick is overdue, not before."""
+
+DEAD_LETTER_CHARS_MAX = 500
+
 Faults = Callable[[ExchangeRequest], Fault | None]
 
 
@@ -110,7 +115,7 @@ class System:
             opened.callback(self._inspection.close)
             self.tree = self._tree(folder, control)
             self._opened = opened.pop_all()
-        self.directory = Directory()
+        self.directory = Directory(on_overflow=self._overflowed, on_dead_letter=self._dead_lettered)
         self._stop: Callable[[], None] = lambda: None
 
     def start(self, seed: int) -> None:
@@ -167,6 +172,14 @@ class System:
         self.log("StrategyAbandoned", level="error", name=name, reason=reason)
         self.directory.tell(None, names.POSITION_STORE, Execute(command=command, by="Supervisor"))
 
+    def _overflowed(self, name: str, dropped: int) -> None:
+        self.log("InboxOverflowed", level="error", name=name, dropped=dropped)
+
+    def _dead_lettered(self, name: str, message: object) -> None:
+        """Tell of a message that took its actor down by itself, and is not tried again."""
+        what = repr(message)[:DEAD_LETTER_CHARS_MAX]
+        self.log("DeadLetter", level="error", name=name, message=what)
+
     def _market_ended(self) -> None:
         self.is_market_ended = True
 
@@ -189,7 +202,8 @@ class System:
             ),
             gateway_patience=GatewayPatience(
                 poll_interval_s=config.market.poll_interval_s,
-                stale_after_s=config.market.stale_after_s,
+                stale_after_s=config.market.stale_after_s
+                + clock.real_s(config.market.timeframe_s / TICKS_A_CANDLE),
                 barrier_s=late_after_s(config) + CLOCK_MARGIN_S * market_speed(config),
             ),
             market=self.market,

@@ -43,11 +43,10 @@ def _result(check: str, details: str, is_finding: bool) -> Finding:  # noqa: FBT
     return CheckResult(check=check, status=status, details=details if is_finding else ""), ()
 
 
-def fixed(result: CheckResult, commands: tuple[Command, ...]) -> CheckResult:
-    """Return a finding as fixed, with what was done."""
-    done = "; ".join(
+def what_was_done(commands: tuple[Command, ...]) -> str:
+    """Return the sentence for people about remedies."""
+    return "; ".join(
         f"set the stop of {command.position_id} to {text(command.stop_price)}"
         for command in commands
         if isinstance(command, RaiseStop)
     )
-    return CheckResult(check=result.check, status="fixed", details=f"{result.details}; {done}")
