@@ -1,0 +1,32 @@
+"""Commands to the AEGIS that runs, by its control socket."""
+
+from __future__ import annotations
+
+from aegis.cli.codes import Code
+from aegis.cli.output import complain, tell, tell_json
+from aegis.cli.wording import shown
+from aegis.config import Config
+from aegis.control import NotRunning, ask
+from aegis.store.lock import holder_of
+
+
+def ask_running(config: Config, command: str, *, is_dry_run: bool, is_json: bool) -> Code:
+    """Pass a command on and show the answer; 1 where the answer is no, or nobody answers."""
+    path = config.store.path
+    try:
+        answer = ask(path, command, is_dry_run=is_dry_run)
+    except NotRunning:
+        complain(not_running(shown(path), holder_of(path)))
+        return Code.NO
+    if is_json:
+        tell_json({"is_done": answer.is_done, "text": answer.text})
+    else:
+        tell(answer.text)
+    return Code.DONE if answer.is_done else Code.NO
+
+
+def not_running(store: str, pid: int | None) -> str:
+    """Return the line for whoever asked nobody."""
+    if pid is None:
+        return f"AEGIS is not running on {store}; start it with: python run.py"
+    return f"AEGIS (pid {pid}) has {store} but does not answer; it is starting, stopping or stuck"

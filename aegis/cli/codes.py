@@ -1,0 +1,89 @@
+"""What the process exits with, and the lines that tell a person why.
+
+Invariant: whatever a person can get wrong is a `Trouble` with one line for each mistake, never
+a traceback. An exception that is not expected here is a bug of ours, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+from pathlib import Path
+
+import msgspec
+
+
+class Code(IntEnum):
+    """The exit codes; those from 64 on are those of sysexits.h."""
+
+    DONE = 0
+    NO = 1  # an internal error, or the answer is no
+    USAGE = 2
+    CORRUPT = 65
+    BUSY = 75
+    NO_PERMISSION = 77
+    CONFIG = 78
+    INTERRUPTED = 130  # as a shell counts SIGINT
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why a command cannot be carried out, and what to exit with."""
+
+    code: Code
+    lines: tuple[str, ...]
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions that `trouble_of` has words for.
+
+    A function, so that the doors load only when one of them has raised.
+    """
+    from aegis.config_faults import ConfigFaults
+    from aegis.exchange.paper_ledger import LedgerError
+    from aegis.exchange.replay import ReplayFaults
+    from aegis.store.errors import StoreError
+    from aegis.strategy_loader import StrategyFault
+
+    return ConfigFaults, LedgerError, ReplayFaults, StoreError, StrategyFault, OSError
+
+
+def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
+    """Return an expected exception as lines and an exit code; `store` is the one in use."""
+    from aegis.config_faults import ConfigFaults
+    from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
+    from aegis.exchange.replay import ReplayFaults
+    from aegis.store import errors
+    from aegis.strategy_loader import StrategyFault
+
+    lines = tuple(str(error).splitlines())
+    match error:
+        case ConfigFaults() | ReplayFaults() | StrategyFault():
+            return Trouble(Code.CONFIG, lines)
+        case errors.StoreForeign() | errors.StoreTooNew() | LedgerMismatchError():
+            return Trouble(Code.CONFIG, lines)
+        case errors.StoreBusy():
+            return Trouble(Code.BUSY, lines)
+        case errors.StoreCorrupt():
+            return Trouble(Code.CORRUPT, lines)
+        case errors.StoreError() | LedgerError():
+            return _trouble_of_disk(error, lines, store)
+        case OSError():
+            return _trouble_of_file(error)
+        case _:
+            raise AssertionError(f"Expected one of expected_errors, was {error!r}")
+
+
+def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | None) -> Trouble:
+    """Return what the disk said no to; a door's own exception may carry the system's."""
+    if isinstance(error.__cause__, OSError):
+        return _trouble_of_file(error.__cause__)
+    if store is not None and store.exists() and not os.access(store, os.R_OK | os.W_OK):
+        return Trouble(Code.NO_PERMISSION, (f"{store}: expected to read and write it, may not",))
+    return Trouble(Code.NO, lines)
+
+
+def _trouble_of_file(error: OSError) -> Trouble:
+    is_refused = isinstance(error, PermissionError)
+    what = f"{error.filename}: " if error.filename is not None else ""
+    text = error.strerror or type(error).__name__
+    return Trouble(Code.NO_PERMISSION if is_refused else Code.NO, (f"{what}{text}",))

@@ -1,0 +1,33 @@
+"""`config check` and `config show`: what would run, and with which settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aegis.cli.codes import Code
+from aegis.cli.output import complain, tell, tell_json
+from aegis.cli.wording import shown
+from aegis.config import Config, describe, refusal_of_mode, show
+
+
+def show_check(config: Config, path: Path, *, is_json: bool) -> Code:
+    """Show what would run; the faults that keep it from running were told before."""
+    refusal = refusal_of_mode(config)
+    faults = () if refusal is None else (refusal,)
+    if is_json:
+        tell_json({"ok": not faults, "path": str(path), "faults": faults})
+    if refusal is not None:
+        complain(refusal)
+        return Code.CONFIG
+    if not is_json:
+        tell(f"ok: {shown(path.resolve())}: {describe(config)}")
+    return Code.DONE
+
+
+def show_settings(config: Config, *, is_json: bool) -> Code:
+    """Show all settings, as a file that loads to the same or as JSON."""
+    if is_json:
+        tell(config.model_dump_json())
+    else:
+        tell(show(config).removesuffix("\n"))
+    return Code.DONE

@@ -1,0 +1,154 @@
+"""Where words go: data to stdout, everything else to stderr.
+
+Invariants:
+1. A reader that has gone changes neither the exit code nor the rest of the work.
+2. Every character can be written, whatever the terminal's encoding.
+3. No text out of the store or from an exchange can give orders to a terminal.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import msgspec
+
+WIDTH_PIPED, WIDTH_MIN = 10_000, 150
+"""Columns of a table where nobody looks at a terminal, and where one is narrow: an id that is cut
+is of no use, so the terminal wraps the line."""
+
+Progress = Callable[[int, int], None]
+
+
+def make_safe() -> None:
+    """Let both streams write what their encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def tell(text: str) -> None:
+    """Write lines to stdout; `OSError` when there is no room for them."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _lead_to_nowhere(sys.stdout.fileno())
+
+
+def tell_json(value: object) -> None:
+    """Write a value as one line of JSON; figures are texts, exact."""
+    tell(msgspec.json.encode(value).decode())
+
+
+def complain(*lines: str) -> None:
+    """Write lines to stderr, if anybody hears it."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write("".join(f"{plain(line)}\n" for line in lines))
+        sys.stderr.flush()
+    except OSError:  # there is nowhere left to say so
+        return
+
+
+def plain(text: str) -> str:
+    """Return a text on one line, with what a terminal may obey made visible."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str],
+    folded: str = "",
+) -> str:
+    """Return rows under their headings.
+
+    The columns named in `right` end at the right; the one named `folded` may take several lines.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        made.add_column(column, justify=justify, no_wrap=column != folded, overflow="fold")
+    for row in rows:
+        made.add_row(*(plain(cell) for cell in row))
+    return _rendered(made)
+
+
+def pairs(rows: Sequence[tuple[str, str]]) -> str:
+    """Return names and what belongs to them, one pair a line."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {plain(text)}".rstrip() for name, text in rows)
+
+
+@contextmanager
+def shown_progress(what: str) -> Iterator[Progress]:
+    """Yield what moves a bar on stderr where that is a terminal, and nothing elsewhere."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn(what),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _width() -> int:
+    if sys.stdout is None or not sys.stdout.isatty():
+        return WIDTH_PIPED
+    return max(WIDTH_MIN, shutil.get_terminal_size().columns)
+
+
+def _rendered(renderable: object) -> str:
+    from rich.console import Console
+
+    console = Console(
+        file=sys.stdout,
+        width=_width(),
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    with console.capture() as captured:
+        console.print(renderable)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _lead_to_nowhere(descriptor: int) -> None:
+    """Point a broken stream at nothing, so that a later flush is quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

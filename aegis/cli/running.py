@@ -1,0 +1,158 @@
+"""`run`: the log on the console or a bar, the run itself, and what it has come to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from aegis.cli.codes import Code, Trouble, expected_errors, trouble_of
+from aegis.cli.output import Progress, complain, pairs, shown_progress, tell, tell_json
+from aegis.cli.settings import folder_of, reread
+from aegis.cli.summary import (
+    Ending,
+    replay_json,
+    replay_rows,
+    summarize_symbols,
+    totals_json,
+    totals_rows,
+)
+from aegis.clock import wall_text
+from aegis.config import Config, refusal_of_mode
+from aegis.domain.candles import Candle
+from aegis.log import Log, configure
+
+
+class Outcome(Protocol):
+    """How a run ended; see `supervisors.runs.Run`."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def candles(self) -> tuple[Candle, ...]: ...
+
+    @property
+    def candles_done(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+
+class Start(Protocol):
+    """What runs AEGIS to its end; raises what opening raises."""
+
+    def __call__(
+        self,
+        config: Config,
+        *,
+        folder: Path,
+        log: Log,
+        progress: Callable[[int, int], None],
+        reread: Callable[[], None],
+    ) -> Outcome: ...
+
+
+def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_json: bool) -> int:
+    """Run as configured, then show what it has come to; `path` is the config file."""
+    refusal = refusal_of_mode(config)
+    if refusal is not None:
+        complain(refusal)
+        return Code.CONFIG
+    is_quick = config.market.speed == 0
+    bar: AbstractContextManager[Progress] = (
+        shown_progress("Candles") if is_quick else nullcontext(_no_progress)
+    )
+    with bar as progress:  # the log's console is what stderr is while the bar is there
+        log = _log_of(config, is_quiet=is_quick)
+        try:
+            outcome = engine()(
+                config,
+                folder=folder_of(path),
+                log=log,
+                progress=progress,
+                reread=partial(reread, config, path, os.environ, log),
+            )
+        finally:
+            log.close()
+    trouble = _tell_ending(config, outcome, is_json=is_json)
+    if trouble is not None:
+        complain(*trouble.lines)
+        return outcome.exit_code or trouble.code
+    return outcome.exit_code
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Show nothing: the log tells what happens."""
+
+
+def _log_of(config: Config, *, is_quiet: bool) -> Log:
+    log = configure(
+        config.log.path,
+        config.log.level,
+        config.log.rotate_mb,
+        config.log.keep,
+        console=sys.stderr,
+        now_text=wall_text,
+        console_level="warning" if is_quiet else "debug",
+    )
+    for secret in config.secrets.given():
+        log.register_secret(secret.reveal())
+    return log
+
+
+def _tell_ending(config: Config, outcome: Outcome, *, is_json: bool) -> Trouble | None:
+    """Show what the store holds now, or return why it cannot be read."""
+    try:
+        if config.market.speed == 0:
+            _tell_replay(config, outcome, is_json=is_json)
+        else:
+            _tell_totals(config, outcome, is_json=is_json)
+    except expected_errors() as error:
+        return trouble_of(error, config.store.path)
+    return None
+
+
+def _tell_replay(config: Config, outcome: Outcome, *, is_json: bool) -> None:
+    from aegis.store.reading import read_closed
+
+    ending = _ending(config, outcome)
+    closed = read_closed(config.store.path)
+    summary = summarize_symbols(closed, outcome.candles, open_left=len(ending.left_open))
+    done, seconds = outcome.candles_done, outcome.seconds
+    if is_json:
+        tell_json(replay_json(summary, ending, candles=done, seconds=seconds))
+    else:
+        tell(pairs(replay_rows(summary, ending, candles=done, seconds=seconds)))
+
+
+def _tell_totals(config: Config, outcome: Outcome, *, is_json: bool) -> None:
+    from aegis.store.reading import read_totals
+
+    ending, totals = _ending(config, outcome), read_totals(config.store.path)
+    figures = {"pnl": totals.pnl, "fees": totals.fees}
+    if is_json:
+        tell_json(totals_json(ending, trades=totals.trades, **figures))
+    else:
+        tell(pairs(totals_rows(ending, trades=totals.trades, **figures)))
+
+
+def _ending(config: Config, outcome: Outcome) -> Ending:
+    from aegis.store.reading import read_status
+
+    status = read_status(config.store.path)
+    return Ending(
+        reason=outcome.reason,
+        quote=config.exchange.quote,
+        left_open=status.positions,
+        orders_unsettled=status.orders_unsettled,
+        events=status.events,
+        head_hash=status.head_hash,
+    )

@@ -1,0 +1,142 @@
+"""What a run has come to, from its closed trades: as JSON, exact, and as words for people.
+
+Pure: the trades, the candles and what is left open are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from aegis.cli.wording import NOTHING, amount, counted, money, price
+from aegis.domain.candles import Candle
+from aegis.domain.ids import Coin
+from aegis.domain.money import text
+from aegis.domain.position import Position
+from aegis.domain.statistics import Summary, summarize
+
+View = Mapping[str, object]
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left when a run has ended."""
+
+    reason: str
+    quote: Coin
+    left_open: tuple[View, ...]
+    orders_unsettled: int
+    events: int
+    head_hash: str
+
+
+def summarize_symbols(
+    closed: Sequence[Position], candles: Sequence[Candle], *, open_left: int
+) -> Summary:
+    """Return the figures of trades in any number of symbols, each judged by its own candles."""
+    return summarize(closed, open_left=open_left, candles=candles)
+
+
+def replay_json(
+    summary: Summary, ending: Ending, *, candles: int, seconds: float
+) -> dict[str, object]:
+    """Return the figures of a run at speed 0."""
+    figures: dict[str, object] = {
+        name: text(value) if isinstance(value, Decimal) else value
+        for name, value in msgspec.structs.asdict(summary).items()
+    }
+    measured = {
+        "candles": candles,
+        "seconds": round(seconds, 3),
+        "candles_per_s": round(_rate(candles, seconds)),
+    }
+    return {"reason": ending.reason, **figures, **measured, **_ending_json(ending)}
+
+
+def replay_rows(
+    summary: Summary, ending: Ending, *, candles: int, seconds: float
+) -> list[tuple[str, str]]:
+    """Return the table of a run at speed 0."""
+    quote = ending.quote
+
+    def sum_of(value: Decimal | None) -> str:
+        return NOTHING if value is None else f"{money(value, quote)} {quote}"
+
+    return [
+        ("Trades", f"{summary.trades:,}"),
+        ("Win rate", _rounded(summary.win_rate_pct, " %")),
+        ("Average P&L", sum_of(summary.pnl_average)),
+        ("Total P&L", sum_of(summary.pnl_total)),
+        ("Fees (in the P&L)", sum_of(summary.fees)),
+        ("Profit factor", _rounded(summary.profit_factor, "")),
+        ("Worst drawdown", sum_of(summary.drawdown_worst)),
+        ("Stop and target both touched", counted(summary.candles_both_touched, "candle")),
+        (
+            "Total P&L, both bounds",
+            f"{money(summary.pnl_total, quote)} to {sum_of(summary.pnl_total_best)}",
+        ),
+        ("Candles", f"{candles:,} in {seconds:.1f} s, {_rate(candles, seconds):,.0f} a second"),
+        *left_rows(ending),
+        ("Events", f"{ending.events:,}"),
+        ("Head hash", ending.head_hash),
+    ]
+
+
+def totals_json(ending: Ending, *, trades: int, pnl: Decimal, fees: Decimal) -> dict[str, object]:
+    """Return what a run on the clock leaves behind."""
+    figures = {"trades": trades, "pnl_total": text(pnl), "fees": text(fees)}
+    return {"reason": ending.reason, **figures, **_ending_json(ending)}
+
+
+def totals_rows(
+    ending: Ending, *, trades: int, pnl: Decimal, fees: Decimal
+) -> list[tuple[str, str]]:
+    """Return what a run on the clock leaves behind, for a person who has just ended it."""
+    quote = ending.quote
+    return [
+        ("Stopped", ending.reason),
+        ("Trades closed", f"{trades:,} in this store"),
+        ("Total P&L", f"{money(pnl, quote)} {quote}"),
+        ("Fees (in the P&L)", f"{money(fees, quote)} {quote}"),
+        *left_rows(ending),
+    ]
+
+
+def left_rows(ending: Ending) -> list[tuple[str, str]]:
+    """Return what is left open, by name."""
+    rows = [("Left open", line) for line in map(_left_line, ending.left_open)]
+    if rows:
+        rows.append(("", "nothing guards them until AEGIS runs again"))
+    else:
+        rows.append(("Left open", "no positions left open"))
+    if ending.orders_unsettled:
+        what = counted(ending.orders_unsettled, "order")
+        rows.append(("In doubt", f"{what} without an answer; the next start looks up what became"))
+    return rows
+
+
+def _left_line(view: View) -> str:
+    entry = price(view["entry_price"])
+    if view["status"] == "OPENING":
+        return f"{view['symbol']}, its entry at {entry} is on the way"
+    stop = "no stop" if view["stop_price"] is None else f"stop {price(view['stop_price'])}"
+    return f"{view['symbol']} {amount(view['amount'])}, entry {entry}, {stop}"
+
+
+def _ending_json(ending: Ending) -> dict[str, object]:
+    return {
+        "quote": ending.quote,
+        "left_open": ending.left_open,
+        "orders_unsettled": ending.orders_unsettled,
+        "events": ending.events,
+        "head_hash": ending.head_hash,
+    }
+
+
+def _rounded(value: Decimal | None, unit: str) -> str:
+    return NOTHING if value is None else f"{value:.2f}{unit}"
+
+
+def _rate(candles: int, seconds: float) -> float:
+    return candles / seconds if seconds > 0 else 0.0
