@@ -1,0 +1,283 @@
+"""The place of the deed: one folder, the processes that live and die in it, and what is checked.
+
+Invariants:
+1. Only processes that were started here are ended here, each by its own handle.
+2. Every wait has an end, and says what it waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from aegis.clock import SystemClock, sleep
+from aegis.control import Answer, ask
+from aegis.domain.ids import EventId
+from aegis.domain.order import Order, OrderState, Role
+from aegis.domain.position import Position
+from aegis.exchange.paper_ledger import read_ledger
+from aegis.store.verify import verify
+from tests.crash.evidence import (
+    Evidence,
+    book_differences,
+    differing,
+    hashes_at,
+    look,
+    records_since,
+    unlawful,
+)
+from tests.crash.paper_process import Hold
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL_S = 0.003
+WAIT_S_MAX = 20.0
+"""A start takes half a second; two busy cores may take ten times as long."""
+
+METRONOME = """
+[exchange]
+symbols = ["BTC/USDT", "ETH/USDT"]
+call_deadline_s = 1
+
+[market]
+speed = 3600
+poll_interval_s = 0.05
+
+[strategy]
+name = "metronome"
+params = { period_s = 360 }
+
+[risk]
+daily_loss_max = 100000
+drawdown_max_pct = 99
+
+[reconcile]
+interval_s = 31536000
+"""
+"""A beat for each of two symbols every 100 ms: a fifth of the time some order is on its way.
+
+No reconciliation but those at a start: whatever one misses, no later one makes good.
+"""
+
+Line = dict[str, Any]
+Found = TypeVar("Found")
+
+
+class Process:
+    """One life: a process, and what it has said in the log since its start."""
+
+    def __init__(self, folder: Path, command: tuple[str, ...]) -> None:
+        self._log = folder / "data" / "aegis.log"
+        self._lines: list[Line] = []
+        self._offset = self._log.stat().st_size if self._log.exists() else 0
+        self._errors = folder / "stderr.txt"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AEGIS_")}
+        with self._errors.open("wb") as errors:
+            self._popen = subprocess.Popen(
+                [sys.executable, *command, "--config", str(folder / "config.toml")],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+        self.pid = self._popen.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._popen.poll() is None
+
+    def errors(self) -> str:
+        return self._errors.read_text("utf-8")
+
+    def lines(self, event: str) -> tuple[Line, ...]:
+        """Return the lines with an event so far."""
+        self._read_on()
+        return tuple(line for line in self._lines if line["event"] == event)
+
+    def wait_for(self, event: str) -> Line:
+        """Wait until the process says an event for the first time."""
+
+        def first() -> Line | None:
+            return next(iter(self.lines(event)), None)
+
+        return self.wait_until(first, lambda: event)
+
+    def wait_until(self, found: Callable[[], Found | None], what: Callable[[], str]) -> Found:
+        """Wait for something to be there while the process lives."""
+        clock = SystemClock()
+        end = clock.monotonic() + WAIT_S_MAX
+        while clock.monotonic() < end:
+            was_alive = self.is_alive
+            if (value := found()) is not None:
+                return value
+            assert was_alive, f"It ended with {self._popen.returncode}: {self.errors()}"
+            sleep(POLL_S)
+        raise AssertionError(f"Expected {what()} within {WAIT_S_MAX} s; {self.errors()}")
+
+    def kill(self) -> None:
+        """End it with SIGKILL, at whatever it is."""
+        self._popen.kill()
+        self._popen.wait(WAIT_S_MAX)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._popen.send_signal(signal.SIGTERM)
+
+    def exit_code(self) -> int:
+        """Wait for its end."""
+        return self._popen.wait(WAIT_S_MAX)
+
+    def _read_on(self) -> None:
+        """Take up the whole lines that were added since the last time."""
+        if not self._log.exists():
+            return
+        with self._log.open("rb") as log:
+            log.seek(self._offset)
+            whole, end, _ = log.read().rpartition(b"\n")
+        self._offset += len(whole) + len(end)
+        self._lines += [msgspec.json.decode(line, type=Line) for line in whole.split(b"\n") if line]
+
+
+class Scene:
+    """One folder with its configuration; `last` is what the disk said at the last kill."""
+
+    def __init__(self, folder: Path, settings: str = METRONOME) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.store = folder / "data" / "aegis.db"
+        self.ledger = folder / "data" / "aegis.db.paper"
+        self.last: Evidence | None = None
+        self._acknowledged: dict[EventId, str] = {}
+        self._processes: list[Process] = []
+        (folder / "config.toml").write_text(settings, "utf-8")
+
+    # Living and dying -----------------------------------------------------------------------
+
+    def start(self) -> Process:
+        """Start AEGIS before an exchange whose answers can be held back."""
+        return self._start("-m", "tests.crash.paper_process")
+
+    def hold(self, hold: Hold | None) -> None:
+        """Hold something back at the exchange from now on; None lets everything through."""
+        path = self.folder / "hold"
+        if hold is None:
+            path.unlink(missing_ok=True)
+            return
+        aside = path.with_suffix(".new")
+        aside.write_text(hold, "utf-8")
+        aside.rename(path)  # it is there whole, or not at all
+
+    def ask(self, command: str) -> Answer:
+        """Say a person's command on the control socket."""
+        return ask(self.store, command)
+
+    def kill(self, process: Process) -> Evidence:
+        """Kill, and check what no moment may show; what is on disk now has to be found again."""
+        process.kill()
+        return self.look_at_the_dead()
+
+    def restart(self) -> Process:
+        """Start over what a kill left, and check that all of it is there and becomes true."""
+        process = self.start()
+        self.check_recovery(process)
+        return process
+
+    def clean_up(self) -> None:
+        for process in self._processes:
+            if process.is_alive:
+                process.kill()
+
+    # Checking -------------------------------------------------------------------------------
+
+    def look_at_the_dead(self) -> Evidence:
+        """Check what a dead process left, as it lies there."""
+        found, ledger = look(self.store), read_ledger(self.ledger)
+        assert unlawful(found, ledger) == ()
+        self.check_store(found)
+        self.check_continues(found)
+        self.last = found
+        return found
+
+    def check_recovery(self, process: Process) -> Evidence:
+        """Check that a life took up what the one before left, armed, and agrees."""
+        if self.last is not None:
+            opened = process.wait_for("StoreOpened")
+            was = (self.last.event_id, self.last.head_hash)
+            assert (opened["events"], opened["head_hash"]) == was
+        process.wait_for("StrategyArmed")
+        return self.check_settled(process)
+
+    def check_settled(self, process: Process) -> Evidence:
+        """Wait until store and ledger agree to the last digit, and check the way there."""
+        found = self.wait_until_settled(process)
+        self.check_continues(found)
+        self.check_store(found)
+        return found
+
+    def check_continues(self, found: Evidence) -> None:
+        """Check that positions, stops and account are those of the last kill and what came since.
+
+        So a stop that no event has moved stands where it stood.
+        """
+        if self.last is None:
+            return
+        expected = self.last.book.copy()
+        for recorded in records_since(self.store, self.last.event_id):
+            if recorded.event_id <= found.event_id:
+                expected.apply(recorded)
+        assert book_differences(expected, found.book) == ()
+
+    def check_store(self, found: Evidence) -> None:
+        """Check that the store proves itself, and that what it ever showed is still so."""
+        verification = verify(self.store)
+        assert verification.problems == ()
+        assert verification.events >= found.event_id
+        assert hashes_at(self.store, self._acknowledged) == self._acknowledged
+        self._acknowledged[found.event_id] = found.head_hash
+
+    def wait_until_settled(self, process: Process) -> Evidence:
+        """Wait for an instant at which store and ledger agree in everything."""
+        differences: tuple[str, ...] = ()
+
+        def settled() -> Evidence | None:
+            nonlocal differences
+            before = read_ledger(self.ledger)
+            found = look(self.store)
+            if read_ledger(self.ledger) != before:
+                return None
+            assert unlawful(found, before) == ()
+            differences = differing(found, before)
+            return None if differences else found
+
+        return process.wait_until(settled, lambda: f"agreement, but {differences}")
+
+    def wait_for_position(self, process: Process) -> Position:
+        """Wait until a position is held and nothing is on its way."""
+
+        def found() -> Position | None:
+            book = look(self.store).book
+            held = [position for position in book.alive_positions() if position.amount > 0]
+            return held[0] if held and not book.active_orders() else None
+
+        return process.wait_until(found, lambda: "a position")
+
+    def wait_for_order(self, process: Process, state: OrderState, role: Role) -> Order:
+        """Wait until the store has an order of a role in a state."""
+
+        def found() -> Order | None:
+            orders = look(self.store).in_state(state)
+            return next((order for order in orders if order.role is role), None)
+
+        return process.wait_until(found, lambda: f"an {role} in {state}")
+
+    def _start(self, *command: str) -> Process:
+        process = Process(self.folder, command)
+        self._processes.append(process)
+        return process
