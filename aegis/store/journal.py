@@ -13,6 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,6 +71,8 @@ class Store:
         self._channels, self._notice_of = tuple(channels), notice_of
         self._checkpoint_due_pages = CHECKPOINT_PAGES
         self._refusal = ""
+        # An owner that was given up may close beside the one who opens it anew.
+        self._ending = threading.RLock()
 
     @classmethod
     def open(
@@ -205,23 +208,25 @@ class Store:
 
         A store that failed is let go as it is; what the disk holds is for the next one to read.
         """
-        if self._refusal:
-            self.abandon()
-            return
-        self._refusal = "it is closed"
-        try:
-            with failing("close"):
-                finish_writing(self._db)
-                self._mark.sync()
-        finally:
-            self.abandon()
+        with self._ending:
+            if self._refusal:
+                self.abandon()
+                return
+            self._refusal = "it is closed"
+            try:
+                with failing("close"):
+                    finish_writing(self._db)
+                    self._mark.sync()
+            finally:
+                self.abandon()
 
     def abandon(self) -> None:
         """Let go of the files and the lock at once, leaving everything as it is."""
-        self._refusal = self._refusal or "it was abandoned"
-        close_quietly(self._db)
-        self._mark.close()
-        self._lock.release()
+        with self._ending:
+            self._refusal = self._refusal or "it was abandoned"
+            close_quietly(self._db)
+            self._mark.close()
+            self._lock.release()
 
     # ----------------------------------------------------------------------------------------
 
