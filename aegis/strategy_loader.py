@@ -20,6 +20,12 @@ BUILT_IN: Mapping[str, type[Any]] = {"ema_cross": EmaCross, "metronome": Metrono
 
 REQUIRED = ("warmup", "on_candle")
 
+MISTAKES = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError,
+    RuntimeError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+"""What a person's own code raises when it is wrong; told as a fault, not as a crash of ours."""
+
 
 class StrategyFault(ValueError):  # noqa: N818  it is a fault of the configuration
     """A strategy that cannot be had, or does not take its parameters; the text says why."""
@@ -40,7 +46,7 @@ def strategy_maker(name: str, params: Mapping[str, object], folder: Path) -> Cal
         made = make()
     except ValueError as fault:
         raise StrategyFault(str(fault)) from fault
-    except (TypeError, AttributeError, LookupError, ArithmeticError) as fault:
+    except MISTAKES as fault:
         text = f"{name}: {type(fault).__name__} while it was made: {fault}"
         raise StrategyFault(text) from fault
     missing = [each for each in REQUIRED if not hasattr(made, each)]
@@ -69,8 +75,9 @@ def _class_of(name: str, folder: Path) -> type[Any]:
         sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, SyntaxError, ValueError) as fault:
-        text = f"cannot import {module_name}: {fault} (looked in {folder})"
+    except MISTAKES as fault:
+        kind_of = "" if isinstance(fault, ImportError) else f"{type(fault).__name__}: "
+        text = f"cannot import {module_name}: {kind_of}{fault} (looked in {folder})"
         raise StrategyFault(text) from fault
     kind = getattr(module, class_name, None)
     if not isinstance(kind, type):

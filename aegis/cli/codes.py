@@ -26,6 +26,10 @@ class Code(IntEnum):
     INTERRUPTED = 130  # as a shell counts SIGINT
 
 
+_WRONG_PATHS = (FileExistsError, FileNotFoundError, NotADirectoryError)
+"""What making a folder says where none can be."""
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """Why a command cannot be carried out, and what to exit with."""
 
@@ -75,8 +79,19 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
 
 def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | None) -> Trouble:
     """Return what the disk said no to; a door's own exception may carry the system's."""
-    if isinstance(error.__cause__, OSError):
-        return _trouble_of_file(error.__cause__)
+    from aegis.store.errors import StoreFailed
+
+    cause = error.__cause__
+    is_opening = isinstance(error, StoreFailed) and error.operation == "open"
+    if store is not None and store.is_dir():
+        return Trouble(Code.CONFIG, (f"store.path: expected a file, was a folder: {store}",))
+    if is_opening and isinstance(cause, _WRONG_PATHS):
+        place = f"{cause.filename}: {cause.strerror}"
+        return Trouble(
+            Code.CONFIG, (f"store.path: expected a folder that can be made, was {place}",)
+        )
+    if isinstance(cause, OSError):
+        return _trouble_of_file(cause)
     if store is not None and store.exists() and not os.access(store, os.R_OK | os.W_OK):
         return Trouble(Code.NO_PERMISSION, (f"{store}: expected to read and write it, may not",))
     return Trouble(Code.NO, lines)
@@ -85,5 +100,5 @@ def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | Non
 def _trouble_of_file(error: OSError) -> Trouble:
     is_refused = isinstance(error, PermissionError)
     what = f"{error.filename}: " if error.filename is not None else ""
-    text = error.strerror or type(error).__name__
+    text = error.strerror or str(error) or type(error).__name__
     return Trouble(Code.NO_PERMISSION if is_refused else Code.NO, (f"{what}{text}",))

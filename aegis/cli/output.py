@@ -41,6 +41,9 @@ def tell(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _lead_to_nowhere(sys.stdout.fileno())
+    except OSError as error:
+        _lead_to_nowhere(sys.stdout.fileno())
+        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 def tell_json(value: object) -> None:
@@ -148,7 +151,7 @@ def _rendered(renderable: object) -> str:
 
 
 def _lead_to_nowhere(descriptor: int) -> None:
-    """Point a broken stream at nothing, so that a later flush is quiet."""
+    """Point a broken stream at nothing, so that what is left in its buffer hurts nobody."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -95,7 +95,7 @@ def totals_rows(
     """Return what a run on the clock leaves behind, for a person who has just ended it."""
     quote = ending.quote
     return [
-        ("Stopped", ending.reason),
+        ("Ended", ending.reason),
         ("Trades closed", f"{trades:,} in this store"),
         ("Total P&L", f"{money(pnl, quote)} {quote}"),
         ("Fees (in the P&L)", f"{money(fees, quote)} {quote}"),
