@@ -114,8 +114,12 @@ class PositionStore(Actor):
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
-                case _:
+                case ReadBook() | ReadOrders() | ReadNotices() | MarkNotified():
                     asked.append(message)
+                case RebuildProjections():
+                    asked.append(message)
+                case _:
+                    assert_never(message)
         self.trust_batch()
         if written:
             self._commit(tuple(written))

@@ -1,0 +1,55 @@
+"""Strategies that do what a test says, by the number of the candle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aegis.domain.candles import Candle
+from aegis.domain.strategies import Signal
+from tests.simulation.candles import number_of
+
+
+class Script:
+    """Parameters: the candles at whose close it says so. With `period`, again and again.
+
+    `raises_from` makes it raise at that candle and at each one after.
+    """
+
+    def __init__(self, params: Mapping[str, object]) -> None:
+        self.warmup = 0
+        self._enters = _numbers(params, "enters")
+        self._leaves = _numbers(params, "leaves")
+        self._raises = _numbers(params, "raises")
+        self._period = _number(params, "period")
+        self._raises_from = _number(params, "raises_from")
+
+    def on_candle(self, candle: Candle, *, is_holding: bool) -> Signal | None:
+        number = number_of(candle.open_at, candle.length_s)
+        is_broken = self._raises_from is not None and number >= self._raises_from
+        if number in self._raises or is_broken:
+            raise RuntimeError(f"The script raises at candle {number}")
+        place = number if self._period is None else number % self._period
+        if place in self._enters and not is_holding:
+            return Signal.ENTER
+        return Signal.LEAVE if place in self._leaves and is_holding else None
+
+
+class Beating(Script):
+    """Says on each beat to enter; its gate is a fresh price."""
+
+    period_s = 60
+
+    def on_timer(self, *, is_holding: bool) -> Signal | None:
+        return None if is_holding else Signal.ENTER
+
+
+def _numbers(params: Mapping[str, object], name: str) -> frozenset[int]:
+    listed = params.get(name, ())
+    assert isinstance(listed, tuple), f"Expected a list of candles, was {listed!r}"
+    return frozenset(int(each) for each in listed)
+
+
+def _number(params: Mapping[str, object], name: str) -> int | None:
+    found = params.get(name)
+    assert found is None or isinstance(found, int), f"Expected a number, was {found!r}"
+    return found
