@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from aegis.clock import ManualClock, SystemClock
 from aegis.domain.instants import instant_of
@@ -16,6 +17,20 @@ SEED = 1
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long as well")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let properties try the same inputs on each run; more of them with --long."""
+    for name, examples in (("aegis", 40), ("long", 1000)):
+        settings.register_profile(
+            name,
+            max_examples=examples,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],  # a loaded machine is no finding
+        )
+    settings.load_profile("long" if config.getoption("--long") else "aegis")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

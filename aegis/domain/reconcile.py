@@ -101,7 +101,7 @@ def _missing_fill(order: Order, trade: VenueTrade) -> Finding:
             subject=order.client_order_id,
             expected=f"filled {text(order.filled)}",
             found=f"trade {trade.trade_id} of {text(trade.amount)} at {text(trade.price)}",
-            action="booked the fill",
+            action="book the fill",
             is_healed=False,
         ),
         heal=(*accept, fills),
@@ -133,7 +133,7 @@ def _orphan(symbol: Symbol, subject: str) -> Finding:
             subject=subject,
             expected="an intent in the store",
             found="our tag at the exchange, no intent",
-            action="halted entries",
+            action="halt entries",
             is_healed=False,
         )
     )
@@ -156,7 +156,7 @@ def _unknown_order(order: Order, venue_order: VenueOrder) -> Finding:
             subject=order.client_order_id,
             expected=f"{order.state}",
             found="open at the exchange",
-            action="adopted and cancelled it" if heal else "none: a person must look",
+            action="adopt and cancel it" if heal else "none: a person must look",
             is_healed=False,
         ),
         heal=heal,
@@ -171,7 +171,7 @@ def _external_order(order: VenueOrder) -> Finding:
             subject=f"order {order.exchange_order_id}",
             expected="nothing",
             found=f"{order.side} {text(order.amount)} {order.symbol} that is not ours",
-            action="left alone",
+            action="none: it is not ours",
             is_healed=True,
         )
     )
@@ -203,7 +203,7 @@ def _balance(book: Book, coin: Coin, want: Decimal, have: Decimal) -> Finding:
         subject=coin,
         expected=text(want),
         found=text(have),
-        action="none: own positions are not covered" if is_short else "recorded the change",
+        action="none: own positions are not covered" if is_short else "record the change",
         is_healed=False,
     )
     if is_short:

@@ -1,0 +1,206 @@
+"""Steps of an order that are said and not filled: accepted, lost, to be cancelled, given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from aegis.domain.commands import (
+    AcceptOrder,
+    AskForHuman,
+    Command,
+    LoseSight,
+    MarkPosition,
+    RaiseStop,
+    RequestCancel,
+)
+from aegis.domain.events import (
+    OrderAccepted,
+    OrderCancelRequested,
+    OrderNeedsHuman,
+    OrderOutcomeUnknown,
+    PositionMarked,
+    StopRaised,
+)
+from aegis.domain.ids import ClientOrderId, ExchangeOrderId, PositionId
+from aegis.domain.order import Order, OrderState, OrderStep
+from tests.domain.kit import START, Desk, accept, end, entry
+
+
+def lose(order: Order) -> LoseSight:
+    return LoseSight(client_order_id=order.client_order_id, reason="timed out")
+
+
+def cancel(order: Order) -> RequestCancel:
+    return RequestCancel(client_order_id=order.client_order_id, reason="changed my mind")
+
+
+def give_up(order: Order) -> AskForHuman:
+    return AskForHuman(client_order_id=order.client_order_id, reason="no barrier")
+
+
+Say = Callable[[Order], Command]
+
+
+def test_an_answer_with_an_id_accepts_the_order() -> None:
+    desk = Desk()
+    order = desk.submitted(entry("1"))
+    (event,) = desk.does(accept(order, "x-7"))
+    assert isinstance(event, OrderAccepted)
+    assert desk.order(order).exchange_order_id == "x-7"
+
+
+def test_a_lost_answer_makes_the_outcome_unknown_since_now() -> None:
+    desk = Desk()
+    order = desk.submitted(entry("1"))
+    desk.waits(5)
+    (event,) = desk.does(lose(order))
+    assert isinstance(event, OrderOutcomeUnknown)
+    assert desk.order(order).unknown_at == desk.now > START
+
+
+def test_an_unknown_order_that_is_found_is_known_again() -> None:
+    desk = Desk()
+    order = desk.unknown(entry("1"))
+    desk.does(accept(order))
+    assert (desk.order(order).state, desk.order(order).unknown_at) == (OrderState.OPEN, None)
+
+
+def test_a_cancel_is_wanted_before_it_is_sent() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    (event,) = desk.does(cancel(order))
+    assert isinstance(event, OrderCancelRequested)
+    assert desk.order(order).state is OrderState.CANCELING
+
+
+def test_an_order_without_a_barrier_needs_a_person() -> None:
+    desk = Desk()
+    order = desk.unknown(entry("1"))
+    (event,) = desk.does(give_up(order))
+    assert isinstance(event, OrderNeedsHuman)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "say"),
+    [("submitted", lose), ("accepted", cancel), ("unknown", give_up), ("submitted", accept)],
+)
+def test_a_step_that_is_told_twice_is_known(prepare: str, say: Say) -> None:
+    desk = Desk()
+    order: Order = getattr(desk, prepare)(entry("1"))
+    assert len(desk.does(say(order))) == 1
+    assert desk.does(say(order)) == ()
+
+
+@pytest.mark.parametrize("say", [lose, cancel, give_up, accept])
+def test_a_step_of_an_order_that_nobody_knows_is_refused(say: Say) -> None:
+    assert Desk().refuses(say(entry("1"))).code == "unknown_order"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "say"),
+    [
+        ("intended", lose),
+        ("intended", cancel),
+        ("intended", accept),
+        ("submitted", cancel),
+        ("submitted", give_up),
+        ("unknown", cancel),
+        ("accepted", lose),
+        ("accepted", give_up),
+    ],
+)
+def test_a_step_that_the_table_does_not_have_is_refused(prepare: str, say: Say) -> None:
+    desk = Desk()
+    order: Order = getattr(desk, prepare)(entry("1"))
+    assert desk.refuses(say(order)).code == "unlawful"
+
+
+def test_a_late_acceptance_of_what_has_filled_is_known() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    desk.fills(order, "1")
+    assert desk.does(accept(order)) == ()
+
+
+def test_an_order_has_one_id_at_the_exchange() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    assert desk.refuses(accept(order, "another")).code == "unlawful"
+
+
+def test_an_order_proven_absent_may_appear() -> None:
+    desk = Desk()
+    order = desk.unknown(entry("1"))
+    desk.does(end(order, OrderStep.PROVE_ABSENT))
+    desk.does(accept(order))
+    assert desk.order(order).state is OrderState.OPEN
+
+
+def test_an_order_refused_by_the_exchange_may_not() -> None:
+    desk = Desk()
+    order = desk.submitted(entry("1"))
+    desk.does(end(order, OrderStep.REJECT))
+    command = AcceptOrder(
+        client_order_id=ClientOrderId(order.client_order_id),
+        exchange_order_id=ExchangeOrderId("x"),
+    )
+    assert desk.refuses(command).code == "unlawful"
+
+
+# Marks and stops --------------------------------------------------------------------------
+
+
+def mark(position: PositionId, price: str) -> MarkPosition:
+    return MarkPosition(position_id=position, price=Decimal(price))
+
+
+def stop(position: PositionId, price: str) -> RaiseStop:
+    return RaiseStop(position_id=position, stop_price=Decimal(price), price=Decimal(100))
+
+
+def test_a_mark_is_written_once() -> None:
+    desk = Desk()
+    held = desk.holding().position_id
+    assert desk.does(mark(held, "105")) == (PositionMarked(price=Decimal(105)),)
+    assert desk.does(mark(held, "105.00")) == ()
+    assert desk.position().mark == 105
+
+
+@pytest.mark.parametrize("price", ["97", "98", "98.00"])
+def test_a_stop_never_falls(price: str) -> None:
+    desk = Desk()
+    held = desk.holding()
+    assert held.stop_price == 98
+    assert desk.does(stop(held.position_id, price)) == ()
+
+
+def test_a_stop_rises() -> None:
+    desk = Desk()
+    held = desk.holding()
+    (event,) = desk.does(stop(held.position_id, "99"))
+    assert isinstance(event, StopRaised)
+    assert desk.position().stop_price == 99
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "sNaN", "Infinity", "1E+18"])
+@pytest.mark.parametrize("say", [mark, stop])
+def test_a_price_that_is_none_is_refused(
+    say: Callable[[PositionId, str], Command], price: str
+) -> None:
+    desk = Desk()
+    held = desk.holding().position_id
+    assert desk.refuses(say(held, price)).code == "no_price"
+
+
+@pytest.mark.parametrize("say", [mark, stop])
+def test_what_is_not_alive_has_neither_mark_nor_stop(
+    say: Callable[[PositionId, str], Command],
+) -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding().position_id
+    desk.left()
+    assert desk.refuses(say(held, "99")).code == "no_position"
+    assert desk.refuses(say(PositionId("nobody's"), "99")).code == "no_position"
