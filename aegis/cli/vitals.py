@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from aegis.cli.codes import Code
 from aegis.cli.output import tell, tell_json
@@ -15,7 +16,7 @@ from aegis.domain.instants import instant_of
 from aegis.log_file import last_of
 from aegis.store.lock import holder_of
 
-Line = dict[str, object]
+Line = Mapping[str, object]
 
 
 def show_health(config: Config, *, is_json: bool) -> Code:
@@ -42,7 +43,7 @@ def judged(
 ) -> Health:
     """Judge by the log's last lines; a heartbeat from before the last start is another life's."""
     is_own = beat is not None and (start is None or str(start["ts"]) <= str(beat["ts"]))
-    line = beat if beat is not None and is_own else {}
+    line: Line = beat if beat is not None and is_own else {}
     completed = line.get("completed")
     return judge(
         holder_pid=pid,

@@ -1,0 +1,187 @@
+"""What a person gets wrong, through the command line: lines on stderr, a code, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from aegis.cli.codes import Code, expected_errors, trouble_of
+from aegis.config_faults import ConfigFaults, Fault
+from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
+from aegis.exchange.replay import ReplayFaults
+from aegis.store.errors import (
+    NoStore,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+    StoreForeign,
+    StoreForked,
+    StoreTooNew,
+)
+from aegis.strategy_loader import StrategyFault
+from tests.cli.place import Place
+
+STORE = Path("data/aegis.db")
+
+COMMANDS = (("run",), ("status",), ("verify",), ("config", "check"), ("halt",))
+
+CONFIGS = {
+    "no TOML": ("mode =", "config.toml:1"),
+    "an unknown key": ("[risk]\nstop_los_pct = 2", "config.toml:2: risk.stop_los_pct"),
+    "out of range": ("[market]\nspeed = -1", "config.toml:2: market.speed"),
+    "of another type": ('[store]\npath = ""\n[sizing]\nvalue = "x"', "config.toml:4: sizing.value"),
+    "a secret in the file": ('[exchange]\napi_key = "abcdefgh"', "AEGIS_EXCHANGE__API_KEY"),
+    "a replay without a file": ('[market]\nsource = "replay"', "market.path"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_bad_config_is_a_fault_for_every_command(
+    place: Place, command: tuple[str, ...], name: str
+) -> None:
+    text, expected = CONFIGS[name]
+    place.configure(text)
+    said = place.say(*command)
+    assert said.code == 78
+    assert expected in said.err
+    assert said.out == ""
+    assert place.names() == {"config.toml"}
+
+
+def test_all_faults_come_at_once_one_a_line(place: Place) -> None:
+    place.configure('mode = "papre"\n[risk]\nstop_loss_pct = 200\ntake_profit_pct = "much"\n')
+    said = place.say("run")
+    assert [line.split(": ")[0] for line in said.err.splitlines()] == [
+        "config.toml:1",
+        "config.toml:3",
+        "config.toml:4",
+    ]
+
+
+def test_a_secret_that_stands_in_the_file_is_not_shown(place: Place) -> None:
+    place.configure('[exchange]\nsecret = "hunter2hunter2"\n')
+    said = place.say("config", "check", "--json")
+    assert said.code == 78
+    assert "hunter2" not in said.out + said.err
+    assert said.json["ok"] is False
+
+
+@pytest.mark.parametrize("mode", ["live", "shadow"])
+@pytest.mark.parametrize("command", [("run",), ("config", "check")], ids=" ".join)
+def test_another_mode_than_paper_is_refused_in_words(
+    place: Place, command: tuple[str, ...], mode: str
+) -> None:
+    place.configure(f'mode = "{mode}"\n')
+    said = place.say(*command)
+    assert said.code == 78
+    assert said.err.count("\n") == 1
+    assert f"{mode} trading is not in this version" in said.err
+    assert place.names() == {"config.toml"}
+
+
+def test_a_named_file_that_is_absent_is_a_fault(place: Place) -> None:
+    said = place.say("status", "--config", "mine.toml")
+    assert said.code == 78
+    assert said.err.startswith("mine.toml: ")
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_config_may_be_named_before_or_after_the_command(place: Place, where: str) -> None:
+    (place.folder / "mine.toml").write_text("[market]\nspeed = 7\n")
+    named = ("--config", "mine.toml")
+    said = place.say(*(named if where == "before" else ()), "config", "show", "--json",
+                     *(named if where == "after" else ()))  # fmt: skip
+    assert said.json["market"]["speed"] == 7
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--nonsense",), ("run", "--fast"), ("history", "--limit", "0"), ("config", "chek"), ("a b",)],
+    ids=" ".join,
+)
+def test_a_usage_error_is_two_and_goes_to_stderr(place: Place, arguments: tuple[str, ...]) -> None:
+    said = place.say(*arguments)
+    assert said.code == 2
+    assert said.out == ""
+    assert "Usage" in said.err
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "expected"),
+    [
+        ("value = undefined", "mine:Mine", "NameError"),
+        ("def broken(:", "mine:Mine", "mine"),
+        ("raise RuntimeError('no')", "mine:Mine", "RuntimeError: no"),
+        ("class Other: ...", "mine:Mine", "no class Mine"),
+        ("class Mine:\n    def __init__(self, params): assert params", "mine:Mine", "Assertion"),
+        ("class Mine:\n    def __init__(self, params): ...", "mine:Mine", "warmup, on_candle"),
+        ("", "nobody:Mine", "nobody"),
+    ],
+)
+def test_a_broken_strategy_keeps_it_from_running_but_not_from_looking(
+    place: Place, module: str, name: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    (place.folder / "mine.py").write_text(module)
+    place.configure(f'[strategy]\nname = "{name}"\n')
+    said = place.say("run")
+    assert said.code == 78
+    assert expected in said.err
+    assert said.err.count("\n") == 1
+    assert place.say("status").code == 0
+    assert place.names() == {"mine.py", "config.toml"}
+
+
+@pytest.mark.parametrize("path", ["config.toml/aegis.db", "/proc/nowhere/aegis.db", "."])
+def test_a_store_that_cannot_be_made_is_told_in_one_line(place: Place, path: str) -> None:
+    place.configure(f'[store]\npath = "{path}"\n')
+    said = place.say("run")
+    assert said.code == 78
+    assert said.err.startswith("store.path: expected ")
+    assert said.err.count("\n") == 1
+
+
+TROUBLES: tuple[tuple[Exception, Code], ...] = (
+    (ConfigFaults((Fault("config.toml:1", "mode", "expected"),)), Code.CONFIG),
+    (ReplayFaults(("candles.csv:2: close",), 1), Code.CONFIG),
+    (StrategyFault("expected"), Code.CONFIG),
+    (StoreForeign("mode", "paper", "live"), Code.CONFIG),
+    (StoreTooNew(STORE, 9, 2), Code.CONFIG),
+    (LedgerMismatchError("expected"), Code.CONFIG),
+    (StoreBusy(17, STORE), Code.BUSY),
+    (StoreBusy(None, STORE), Code.BUSY),
+    (StoreCorrupt("mark", "text"), Code.CORRUPT),
+    (StoreFailed("commit", "full"), Code.NO),
+    (StoreForked("a", "b"), Code.NO),
+    (NoStore(STORE), Code.NO),
+    (LedgerError("unreadable"), Code.NO),
+    (PermissionError(13, "Permission denied", "data"), Code.NO_PERMISSION),
+    (OSError(28, "No space left on device", "data"), Code.NO),
+)
+
+
+@pytest.mark.parametrize(("error", "code"), TROUBLES)
+def test_every_expected_error_has_a_code_and_a_line(error: Exception, code: Code) -> None:
+    assert isinstance(error, expected_errors())
+    trouble = trouble_of(error, STORE)
+    assert trouble.code == code
+    assert len(trouble.lines) == 1
+
+
+def test_a_store_that_may_not_be_opened_is_a_matter_of_permissions() -> None:
+    error = StoreFailed("open", "Permission denied")
+    error.__cause__ = PermissionError(13, "Permission denied", "data/aegis.db.lock")
+    trouble = trouble_of(error, STORE)
+    assert trouble.code == Code.NO_PERMISSION
+    assert trouble.lines == ("data/aegis.db.lock: Permission denied",)
+
+
+def test_a_bug_of_ours_is_not_told_as_a_persons_mistake() -> None:
+    assert not isinstance(KeyError("x"), expected_errors())
+    with pytest.raises(AssertionError, match="KeyError"):
+        trouble_of(KeyError("x"))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.place import Place
+
+LOOKS = (
+    ("status",),
+    ("positions",),
+    ("positions", "--all"),
+    ("history",),
+    ("history", "abc"),
+    ("verify",),
+)
+ACTS = ("reconcile", "diagnose", "halt", "resume", "flatten")
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=" ".join)
+def test_a_look_at_no_store_says_how_to_start(place: Place, look: tuple[str, ...]) -> None:
+    said = place.say(*look)
+    assert said.code == 0
+    assert said.out == "No store yet at data/aegis.db; start with: python run.py\n"
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("command", [*LOOKS, ("health",), *((act,) for act in ACTS)], ids=" ".join)
+def test_a_command_that_finds_no_store_creates_nothing(
+    place: Place, command: tuple[str, ...]
+) -> None:
+    before = place.names()
+    place.say(*command)
+    assert place.names() == before
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        ("positions", []),
+        ("history", []),
+        ("verify", {"ok": True, "events": 0, "head_hash": "0" * 64, "problems": []}),
+    ],
+)
+def test_json_of_no_store_has_its_usual_shape(place: Place, look: str, expected: object) -> None:
+    said = place.say(look, "--json")
+    assert said.json == expected
+    assert "No store yet" in said.err
+
+
+def test_the_status_of_no_store_says_that_there_is_none(place: Place) -> None:
+    assert place.say("status", "--json").json["is_there"] is False
+
+
+def test_nobody_is_well_where_nobody_runs(place: Place) -> None:
+    said = place.say("health")
+    assert said.code == 1
+    assert said.out.startswith("stopped: nobody holds the store")
+    assert place.say("health", "--json").json["is_healthy"] is False
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_nobody_can_be_asked_where_nobody_runs(place: Place, act: str) -> None:
+    said = place.say(act)
+    assert said.code == 1
+    assert said.out == ""
+    assert said.err == "AEGIS is not running on data/aegis.db; start it with: python run.py\n"

@@ -1,0 +1,257 @@
+"""run.py as a person starts it: real processes, signals, and what they leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from aegis.clock import SystemClock
+from tests.cli.candle_files import HEADER, REPLAY, rows, write
+from tests.cli.conftest import *  # noqa: F403  the fixtures of the command line's tests
+from tests.cli.place import METRONOME, ROOT, RUN, Foreground, Place, clean_environ
+
+STOP_S_MAX = 2.0
+SLOW_LIBRARIES = ("ccxt", "pykka", "apsw", "pydantic", "structlog")
+
+Start = Callable[..., Foreground]
+
+
+@pytest.fixture
+def trading(place: Place, foreground: Start) -> Foreground:
+    """AEGIS in the foreground, trading every second of market time that it can."""
+    place.configure(METRONOME.format(speed=3600, period_s=600))
+    return foreground()
+
+
+def test_help_loads_no_library_that_takes_time() -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", str(RUN), "--help"],
+        env=clean_environ({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "reconcile" in told.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "typer" in loaded
+    assert loaded.isdisjoint(SLOW_LIBRARIES)
+
+
+def test_the_version_is_told(place: Place) -> None:
+    said = place.run("--version")
+    assert said.code == 0
+    assert said.out.startswith("AEGIS ")
+
+
+def test_an_unknown_command_is_a_usage_error(place: Place) -> None:
+    said = place.run("stauts")
+    assert said.code == 2
+    assert "status" in said.err
+    assert said.out == ""
+
+
+def test_a_look_at_no_store_creates_nothing(place: Place) -> None:
+    said = place.run("status")
+    assert (said.code, said.out) == (
+        0,
+        "No store yet at data/aegis.db; start with: python run.py\n",
+    )
+    assert place.names() == {"config.toml"}
+
+
+def test_settings_come_from_the_environment_too(place: Place) -> None:
+    write(place.folder, [HEADER, *rows()])
+    said = place.run(
+        "--json",
+        AEGIS_MARKET__SOURCE="replay",
+        AEGIS_MARKET__PATH="candles.csv",
+        AEGIS_MARKET__SPEED="0",
+        AEGIS_STORE__PATH="elsewhere/own.db",
+    )
+    assert said.code == 0
+    assert said.json["candles"] == 60
+    assert (place.folder / "elsewhere" / "own.db").exists()
+
+
+def test_hash_seeds_change_nothing_and_settings_change_the_head(place: Place) -> None:
+    place.configure(REPLAY)
+    write(place.folder, [HEADER, *rows()])
+
+    def head(store: str, **environ: str) -> str:
+        said = place.run("--json", AEGIS_STORE__PATH=store, **environ)
+        assert said.code == 0, said.err
+        return str(said.json["head_hash"])
+
+    first = head("data/1.db", PYTHONHASHSEED="1")
+    assert head("data/2.db", PYTHONHASHSEED="2") == first
+    assert head("data/3.db", AEGIS_STRATEGY__PARAMS__PERIOD_S="240") != first
+
+
+def test_a_bad_replay_file_is_named_by_its_line_and_nothing_is_made(place: Place) -> None:
+    place.configure(REPLAY)
+    write(place.folder, [HEADER, *rows(), "not a candle"])
+    before = place.names()
+    said = place.run()
+    assert said.code == 78
+    assert "candles.csv:62" in said.err
+    assert "Traceback" not in said.err
+    assert place.names() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_time_with_a_summary(
+    trading: Foreground, number: signal.Signals
+) -> None:
+    trading.wait_for("PositionClosed")
+    clock = SystemClock()
+    began = clock.monotonic()
+    said = trading.end(number)
+    assert clock.monotonic() - began < STOP_S_MAX
+    assert said.code == 0
+    assert "Trades closed" in said.out
+    assert "Left open" in said.out
+    assert "Traceback" not in said.err
+
+
+def test_the_summary_names_the_position_left_open(place: Place, foreground: Start) -> None:
+    place.configure(METRONOME.format(speed=3600, period_s=7_200))
+    aegis = foreground("run")
+    aegis.wait_for("PositionOpened")
+    said = aegis.end()
+    assert said.code == 0
+    assert "Left open          BTC/USDT 0.0" in said.out
+    assert "entry " in said.out
+    assert "stop " in said.out
+    again = place.run("positions", "--json").json
+    assert [each["status"] for each in again] == ["OPEN"]
+
+
+def test_what_is_kept_when_it_ends_verifies(place: Place, trading: Foreground) -> None:
+    trading.wait_for("PositionClosed")
+    assert trading.end().code == 0
+    assert place.run("verify", "--json").json["ok"] is True
+
+
+def test_a_second_instance_leaves_with_75_and_one_line(place: Place, trading: Foreground) -> None:
+    trading.wait_for("StrategyArmed")
+    said = place.run()
+    assert said.code == 75
+    assert said.err.count("\n") == 1
+    assert str(trading.process.pid) in said.err
+    assert said.out == ""
+    assert trading.end().code == 0
+
+
+def test_looks_and_commands_work_beside_it(place: Place, trading: Foreground) -> None:
+    trading.wait_for("PositionClosed")
+    status = place.run("status", "--json").json
+    assert status["is_running"] is True
+    assert status["pid"] == trading.process.pid
+    assert place.run("verify").code == 0
+    assert place.run("health").out.startswith("healthy")
+    assert "was ACTIVE" in place.run("halt").out
+    assert place.run("status", "--json").json["trading_state"] == "REDUCING"
+    assert place.run("resume", "--json").json["is_done"] is True
+    assert "chain: ok" in place.run("diagnose", "--dry-run").out
+    assert "0 discrepancies" in place.run("reconcile", "--dry-run").out
+    assert place.run("flatten").code == 0
+    trading.wait_for("TradingStateChanged", count=4)  # halted, resumed, flattening, flat
+    said = trading.end()
+    assert "no positions left open" in said.out
+
+
+def test_nobody_is_well_after_the_end(place: Place, trading: Foreground) -> None:
+    trading.wait_for("Heartbeat")
+    assert place.run("health").code == 0
+    trading.end()
+    said = place.run("health")
+    assert said.code == 1
+    assert said.out.startswith("stopped")
+
+
+def test_sighup_reads_the_settings_again_and_keeps_them_on_a_fault(
+    place: Place, trading: Foreground
+) -> None:
+    settings = (place.folder / "config.toml").read_text()
+    trading.wait_for("StrategyArmed")
+    place.configure(settings + "[risk]\nstop_loss_pct = 3\n")
+    trading.process.send_signal(signal.SIGHUP)
+    assert 'changed=["risk.stop_loss_pct"]' in trading.wait_for("ConfigRead")
+    place.configure(settings + "[risk]\nstop_loss_pct = -3\n")
+    trading.process.send_signal(signal.SIGHUP)
+    assert "risk.stop_loss_pct" in trading.wait_for("ConfigKept")
+    trading.wait_for("PositionClosed")
+    assert trading.end().code == 0
+
+
+def test_a_market_that_ends_ends_the_run(place: Place, foreground: Start) -> None:
+    place.configure(REPLAY.replace("speed = 0", "speed = 3600"))
+    write(place.folder, [HEADER, *rows()])
+    said = foreground().ended()
+    assert said.code == 0
+    assert "the market ended" in said.out
+    assert "PositionClosed" in said.err
+
+
+def test_the_second_signal_ends_a_process_at_once() -> None:
+    program = (
+        "import os, signal, threading\n"
+        "from supervisors.runs import _signals\n"
+        "with _signals():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    threading.Event().wait(60)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=30, check=False)
+    assert done.returncode == 1
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code(place: Place) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, str(RUN), "config", "show"],
+        cwd=place.folder,
+        env=clean_environ({}),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+def test_a_full_disk_behind_stdout_is_told(place: Place) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123  a device
+        done = subprocess.run(
+            [sys.executable, str(RUN), "config", "show"],
+            cwd=place.folder,
+            env=clean_environ({}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "stdout: No space left on device\n"
+
+
+def test_closed_streams_break_nothing(place: Place) -> None:
+    shell = f'"{sys.executable}" "{RUN}" config check >&- 2>&-'
+    done = subprocess.run(
+        ["/bin/sh", "-c", shell], cwd=place.folder, env=clean_environ({}), check=False
+    )
+    assert done.returncode == 0
+
+
+def test_it_can_be_started_from_any_folder(place: Place) -> None:
+    (place.folder / "config.toml").unlink()
+    said = place.run("config", "check")
+    assert said.code == 0
+    assert str(ROOT / "config.toml") in said.out
