@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from actors import names
-from actors.base import ActorRuntime
+from actors.base import ActorRuntime, Log
 from actors.command_listener import ControlPort
 from actors.directory import Directory
 from actors.exchange_gateway import Patience as GatewayPatience
@@ -34,7 +34,6 @@ from aegis.exchange.paper_ledger import open_ledger
 from aegis.exchange.paper_matching import PaperRules
 from aegis.exchange.replay import ReplaySource, read_candles
 from aegis.exchange.simulated import SimulatedSource
-from aegis.log import Log
 from aegis.messages import ExchangeRequest, Execute
 from aegis.store.identity import Identity
 from aegis.store.inspection import Inspection

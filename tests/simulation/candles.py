@@ -43,7 +43,9 @@ def number_of(instant: int, length_s: int = MINUTE_S) -> int:
     return (instant - START) // (length_s * NANOS_PER_SECOND)
 
 
-def flat(count: int, *, price: str = PRICE, first: int = 0, length_s: int = MINUTE_S) -> list[Candle]:
+def flat(
+    count: int, *, price: str = PRICE, first: int = 0, length_s: int = MINUTE_S
+) -> list[Candle]:
     """Return candles in which nothing happens."""
     numbers = range(first, first + count)
     return [candle(number, price, price, price, price, length_s=length_s) for number in numbers]

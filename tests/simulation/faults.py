@@ -45,6 +45,11 @@ def on(kind: type, fault: Fault, *, times: int | None = None, side: Side | None 
     return plan
 
 
+def either(*plans: Faults) -> Faults:
+    """Let the first plan that has a fault for a request have its way."""
+    return lambda request: next((f for f in (plan(request) for plan in plans) if f), None)
+
+
 def at_random(seed: int, *, rate: float) -> Faults:
     """Let faults befall requests about orders and the account, now and then."""
     chance = random.Random(seed)

@@ -35,12 +35,29 @@ class Script:
 
 
 class Beating(Script):
-    """Says on each beat to enter; its gate is a fresh price."""
+    """Says on each beat, from the one that `beats_from` names, to enter."""
 
     period_s = 60
 
+    def __init__(self, params: Mapping[str, object]) -> None:
+        super().__init__(params)
+        self._beats_from = _number(params, "beats_from") or 0
+        self._beats = 0
+
     def on_timer(self, *, is_holding: bool) -> Signal | None:
-        return None if is_holding else Signal.ENTER
+        self._beats += 1
+        is_meant = self._beats >= self._beats_from and not is_holding
+        return Signal.ENTER if is_meant else None
+
+
+class Mumbling:
+    """Says something that is no signal."""
+
+    def __init__(self, params: Mapping[str, object]) -> None:
+        self.warmup = 0
+
+    def on_candle(self, candle: Candle, *, is_holding: bool) -> str:
+        return "buy"
 
 
 def _numbers(params: Mapping[str, object], name: str) -> frozenset[int]:

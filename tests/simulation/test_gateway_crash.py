@@ -81,7 +81,7 @@ def test_strategy_is_armed_only_after_the_reconciliation_of_its_generation(
 
 def test_nothing_is_entered_between_the_crash_and_the_arming(crashed: World) -> None:
     first, second = crashed.entries()[:2]
-    armed = [event["event_id"] for event in crashed.history("StrategyArmed")]
+    armed = [int(str(event["event_id"])) for event in crashed.history("StrategyArmed")]
 
     assert armed[0] < first < armed[1] < second
 
@@ -90,7 +90,7 @@ def test_the_log_is_sound_after_a_gateway_crash(crashed: World) -> None:
     assert crashed.verified().ok
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     "victim",
     [

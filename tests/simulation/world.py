@@ -106,7 +106,11 @@ class World:
         listed = tuple(candles)
         self._ends_at = listed[-1].close_at
         replay = write_replay(folder / "candles.csv", listed)
-        self.config = config_of(folder, replay, strategy, script or {}, settings or {}, speed)
+        own: Settings = {
+            "market": {"source": "replay", "path": replay, "speed": speed},
+            "strategy": {"name": strategy, "params": dict(script or {})},
+        }
+        self.config = config_of(folder, own, settings or {})
         self._can_hang = can_hang
         self._is_open = False
         self.system: System
@@ -129,12 +133,15 @@ class World:
             log=self.log,
             control=self.people,
             draw_incarnation=lambda: INCARNATION,
-            faults=lambda request: self.faults(request),
+            faults=self._fault_of,
         )
         self.runtime = runtimes[0]
         self._is_open = True
         self.system.start(self.seed)
         return self
+
+    def _fault_of(self, request: ExchangeRequest) -> Fault | None:
+        return self.faults(request)  # looked up anew each time: a test may change the plan
 
     def _runtime(self, start: Instant) -> SeededRuntime | ThreadRuntime:
         if self.speed:
@@ -301,24 +308,10 @@ class World:
         assert not differing(evidence, ledger)
 
 
-def config_of(
-    folder: Path,
-    replay: Path,
-    strategy: str,
-    script: Mapping[str, object],
-    settings: Settings,
-    speed: int,
-) -> Config:
-    """Return a configuration over a folder; `settings` by section win over the world's own."""
-    values: dict[str, dict[str, Any]] = {
-        "store": {"path": folder / "aegis.db"},
-        "log": {"path": folder / "aegis.log"},
-        "market": {"source": "replay", "path": replay, "speed": speed},
-        "strategy": {"name": strategy, "params": dict(script)},
-    }
-    for section, keys in settings.items():
-        values[section] = {**values.get(section, {}), **keys}
-    config = build(values)
+def config_of(folder: Path, *settings: Settings) -> Config:
+    """Return a configuration with its files in a folder; later settings win."""
+    paths = {"store": {"path": folder / "aegis.db"}, "log": {"path": folder / "aegis.log"}}
+    config = build(merged(paths, *settings))
     assert isinstance(config, Config), config
     return config
 

@@ -1,0 +1,195 @@
+"""One intent is one order, whatever becomes of its request and of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from aegis.domain.order import OrderState, Side
+from aegis.exchange.paper import Fault
+from aegis.messages import CancelOrder, ExchangeRequest, FetchAccount, FindOrder, PlaceOrder
+from tests.simulation.candles import candle, flat
+from tests.simulation.conftest import MakeWorld
+from tests.simulation.faults import (
+    ANSWER_LOST,
+    LATE,
+    REQUEST_LOST,
+    UNREADABLE,
+    Faults,
+    either,
+    on,
+)
+from tests.simulation.world import World
+
+DONE_BUT_UNHEARD = [
+    pytest.param(ANSWER_LOST, id="answer lost"),
+    pytest.param(LATE, id="answer later than the deadline"),
+    pytest.param(UNREADABLE, id="HTML 502 after acceptance"),
+]
+ENTRY_AND_EXIT = {"enters": [2], "leaves": [8]}
+"""One trade."""
+
+
+def states_of(world: World, client_order_id: str) -> list[object]:
+    """Return the events of an order, in order."""
+    return [
+        event["event_type"]
+        for event in world.history()
+        if isinstance(event["data"], dict)
+        and event["data"].get("client_order_id") == client_order_id
+    ]
+
+
+def lived(make_world: MakeWorld, faults: Faults, script: Mapping[str, object]) -> World:
+    return make_world(flat(30), script=script, faults=faults).live()
+
+
+@pytest.mark.parametrize("fault", DONE_BUT_UNHEARD)
+@pytest.mark.parametrize("side", list(Side))
+def test_an_order_whose_answer_did_not_come_is_found_and_adopted(
+    make_world: MakeWorld, fault: Fault, side: Side
+) -> None:
+    faults = on(PlaceOrder, fault, times=1, side=side)
+    world = lived(make_world, faults, ENTRY_AND_EXIT)
+
+    (order,) = (o for o in world.ledger().orders if o.side is side)
+    assert states_of(world, order.client_order_id or "") == [
+        "OrderIntended",
+        "OrderSubmitted",
+        "OrderOutcomeUnknown",
+        "OrderAccepted",
+        "OrderFilled",
+    ]
+    assert len(world.positions("CLOSED")) == 1
+    world.expect_truth()
+
+
+def test_an_entry_whose_request_was_lost_ends_as_not_placed_after_the_barrier(
+    make_world: MakeWorld,
+) -> None:
+    world = lived(make_world, on(PlaceOrder, REQUEST_LOST, times=1), {"enters": [2]})
+
+    (order,) = world.evidence().orders.values()
+    assert order.state is OrderState.NOT_PLACED
+    assert order.submitted_at is not None
+    assert order.ended_at is not None
+    barrier_s = world.config.exchange.call_deadline_s
+    assert order.ended_at - order.submitted_at > barrier_s * 1_000_000_000
+    assert order.end_reason == "not found after the barrier, and no trade since"
+
+
+def test_an_entry_that_was_not_placed_leaves_a_void_position_and_no_order(
+    make_world: MakeWorld,
+) -> None:
+    world = lived(make_world, on(PlaceOrder, REQUEST_LOST, times=1), {"enters": [2]})
+
+    assert [position["status"] for position in world.positions()] == ["VOID"]
+    assert world.ledger().orders == ()
+    world.expect_truth()
+
+
+def test_an_exit_whose_request_was_lost_goes_out_as_the_next_exit(make_world: MakeWorld) -> None:
+    market = [*flat(8), candle(8, "100", "100", "97", "97"), *flat(20, price="97", first=9)]
+    faults = on(PlaceOrder, REQUEST_LOST, times=1, side=Side.SELL)
+    world = make_world(market, script={"enters": [2]}, faults=faults).live()
+
+    orders = sorted(world.evidence().orders.values(), key=lambda order: order.intended_at)
+    exits = [order for order in orders if order.role == "exit"]
+    assert [o.state for o in exits] == [OrderState.NOT_PLACED, OrderState.FILLED]
+    assert [position["status"] for position in world.positions()] == ["CLOSED"]
+    world.expect_truth()
+
+
+def test_no_second_entry_goes_out_while_the_first_is_unknown(make_world: MakeWorld) -> None:
+    script: dict[str, object] = {"enters": [0], "period": 1}
+    world = make_world(flat(6), script=script, faults=on(PlaceOrder, REQUEST_LOST)).start()
+    world.run_until(lambda: world.has_said("OrderOutcomeUnknown"))
+    world.run_for(0.5)
+
+    entries = world.history("OrderIntended")
+    assert len(entries) == 1
+
+
+def test_an_unknown_entry_is_called_off_by_its_client_id(make_world: MakeWorld) -> None:
+    asked: list[ExchangeRequest] = []
+    lost = on(PlaceOrder, REQUEST_LOST, times=1)
+
+    def faults(request: ExchangeRequest) -> Fault | None:
+        asked.append(request)
+        return lost(request)
+
+    world = lived(make_world, faults, {"enters": [2]})
+
+    (order,) = world.evidence().orders.values()
+    cancels = [r for r in asked if isinstance(r, CancelOrder)]
+    assert [cancel.client_order_id for cancel in cancels] == [order.client_order_id]
+
+
+def test_an_unknown_order_stays_unknown_while_look_ups_go_unanswered(
+    make_world: MakeWorld,
+) -> None:
+    faults = either(
+        on(PlaceOrder, ANSWER_LOST, times=1),
+        on(FindOrder, UNREADABLE),
+        on(FetchAccount, UNREADABLE),
+    )
+    world = make_world(flat(30), script={"enters": [2]}).start()
+    world.run_until(lambda: world.has_said("StrategyArmed"))
+    world.faults = faults
+    world.run_until_candle(12)
+    (order,) = world.evidence().orders.values()
+    assert order.state is OrderState.UNKNOWN
+
+    world.faults = lambda _request: None
+    world.run_until(lambda: world.has_said("PositionOpened"))
+
+
+def test_an_order_is_not_proven_absent_without_a_scan_of_the_trades(
+    make_world: MakeWorld,
+) -> None:
+    faults = either(on(PlaceOrder, REQUEST_LOST, times=1), on(FetchAccount, UNREADABLE))
+    world = make_world(flat(30), script={"enters": [2]}).start()
+    world.run_until(lambda: world.has_said("StrategyArmed"))
+    world.faults = faults
+    world.run_until_candle(10)
+    (order,) = world.evidence().orders.values()
+    assert order.state is OrderState.UNKNOWN
+
+    world.faults = lambda _request: None
+    world.run_until(lambda: world.has_said("OrderNotPlaced"))
+
+
+def test_an_unknown_outcome_asks_for_a_reconciliation(make_world: MakeWorld) -> None:
+    world = lived(make_world, on(PlaceOrder, ANSWER_LOST, times=1), {"enters": [2]})
+
+    triggers = [line.fields["trigger"] for line in world.said("ReconciliationCompleted")]
+    assert triggers == ["start", "unknown outcome"]
+
+
+def test_a_silent_exchange_holds_entries_back_and_lets_exits_through(
+    make_world: MakeWorld,
+) -> None:
+    market = [*flat(20), candle(20, "100", "100", "97", "97"), *flat(40, price="97", first=21)]
+    world = make_world(market, script={"enters": [2]}).start()
+    world.run_until_candle(10)
+    world.faults = on(FetchAccount, UNREADABLE)
+    world.people.say("reconcile")
+    world.run_until(lambda: world.has_said("BreakerOpened"))
+    world.run_until(lambda: world.has_said("PositionClosed"))
+
+    (closed,) = world.said("PositionClosed")
+    assert closed.fields["reason"] == "stop_loss"
+
+
+def test_an_entry_is_held_back_while_the_breaker_is_open(make_world: MakeWorld) -> None:
+    world = make_world(flat(40), script={"enters": [20]}).start()
+    world.run_until_candle(5)
+    world.faults = on(FetchAccount, UNREADABLE)
+    world.people.say("reconcile")
+    world.run_until(lambda: world.has_said("BreakerOpened"))
+    world.run_until_candle(22)
+
+    (rejected,) = world.history("OrderRejected")
+    assert "held_back" in str(rejected["data"])
+    assert world.ledger().orders == ()
