@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import METRONOME, Scene
+pytest.register_assert_rewrite("tests.crash.scene")
+
+from tests.crash.scene import FRONTIER, METRONOME, RUN, Scene  # noqa: E402  rewritten first
 
 
 @pytest.fixture
@@ -15,8 +17,8 @@ def make_scene(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
     """Give what makes scenes, each in a folder of its own; no process outlives the test."""
     scenes: list[Scene] = []
 
-    def make(settings: str = METRONOME) -> Scene:
-        scenes.append(Scene(tmp_path / f"{len(scenes)}", settings))
+    def make(settings: str = METRONOME, program: tuple[str, ...] = FRONTIER) -> Scene:
+        scenes.append(Scene(tmp_path / f"{len(scenes)}", settings, program))
         return scenes[-1]
 
     try:
@@ -28,5 +30,5 @@ def make_scene(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
 
 @pytest.fixture
 def scene(make_scene: Callable[..., Scene]) -> Scene:
-    """Give one scene with the metronome."""
-    return make_scene()
+    """Give one scene with the metronome and the program itself, nothing in between."""
+    return make_scene(program=RUN)

@@ -1,26 +1,27 @@
-"""AEGIS on paper as `run.py` runs it, before an exchange whose answers can be held back.
+"""AEGIS as `run.py` starts it, before a paper exchange that can be told to go wrong.
 
-`python -m tests.crash.paper_process --config PATH`. A file `hold` beside the configuration names
-what goes wrong with the requests that come while it is there; see `Hold`.
+`python -m tests.crash.paper_process run --config PATH`, and everything else that run.py takes.
+A file `hold` beside the configuration names what goes wrong with the requests that come while it
+is there. Every order is looked up in the store before the exchange takes it: one that is not yet
+written down as submitted is noted in `breaches`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from aegis.clock import wall_text
-from aegis.config_file import Names, load
+from aegis.cli.main import leave, main
+from aegis.config import Config
+from aegis.domain.order import UNSETTLED
 from aegis.exchange.paper import Fault
-from aegis.log import configure
+from aegis.log import Log
 from aegis.messages import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
-from aegis.store.errors import StoreBusy
-from aegis.strategy_loader import fault_of_strategy
-from supervisors.runs import run
-
-EXIT_STORE_BUSY = 75
+from aegis.store.loading import find_order
+from aegis.store.snapshot import snapshot_of
+from supervisors.runs import Run, run
 
 HELD_S = 60.0
 """Longer than any test waits before it kills."""
@@ -35,18 +36,26 @@ class Hold(StrEnum):
     ACCOUNT = "account"  # the account is asked for in vain: nothing reconciles
 
 
-class HeldBack:
-    """The faults of a paper exchange, as the file has them at the moment of a request."""
+class Frontier:
+    """What stands between AEGIS and its paper exchange: a witness first, then the fault."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path, store: Path) -> None:
+        self._hold, self._breaches, self._store = folder / "hold", folder / "breaches", store
 
     def __call__(self, request: ExchangeRequest) -> Fault | None:
+        if isinstance(request, PlaceOrder):
+            self._witness(request)
         try:
-            hold = Hold(self._path.read_text("utf-8"))
+            return fault_of(Hold(self._hold.read_text("utf-8")), request)
         except FileNotFoundError:
             return None
-        return fault_of(hold, request)
+
+    def _witness(self, request: PlaceOrder) -> None:
+        with snapshot_of(self._store, "witness") as snapshot:
+            order = find_order(snapshot.db, request.client_order_id)
+        if order is None or order.state not in UNSETTLED:
+            with self._breaches.open("a", encoding="utf-8") as breaches:
+                breaches.write(f"{request} came while the store had {order}\n")
 
 
 def fault_of(hold: Hold, request: ExchangeRequest) -> Fault | None:
@@ -65,35 +74,19 @@ def fault_of(hold: Hold, request: ExchangeRequest) -> Fault | None:
             return None
 
 
-def main(config_path: Path) -> int:
-    """Run until a signal, and return the exit code."""
-    folder = config_path.parent
-    config = load(
-        config_path,
-        os.environ,
-        names=Names(
-            exchanges={"cryptocom"},
-            strategies=lambda name, params: fault_of_strategy(name, params, folder),
-        ),
-    )
-    log = configure(config.log.path, "debug", 20, 5, console=None, now_text=wall_text)
-    try:
-        ended = run(
-            config,
-            folder=folder,
-            log=log,
-            progress=lambda _done, _total: None,
-            faults=HeldBack(folder / "hold"),
-        )
-    except StoreBusy as busy:
-        sys.stderr.write(f"{busy}\n")
-        return EXIT_STORE_BUSY
-    log("Exiting", code=ended.exit_code, reason=ended.reason)
-    log.close()
-    return ended.exit_code
+def start(
+    config: Config,
+    *,
+    folder: Path,
+    log: Log,
+    progress: Callable[[int, int], None],
+    reread: Callable[[], None],
+) -> Run:
+    """Run as run.py does, with the frontier in between."""
+    frontier = Frontier(folder, config.store.path)
+    return run(config, folder=folder, log=log, progress=progress, reread=reread, faults=frontier)
 
 
 if __name__ == "__main__":
-    code = main(Path(sys.argv[sys.argv.index("--config") + 1]).resolve())
-    sys.stdout.flush()
-    os._exit(code)  # as the real one: no thread is waited for
+    root = Path(__file__).resolve().parents[2]
+    leave(main(sys.argv[1:], beside=root, engine=lambda: start))

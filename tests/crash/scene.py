@@ -37,13 +37,20 @@ from tests.crash.paper_process import Hold
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.003
+LOOK_POLL_S = 0.02
+"""A look at the whole store takes 10 ms, and the process under test needs the machine too."""
+
 WAIT_S_MAX = 20.0
 """A start takes half a second; two busy cores may take ten times as long."""
+
+RUN = ("run.py",)
+FRONTIER = ("-m", "tests.crash.paper_process")
+"""The program itself; and as it is, before an exchange that can be told to go wrong."""
 
 METRONOME = """
 [exchange]
 symbols = ["BTC/USDT", "ETH/USDT"]
-call_deadline_s = 1
+call_deadline_s = 0.5
 
 [market]
 speed = 3600
@@ -65,6 +72,13 @@ interval_s = 31536000
 No reconciliation but those at a start: whatever one misses, no later one makes good.
 """
 
+UNHURRIED = (
+    METRONOME.replace("period_s = 360", "period_s = 900")
+    .replace(', "ETH/USDT"', "")
+    .replace("call_deadline_s = 0.5", "call_deadline_s = 1")
+)
+"""One symbol and a beat every 250 ms: time to see one thing before the next happens."""
+
 Line = dict[str, Any]
 Found = TypeVar("Found")
 
@@ -72,20 +86,19 @@ Found = TypeVar("Found")
 class Process:
     """One life: a process, and what it has said in the log since its start."""
 
-    def __init__(self, folder: Path, command: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, program: tuple[str, ...], errors: Path) -> None:
         self._log = folder / "data" / "aegis.log"
         self._lines: list[Line] = []
         self._offset = self._log.stat().st_size if self._log.exists() else 0
-        self._errors = folder / "stderr.txt"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("AEGIS_")}
-        with self._errors.open("wb") as errors:
+        self._errors = errors
+        with errors.open("wb") as stderr:
             self._popen = subprocess.Popen(
-                [sys.executable, *command, "--config", str(folder / "config.toml")],
+                command_line(folder, program, "run"),
                 cwd=ROOT,
-                env=environment,
+                env=clean_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=errors,
+                stderr=stderr,
             )
         self.pid = self._popen.pid
 
@@ -107,9 +120,14 @@ class Process:
         def first() -> Line | None:
             return next(iter(self.lines(event)), None)
 
-        return self.wait_until(first, lambda: event)
+        return self.wait_until(first, lambda: event, POLL_S)
 
-    def wait_until(self, found: Callable[[], Found | None], what: Callable[[], str]) -> Found:
+    def wait_until(
+        self,
+        found: Callable[[], Found | None],
+        what: Callable[[], str],
+        poll_s: float = LOOK_POLL_S,
+    ) -> Found:
         """Wait for something to be there while the process lives."""
         clock = SystemClock()
         end = clock.monotonic() + WAIT_S_MAX
@@ -117,9 +135,9 @@ class Process:
             was_alive = self.is_alive
             if (value := found()) is not None:
                 return value
-            assert was_alive, f"It ended with {self._popen.returncode}: {self.errors()}"
-            sleep(POLL_S)
-        raise AssertionError(f"Expected {what()} within {WAIT_S_MAX} s; {self.errors()}")
+            assert was_alive, f"It ended with {self._popen.returncode}: {self.errors()[-2000:]}"
+            sleep(poll_s)
+        raise AssertionError(f"Expected {what()} within {WAIT_S_MAX} s; {self.errors()[-2000:]}")
 
     def kill(self) -> None:
         """End it with SIGKILL, at whatever it is."""
@@ -145,12 +163,22 @@ class Process:
         self._lines += [msgspec.json.decode(line, type=Line) for line in whole.split(b"\n") if line]
 
 
+def command_line(folder: Path, program: tuple[str, ...], *command: str) -> list[str]:
+    return [sys.executable, *program, *command, "--config", str(folder / "config.toml")]
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our environment without any setting of AEGIS."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("AEGIS_")}
+
+
 class Scene:
     """One folder with its configuration; `last` is what the disk said at the last kill."""
 
-    def __init__(self, folder: Path, settings: str = METRONOME) -> None:
+    def __init__(self, folder: Path, settings: str, program: tuple[str, ...]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.program = program
         self.store = folder / "data" / "aegis.db"
         self.ledger = folder / "data" / "aegis.db.paper"
         self.last: Evidence | None = None
@@ -161,11 +189,15 @@ class Scene:
     # Living and dying -----------------------------------------------------------------------
 
     def start(self) -> Process:
-        """Start AEGIS before an exchange whose answers can be held back."""
-        return self._start("-m", "tests.crash.paper_process")
+        """Start AEGIS in this folder, whatever else runs there."""
+        errors = self.folder / f"stderr-{len(self._processes)}.txt"
+        process = Process(self.folder, self.program, errors)
+        self._processes.append(process)
+        return process
 
     def hold(self, hold: Hold | None) -> None:
         """Hold something back at the exchange from now on; None lets everything through."""
+        assert self.program == FRONTIER, "Expected a program that can hold back"
         path = self.folder / "hold"
         if hold is None:
             path.unlink(missing_ok=True)
@@ -200,6 +232,7 @@ class Scene:
         """Check what a dead process left, as it lies there."""
         found, ledger = look(self.store), read_ledger(self.ledger)
         assert unlawful(found, ledger) == ()
+        assert not (self.folder / "breaches").exists()
         self.check_store(found)
         self.check_continues(found)
         self.last = found
@@ -233,6 +266,19 @@ class Scene:
             if recorded.event_id <= found.event_id:
                 expected.apply(recorded)
         assert book_differences(expected, found.book) == ()
+
+    def verify(self) -> Line:
+        """Ask the program itself whether the store is what it says."""
+        told = subprocess.run(
+            command_line(self.folder, RUN, "verify", "--json"),
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=WAIT_S_MAX,
+            check=True,
+        )
+        return msgspec.json.decode(told.stdout, type=Line)
 
     def check_store(self, found: Evidence) -> None:
         """Check that the store proves itself, and that what it ever showed is still so."""
@@ -276,8 +322,3 @@ class Scene:
             return next((order for order in orders if order.role is role), None)
 
         return process.wait_until(found, lambda: f"an {role} in {state}")
-
-    def _start(self, *command: str) -> Process:
-        process = Process(self.folder, command)
-        self._processes.append(process)
-        return process

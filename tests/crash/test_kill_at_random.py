@@ -9,10 +9,10 @@ import pytest
 
 from aegis.clock import seeded_random, sleep
 from tests.crash.paper_process import Hold
-from tests.crash.scene import METRONOME, Scene
+from tests.crash.scene import METRONOME, RUN, Scene
 
-KILLS = 5
-LIFE_S_MAX = 0.6
+KILLS = 4
+LIFE_S_MAX = 0.5
 DRAIN_S_MAX = 0.05
 EARLY_SHARE, ASKED_SHARE = 0.2, 0.2
 HOLDS = (None, None, None, Hold.ANSWER, Hold.ANSWER, Hold.REQUEST)
@@ -37,13 +37,16 @@ CROSSING = METRONOME.replace(
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(
     make_scene: Callable[..., Scene], seed: int, settings: str
 ) -> None:
-    scene, chances = make_scene(settings), seeded_random(seed)
+    scene, chances = make_scene(settings, RUN), seeded_random(seed)
     process = scene.restart()
     for _ in range(KILLS):
         sleep(chances.uniform(0, LIFE_S_MAX))
         scene.kill(process)
         process = scene.restart()
-    scene.kill(process)
+    last = scene.kill(process)
+    told = scene.verify()
+    assert (told["ok"], told["problems"]) == (True, [])
+    assert (told["events"], told["head_hash"]) == (last.event_id, last.head_hash)
 
 
 @pytest.mark.long

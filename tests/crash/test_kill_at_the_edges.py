@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from aegis.cli.codes import Code
 from aegis.clock import seeded_random, sleep
 from aegis.domain.account import TradingState
 from aegis.domain.ids import NANOS_PER_SECOND, EventId
@@ -12,10 +13,8 @@ from aegis.domain.instants import instant_of
 from aegis.domain.order import OrderState, Role
 from aegis.store.lock import holder_of
 from tests.crash.evidence import Evidence, look, records_since
-from tests.crash.paper_process import EXIT_STORE_BUSY, Hold
-from tests.crash.scene import METRONOME, Process, Scene
-
-UNHURRIED = METRONOME.replace("period_s = 360", "period_s = 900").replace(', "ETH/USDT"', "")
+from tests.crash.paper_process import Hold
+from tests.crash.scene import POLL_S, RUN, UNHURRIED, Process, Scene
 
 START_S_MAX = 0.05
 DRAIN_S_MAX = 0.05
@@ -28,7 +27,7 @@ def test_a_kill_while_a_store_is_made_leaves_what_the_next_start_takes(
 ) -> None:
     chances = seeded_random(4)
     for _ in range(3):
-        scene = make_scene()
+        scene = make_scene(program=RUN)
         process = scene.start()
         wait_for_lock(scene, process)
         sleep(chances.uniform(0, START_S_MAX))
@@ -65,7 +64,7 @@ def wait_for_lock(scene: Scene, process: Process) -> None:
     def is_held() -> bool | None:
         return True if holder_of(scene.store) == process.pid else None
 
-    process.wait_until(is_held, lambda: "the lock")
+    process.wait_until(is_held, lambda: "the lock", POLL_S)
 
 
 # Two at once --------------------------------------------------------------------------------
@@ -74,7 +73,7 @@ def wait_for_lock(scene: Scene, process: Process) -> None:
 def test_the_lock_is_held_as_long_as_its_process_lives_and_no_longer(scene: Scene) -> None:
     first = scene.restart()
     second = scene.start()
-    assert second.exit_code() == EXIT_STORE_BUSY
+    assert second.exit_code() == Code.BUSY
     assert len(second.errors().splitlines()) == 1
     assert str(first.pid) in second.errors()
     assert first.is_alive

@@ -10,10 +10,7 @@ from aegis.domain.order import Order, OrderState, Role
 from aegis.exchange.paper_ledger import read_ledger
 from tests.crash.evidence import look
 from tests.crash.paper_process import Hold
-from tests.crash.scene import METRONOME, Process, Scene
-
-UNHURRIED = METRONOME.replace("period_s = 360", "period_s = 900").replace(', "ETH/USDT"', "")
-"""One symbol and a beat every 250 ms: time to see a position before the next order."""
+from tests.crash.scene import UNHURRIED, Process, Scene
 
 SLOW_FILLS = UNHURRIED.replace("900", "7200") + (
     "[paper]\nvolume_share_max = 0.0002\n[sizing]\nvalue = 900\n"
