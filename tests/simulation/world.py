@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,17 @@ import msgspec
 from aegis.clock import ManualClock, ScaledClock
 from aegis.config import Config, build
 from aegis.domain.candles import Candle
-from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
+from aegis.domain.money import ZERO, plus
+from aegis.domain.order import Side
 from aegis.exchange.paper import Fault, no_faults
-from aegis.exchange.paper_ledger import LedgerView, read_ledger
+from aegis.exchange.paper_ledger import Change, LedgerView, open_ledger, read_ledger
 from aegis.messages import ControlReply, ControlRequest, ExchangeRequest
 from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status
 from aegis.store.verify import Verification, verify
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
-from supervisors.system import System, ledger_path
+from supervisors.system import System, ledger_path, market_of
 from tests.crash.evidence import Evidence, differing, look, unlawful
 from tests.simulation.candles import opens_at, write_replay
 
@@ -151,7 +155,10 @@ class World:
     def end(self) -> Verdict:
         """Stop in peace and close everything."""
         self.system.stop()
-        self.run_until(lambda: not self.system.verdicts.empty())
+        if isinstance(self.runtime, SeededRuntime):
+            self.runtime.run_while(self.system.verdicts.empty)
+        else:
+            self.run_until(lambda: not self.system.verdicts.empty())
         verdict = self.system.verdicts.get_nowait()
         self._close()
         return verdict
@@ -216,6 +223,12 @@ class World:
         else:
             self.run_until(lambda: self.now() >= end)
 
+    def run_steps(self, count: int) -> None:
+        """Let so many messages be handled, or timers fire; on the seeded runtime alone."""
+        assert isinstance(self.runtime, SeededRuntime), "Expected a runtime that goes by steps"
+        left = iter(range(count))
+        self.runtime.run_while(lambda: next(left, None) is not None)
+
     def run_to_the_end(self) -> World:
         """Go through all candles, and let orders finish."""
         self.run_until(lambda: self.system.is_market_ended)
@@ -240,6 +253,14 @@ class World:
     def kill(self, name: str) -> None:
         """Let an actor die of a message that it does not take."""
         self.tell(name, Poison())
+
+    def move_balance(self, coin: str, amount: Decimal) -> None:
+        """Move money at the exchange, as its owner does in the exchange's own app."""
+        path, held = ledger_path(self.config), self.ledger().balances
+        after = plus(held.get(Coin(coin), ZERO), amount)
+        with closing(open_ledger(path, {}, market_of(self.config))) as ledger:
+            ledger.write(Change(at=ledger.last_instant, balances={Coin(coin): after}))
+        self.system.paper._book = None  # what it knows by heart has changed under it
 
     def say(self, command: str, *, is_dry_run: bool = False) -> ControlReply:
         """Give a person's command, and wait for its answer."""
@@ -292,6 +313,10 @@ class World:
         """Return the event ids of the intents to enter."""
         intents = self.history("OrderIntended")
         return [int(str(e["event_id"])) for e in intents if _data(e)["role"] == "entry"]
+
+    def bought(self) -> int:
+        """Return how many entries reached the exchange."""
+        return sum(order.side is Side.BUY for order in self.ledger().orders)
 
     def evidence(self) -> Evidence:
         return look(self.store_path)

@@ -1,0 +1,62 @@
+"""Each thing that people must hear of is told, marked, and told again rather than lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors import names
+from aegis.store.snapshot import snapshot_of
+from tests.simulation.candles import flat
+from tests.simulation.conftest import MakeWorld
+from tests.simulation.world import World
+
+BUSY = {"enters": [0], "leaves": [2], "period": 4}
+
+
+def outbox(world: World) -> list[tuple[int, str]]:
+    """Return event and state of each notice."""
+    with snapshot_of(world.store_path, "look") as snapshot:
+        rows = snapshot.db.execute("SELECT event_id, state FROM notifications ORDER BY event_id")
+        return [(int(str(event_id)), str(state)) for event_id, state in rows]
+
+
+def told(world: World) -> list[int]:
+    return [int(line.fields["event_id"]) for line in world.said("Notified")]
+
+
+def test_every_opening_and_closing_is_told_once_and_marked(make_world: MakeWorld) -> None:
+    world = make_world(flat(30), script=BUSY).live()
+
+    assert len(world.said("PositionOpened")) > 3
+    assert told(world) == [event_id for event_id, _ in outbox(world)]
+    assert {state for _, state in outbox(world)} == {"sent"}
+    assert len(told(world)) == len(world.said("PositionOpened", "PositionClosed"))
+
+
+@pytest.mark.parametrize("victim", [names.NOTIFIER, names.POSITION_STORE])
+def test_no_notice_is_lost_when_somebody_dies(make_world: MakeWorld, victim: str) -> None:
+    world = make_world(flat(40), script=BUSY).start()
+    for place in (6, 11, 17, 22):
+        world.run_until(lambda place=place: len(world.said("Notified")) >= place // 4)
+        world.kill(victim)
+        world.run_until_candle(place)
+    world.run_to_the_end().end()
+
+    assert set(told(world)) == {event_id for event_id, _ in outbox(world)}
+    assert {state for _, state in outbox(world)} == {"sent"}
+
+
+def test_no_notice_is_lost_over_kills(make_world: MakeWorld) -> None:
+    world = make_world(flat(40), script=BUSY).start()
+    for steps in range(5, 65, 7):
+        world.run_until(lambda: bool(pending(world)) or world.system.is_market_ended)
+        world.run_steps(steps)
+        world.restart()
+    world.run_to_the_end().end()
+
+    assert set(told(world)) == {event_id for event_id, _ in outbox(world)}
+    assert {state for _, state in outbox(world)} == {"sent"}
+
+
+def pending(world: World) -> list[int]:
+    return [event_id for event_id, state in outbox(world) if state == "pending"]
