@@ -43,6 +43,7 @@ class Stage(Enum):
     BOOK = auto()
     INSPECTION = auto()
     REMEDY = auto()
+    RECORDING = auto()
 
 
 class Diagnostician(Actor):
@@ -86,7 +87,7 @@ class Diagnostician(Actor):
             case ProjectionsRebuilt():
                 self._mended(None)
             case Executed():
-                self._mended(message.command)
+                self._executed(message.command)
             case _:
                 assert_never(message)
 
@@ -98,8 +99,8 @@ class Diagnostician(Actor):
                 continue
             if self._stage is Stage.REMEDY:
                 self._look()  # the store restarted, and may never say what came of the remedy
-            elif self._stage is Stage.IDLE or self._run.trigger != "start":
-                self._want(DiagnoseNow(trigger="start"))
+            if self._stage is not Stage.BOOK or self._first is not None:
+                self._want(DiagnoseNow(trigger="start"))  # a first book to come has it already
 
     def _want(self, message: DiagnoseNow) -> None:
         if self._stage is Stage.IDLE:
@@ -119,10 +120,12 @@ class Diagnostician(Actor):
         """Wait for the first reconciliation; then look into the store itself."""
         if self._stage is not Stage.BOOK:
             return
-        self._book, self._reconciled = message.book, message.reconciled
-        if message.reconciled == 0 and self._run.reply_to is None:
+        is_too_early = message.reconciled == 0 and self._first is None
+        if is_too_early and self._run.reply_to is None:
             self._next()  # the completion of the first one will ask again
             return
+        self._book = message.book
+        self._reconciled = message.reconciled or self._reconciled
         self._stage = Stage.INSPECTION
         hear = self.reply_to()
         self.runtime.call(
@@ -187,13 +190,26 @@ class Diagnostician(Actor):
             if not self._mending and "projections" not in self._done:
                 self._look()
 
+    def _executed(self, command: Command) -> None:
+        if isinstance(command, CompleteDiagnosis):
+            if self._stage is Stage.RECORDING:
+                self._report(command.checks)
+        else:
+            self._mended(command)
+
     def _conclude(self, checks: tuple[CheckResult, ...]) -> None:
+        if self._run.is_dry_run:
+            self._report(checks)
+            return
+        self._stage = Stage.RECORDING
+        command = CompleteDiagnosis(
+            generation=self._reconciled, trigger=self._run.trigger, checks=checks
+        )
+        message = Execute(command=command, by=self.name, reply_to=self.name)
+        self.tell(names.POSITION_STORE, message)
+
+    def _report(self, checks: tuple[CheckResult, ...]) -> None:
         run = self._run
-        if not run.is_dry_run:
-            command = CompleteDiagnosis(
-                generation=self._reconciled, trigger=run.trigger, checks=checks
-            )
-            self.tell(names.POSITION_STORE, Execute(command=command, by=self.name))
         if run.reply_to is not None:
             self.tell(run.reply_to, DiagnosisReported(checks=checks, token=run.token))
         self._next()

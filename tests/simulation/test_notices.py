@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from actors import names
@@ -36,10 +38,11 @@ def test_every_opening_and_closing_is_told_once_and_marked(make_world: MakeWorld
 @pytest.mark.parametrize("victim", [names.NOTIFIER, names.POSITION_STORE])
 def test_no_notice_is_lost_when_somebody_dies(make_world: MakeWorld, victim: str) -> None:
     world = make_world(flat(40), script=BUSY).start()
-    for place in (6, 11, 17, 22):
-        world.run_until(lambda place=place: len(world.said("Notified")) >= place // 4)
+    for candle in (6, 11, 17, 22):
+        world.run_until_candle(candle)
+        heard = len(world.said("PositionOpened", "PositionClosed"))
+        world.run_until(partial(has_heard_more, world, heard))
         world.kill(victim)
-        world.run_until_candle(place)
     world.run_to_the_end().end()
 
     assert set(told(world)) == {event_id for event_id, _ in outbox(world)}
@@ -56,6 +59,10 @@ def test_no_notice_is_lost_over_kills(make_world: MakeWorld) -> None:
 
     assert set(told(world)) == {event_id for event_id, _ in outbox(world)}
     assert {state for _, state in outbox(world)} == {"sent"}
+
+
+def has_heard_more(world: World, than: int) -> bool:
+    return len(world.said("PositionOpened", "PositionClosed")) > than
 
 
 def pending(world: World) -> list[int]:

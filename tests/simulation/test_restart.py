@@ -1,4 +1,4 @@
-"""Killed at any moment, with anything on its way: the next start goes on as one with the exchange."""
+"""Killed at any moment, with anything under way: the next start is one with the exchange."""
 
 from __future__ import annotations
 

@@ -19,19 +19,27 @@ import msgspec
 from aegis.clock import ManualClock, ScaledClock
 from aegis.config import Config, build
 from aegis.domain.candles import Candle
-from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Coin, Instant
 from aegis.domain.money import ZERO, plus
-from aegis.domain.order import Side
+from aegis.domain.order import OrderType, Side
 from aegis.exchange.paper import Fault, no_faults
 from aegis.exchange.paper_ledger import Change, LedgerView, open_ledger, read_ledger
-from aegis.messages import ControlReply, ControlRequest, ExchangeRequest
+from aegis.messages import (
+    ControlReply,
+    ControlRequest,
+    ExchangeAnswer,
+    ExchangeRequest,
+    PlaceOrder,
+)
+from aegis.ports import Late
+from aegis.store.connection import open_writer
 from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status
 from aegis.store.verify import Verification, verify
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
 from supervisors.system import System, ledger_path, market_of
 from tests.crash.evidence import Evidence, differing, look, unlawful
-from tests.simulation.candles import opens_at, write_replay
+from tests.simulation.candles import SYMBOL, opens_at, write_replay
 
 SCRIPT = "tests.simulation.scripts:Script"
 BEATING = "tests.simulation.scripts:Beating"
@@ -261,6 +269,30 @@ class World:
         with closing(open_ledger(path, {}, market_of(self.config))) as ledger:
             ledger.write(Change(at=ledger.last_instant, balances={Coin(coin): after}))
         self.system.paper._book = None  # what it knows by heart has changed under it
+
+    def place_at_exchange(self, client_order_id: str, side: Side, amount: str) -> ExchangeAnswer:
+        """Place a market order past AEGIS, under any client order id."""
+        answer = self.system.paper.execute(
+            PlaceOrder(
+                client_order_id=ClientOrderId(client_order_id),
+                symbol=SYMBOL,
+                side=side,
+                type=OrderType.MARKET,
+                amount=Decimal(amount),
+                price=None,
+                trigger_price=None,
+                reduce_only=False,
+                sent_at=self.now(),
+            )
+        )
+        assert not isinstance(answer, Late)
+        return answer
+
+    def change_row(self, statement: str, *values: str) -> None:
+        """Change the store's rows past AEGIS, with checksums that fit."""
+        db, _ = open_writer(self.store_path)
+        with closing(db):
+            db.execute(statement, values).fetchall()
 
     def say(self, command: str, *, is_dry_run: bool = False) -> ControlReply:
         """Give a person's command, and wait for its answer."""
