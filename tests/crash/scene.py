@@ -75,9 +75,12 @@ No reconciliation but those at a start: whatever one misses, no later one makes 
 UNHURRIED = (
     METRONOME.replace("period_s = 360", "period_s = 900")
     .replace(', "ETH/USDT"', "")
-    .replace("call_deadline_s = 0.5", "call_deadline_s = 1")
+    .replace("call_deadline_s = 0.5", "call_deadline_s = 5")
 )
-"""One symbol and a beat every 250 ms: time to see one thing before the next happens."""
+"""One symbol and a beat every 250 ms: time to see one thing before the next happens.
+
+An answer held back is given up after 5 s, so that there is time to kill before that.
+"""
 
 Line = dict[str, Any]
 Found = TypeVar("Found")
@@ -313,6 +316,18 @@ class Scene:
             return held[0] if held and not book.active_orders() else None
 
         return process.wait_until(found, lambda: "a position")
+
+    def wait_for_unheard(self, process: Process, role: Role) -> Order:
+        """Hold answers back, and wait for an order in SUBMITTING that the exchange has."""
+        self.hold(Hold.ANSWER)
+        order = self.wait_for_order(process, OrderState.SUBMITTING, role)
+
+        def placed() -> bool | None:
+            orders = read_ledger(self.ledger).orders
+            return any(each.client_order_id == order.client_order_id for each in orders) or None
+
+        process.wait_until(placed, lambda: "the order at the exchange")
+        return order
 
     def wait_for_order(self, process: Process, state: OrderState, role: Role) -> Order:
         """Wait until the store has an order of a role in a state."""

@@ -12,7 +12,10 @@ from tests.crash.evidence import look
 from tests.crash.paper_process import Hold
 from tests.crash.scene import UNHURRIED, Process, Scene
 
-SLOW_FILLS = UNHURRIED.replace("900", "7200") + (
+IMPATIENT = UNHURRIED.replace("call_deadline_s = 5", "call_deadline_s = 1")
+"""What was not placed within 2 s, the deadline and a margin, never will be."""
+
+SLOW_FILLS = UNHURRIED.replace("period_s = 900", "period_s = 7200") + (
     "[paper]\nvolume_share_max = 0.0002\n[sizing]\nvalue = 900\n"
 )
 
@@ -29,7 +32,9 @@ def test_an_order_that_was_placed_unheard_is_found_and_booked_once(
 
 def die_with_an_answer_held_back(scene: Scene, process: Process, role: Role) -> Process:
     """Kill with an order in SUBMITTING that the exchange has; return the next life, recovered."""
-    order = kill_while_submitting(scene, process, role, Hold.ANSWER)
+    wait_for_turn(scene, process, role)
+    order = scene.wait_for_unheard(process, role)
+    kill_while_submitting(scene, process, order)
     process = scene.restart()
     found = look(scene.store).orders[order.client_order_id]
     assert found.state is OrderState.FILLED
@@ -41,8 +46,12 @@ def die_with_an_answer_held_back(scene: Scene, process: Process, role: Role) -> 
 def test_an_order_that_never_arrived_is_proven_absent_and_never_sent_again(
     make_scene: Callable[..., Scene], role: Role
 ) -> None:
-    scene = make_scene(UNHURRIED)
-    order = kill_while_submitting(scene, scene.restart(), role, Hold.REQUEST)
+    scene = make_scene(IMPATIENT)
+    process = scene.restart()
+    wait_for_turn(scene, process, role)
+    scene.hold(Hold.REQUEST)
+    order = scene.wait_for_order(process, OrderState.SUBMITTING, role)
+    kill_while_submitting(scene, process, order)
 
     scene.restart()
 
@@ -51,28 +60,22 @@ def test_an_order_that_never_arrived_is_proven_absent_and_never_sent_again(
     assert order.client_order_id not in placed
 
 
-def kill_while_submitting(scene: Scene, process: Process, role: Role, hold: Hold) -> Order:
-    """Kill with an order in SUBMITTING, and check that the disk says so."""
+def wait_for_turn(scene: Scene, process: Process, role: Role) -> None:
+    """Wait until the next order will be of a role."""
     scene.wait_for_position(process)
     if role is Role.ENTRY:
         process.wait_until(lambda: is_flat(scene), lambda: "no position")
-    scene.hold(hold)
-    order = scene.wait_for_order(process, OrderState.SUBMITTING, role)
-    if hold is Hold.ANSWER:
-        process.wait_until(lambda: is_placed(scene, order), lambda: "the order at the exchange")
-    left = scene.kill(process)
-    assert left.orders[order.client_order_id].state is OrderState.SUBMITTING
-    scene.hold(None)
-    return order
 
 
 def is_flat(scene: Scene) -> bool | None:
     return True if not look(scene.store).book.alive_positions() else None
 
 
-def is_placed(scene: Scene, order: Order) -> bool | None:
-    placed = {placed.client_order_id for placed in read_ledger(scene.ledger).orders}
-    return True if order.client_order_id in placed else None
+def kill_while_submitting(scene: Scene, process: Process, order: Order) -> None:
+    """Kill, check that the disk says SUBMITTING, and let the next life through."""
+    left = scene.kill(process)
+    assert left.orders[order.client_order_id].state is OrderState.SUBMITTING
+    scene.hold(None)
 
 
 def test_a_cancel_that_was_done_unheard_is_booked_with_what_was_filled(
