@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, RaiseStop
 from aegis.domain.events import CheckResult
 from aegis.domain.guard import is_stopless, opening_stops
-from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.ids import NANOS_PER_SECOND, Instant, PositionId
 from aegis.domain.money import text
 from aegis.domain.position import Position
 
@@ -19,16 +21,15 @@ def stuck_positions(book: Book, now: Instant, after_days: int) -> Finding:
     """Flag positions that are open for longer than `after_days`; there is no remedy."""
     limit_ns = after_days * SECONDS_PER_DAY * NANOS_PER_SECOND
     stuck = [p.position_id for p in book.alive_positions() if now - p.opened_at > limit_ns]
-    return _result("stuck", f"open for over {after_days} days: {', '.join(stuck)}", bool(stuck))
+    return _result("stuck", f"open for over {after_days} days", stuck), ()
 
 
 def missing_stops(book: Book) -> Finding:
     """Find held positions without the stop of their policy; the remedy sets it."""
     bare = [position for position in book.alive_positions() if is_stopless(position)]
     remedies = tuple(filter(None, map(_stop_for, bare)))
-    names = ", ".join(position.position_id for position in bare)
-    result, _ = _result("stops", f"without the stop of their policy: {names}", bool(bare))
-    return result, remedies
+    names = [position.position_id for position in bare]
+    return _result("stops", "without the stop of their policy", names), remedies
 
 
 def _stop_for(position: Position) -> RaiseStop | None:
@@ -38,9 +39,10 @@ def _stop_for(position: Position) -> RaiseStop | None:
     return RaiseStop(position_id=position.position_id, stop_price=stop, price=position.mark or stop)
 
 
-def _result(check: str, details: str, is_finding: bool) -> Finding:  # noqa: FBT001  one word of a table
-    status = "finding" if is_finding else "ok"
-    return CheckResult(check=check, status=status, details=details if is_finding else ""), ()
+def _result(check: str, fault: str, found: Sequence[PositionId]) -> CheckResult:
+    if not found:
+        return CheckResult(check=check, status="ok", details="")
+    return CheckResult(check=check, status="finding", details=f"{fault}: {', '.join(found)}")
 
 
 def what_was_done(commands: tuple[Command, ...]) -> str:

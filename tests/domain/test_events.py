@@ -1,0 +1,318 @@
+"""Each type of event can be kept, read back, logged and told: none falls through."""
+
+from __future__ import annotations
+
+import json
+import typing
+from decimal import Decimal
+from types import NoneType, UnionType
+
+import msgspec
+import pytest
+
+from aegis.domain.account import TradingState
+from aegis.domain.book import Book
+from aegis.domain.events import (
+    EVENT_TYPES,
+    BalancesStarted,
+    CheckResult,
+    DiagnosisCompleted,
+    Discrepancy,
+    Event,
+    ExternalChangeSeen,
+    OrderIntended,
+    PositionMarked,
+    ReconciliationCompleted,
+    Recorded,
+    TradingStateChanged,
+    decode,
+    encode,
+    name_of,
+)
+from aegis.domain.ids import SYSTEM_POSITION, EventId, Generation, Instant, PositionId
+from aegis.domain.instrument import Instrument
+from aegis.domain.narrate import LOUD, describe
+from aegis.domain.notices import notice_of
+from tests.domain.kit import BTC_USDT, START, USDT, Desk, instrument
+
+FIGURE = Decimal("1.250")
+
+
+def sample(kind: object) -> object:
+    """Return a value of a type, with every optional field filled."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (UnionType, typing.Union):
+        return sample(next(part for part in parts if part is not NoneType))
+    if origin is tuple:
+        return (sample(parts[0]),)
+    if origin is dict:
+        return {sample(parts[0]): sample(parts[1])}
+    if isinstance(kind, typing.NewType):
+        return sample(kind.__supertype__)
+    if kind is Instrument:
+        return instrument()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: sample(hints[name]) for name in kind.__struct_fields__})
+    assert isinstance(kind, type)
+    plain: dict[type, object] = {Decimal: FIGURE, str: "word", int: 1_000_000_000, bool: True}
+    return plain[kind] if kind in plain else next(iter(kind))  # type: ignore[call-overload]
+
+
+def bare(kind: type[Event]) -> Event:
+    """Return an event with every optional field empty."""
+    hints = typing.get_type_hints(kind)
+    empty = {
+        name: None for name in kind.__struct_fields__ if NoneType in typing.get_args(hints[name])
+    }
+    event: Event = msgspec.structs.replace(full(kind), **empty)
+    return event
+
+
+def full(kind: type[Event]) -> Event:
+    event: Event = sample(kind)  # type: ignore[assignment]
+    return event
+
+
+def recorded(event: Event, position: str = "p-1") -> Recorded:
+    return Recorded(
+        event_id=EventId(1),
+        position_id=PositionId(position),
+        version=1,
+        actor="test",
+        at=START,
+        event=event,
+    )
+
+
+EVERY = [make(kind) for kind in EVENT_TYPES.values() for make in (full, bare)]
+every_event = pytest.mark.parametrize("event", EVERY, ids=name_of)
+
+
+@every_event
+def test_an_event_reads_back_as_it_was_kept(event: Event) -> None:
+    data = encode(event)
+    again = decode(name_of(event), data)
+    assert again == event
+    assert encode(again) == data
+
+
+@every_event
+def test_an_event_carries_its_schema_and_its_figures_as_text(event: Event) -> None:
+    kept = json.loads(encode(event))
+    assert kept["schema"] == event.schema
+    assert not any(isinstance(value, float) for value in kept.values())
+
+
+def test_a_figure_keeps_every_digit() -> None:
+    event = PositionMarked(price=Decimal("100.10"))
+    assert encode(event) == b'{"schema":1,"price":"100.10"}'
+    assert str(decode("PositionMarked", encode(event)).price) == "100.10"  # type: ignore[union-attr]
+
+
+@every_event
+def test_an_event_of_another_shape_is_corruption(event: Event) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(name_of(event), encode(event)[:-1])
+    with pytest.raises(msgspec.ValidationError):
+        decode(name_of(event), b"[]")
+
+
+def test_an_unknown_name_is_corruption() -> None:
+    with pytest.raises(KeyError):
+        decode("PriceGuessed", b"{}")
+
+
+def test_an_event_kept_before_a_field_was_added_reads_with_its_default() -> None:
+    kept = b'{"schema":1,"kind":"balance","coin":"USDT","amount":"5","reference":"","note":""}'
+    event = decode("ExternalChangeSeen", kept)
+    assert isinstance(event, ExternalChangeSeen)
+    assert not event.counts_as_equity
+
+
+def test_the_log_s_names_are_those_of_every_release() -> None:
+    assert sorted(EVENT_TYPES) == [
+        "BalancesStarted",
+        "DayStarted",
+        "DiagnosisCompleted",
+        "DustSetAside",
+        "EquityPeaked",
+        "ExternalChangeSeen",
+        "OrderAccepted",
+        "OrderCancelRequested",
+        "OrderCanceled",
+        "OrderExpired",
+        "OrderFilled",
+        "OrderIntended",
+        "OrderNeedsHuman",
+        "OrderNotPlaced",
+        "OrderOutcomeUnknown",
+        "OrderRejected",
+        "OrderSubmitted",
+        "PositionClosed",
+        "PositionMarked",
+        "PositionOpened",
+        "PositionUnpriced",
+        "PositionVoided",
+        "ReconciliationCompleted",
+        "StopRaised",
+        "StrategyArmed",
+        "TradingStateChanged",
+    ]
+
+
+# Log lines --------------------------------------------------------------------------------
+
+
+@every_event
+def test_an_event_has_a_line_with_plain_fields(event: Event) -> None:
+    level, fields = describe(recorded(event))
+    assert level in {"debug", "info", "warning"}
+    assert (fields["at"], fields["position"]) == ("2024-01-01T00:00:00.000000000Z", "p-1")
+    json.dumps(fields)
+    assert "schema" not in fields
+
+
+@pytest.mark.parametrize("kind", LOUD)
+def test_what_a_person_should_not_miss_is_a_warning(kind: type[Event]) -> None:
+    assert describe(recorded(full(kind)))[0] == "warning"
+
+
+@pytest.mark.parametrize("name", ["OrderIntended", "OrderFilled", "OrderCanceled"])
+def test_the_ordinary_steps_of_an_order_are_quiet(name: str) -> None:
+    assert describe(recorded(full(EVENT_TYPES[name])))[0] == "debug"
+
+
+@pytest.mark.parametrize("name", ["PositionOpened", "PositionClosed", "StrategyArmed"])
+def test_the_story_of_a_position_is_told(name: str) -> None:
+    assert describe(recorded(full(EVENT_TYPES[name])))[0] == "info"
+
+
+def test_the_account_s_lines_name_no_position() -> None:
+    _, fields = describe(recorded(full(TradingStateChanged), SYSTEM_POSITION))
+    assert "position" not in fields
+
+
+def test_figures_in_a_line_are_plain_digits() -> None:
+    _, fields = describe(recorded(BalancesStarted(balances={USDT: Decimal("1E+3")})))
+    assert fields["balances"] == {"USDT": "1000"}
+
+
+def test_an_intent_s_line_names_what_matters_of_it() -> None:
+    _, fields = describe(recorded(full(OrderIntended)))
+    assert set(fields) == {
+        *("at", "position", "client_order_id", "symbol", "role", "side", "amount"),
+        *("decision_price", "reason"),
+    }
+
+
+def found(*, is_healed: bool) -> Discrepancy:
+    return Discrepancy(
+        kind="external",
+        symbol=BTC_USDT,
+        subject="BTC",
+        expected="1",
+        found="2",
+        action="",
+        is_healed=is_healed,
+    )
+
+
+def reconciled(*discrepancies: Discrepancy, is_dry_run: bool = False) -> ReconciliationCompleted:
+    return ReconciliationCompleted(
+        generation=Generation(1),
+        trigger="start",
+        exchange_positions=0,
+        local_positions=0,
+        discrepancies=discrepancies,
+        is_dry_run=is_dry_run,
+    )
+
+
+def test_a_reconciliation_s_line_counts_what_it_found_and_healed() -> None:
+    event = reconciled(found(is_healed=True), found(is_healed=False))
+    level, fields = describe(recorded(event))
+    assert (level, fields["discrepancies"], fields["healed"]) == ("warning", 2, 1)
+    assert describe(recorded(reconciled()))[0] == "info"
+
+
+def diagnosed(*statuses: str) -> DiagnosisCompleted:
+    checks = tuple(CheckResult(check=f"c-{s}", status=s, details="") for s in statuses)
+    return DiagnosisCompleted(generation=Generation(1), trigger="start", checks=checks)
+
+
+def test_a_diagnosis_s_line_counts_its_checks_and_findings() -> None:
+    _, fields = describe(recorded(diagnosed("ok", "finding", "fixed", "failed")))
+    assert (fields["checks"], fields["findings"], fields["fixed"]) == (4, 3, 1)
+
+
+# Notices ----------------------------------------------------------------------------------
+
+
+def told(event: Event) -> str | None:
+    return notice_of(recorded(event), Book())
+
+
+@every_event
+def test_an_event_is_news_in_a_sentence_or_none(event: Event) -> None:
+    sentence = told(event)
+    assert sentence is None or sentence.strip()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PositionOpened", "PositionClosed", "PositionUnpriced", "OrderOutcomeUnknown"),
+        *("OrderNeedsHuman", "OrderNotPlaced", "TradingStateChanged", "ExternalChangeSeen"),
+        "ReconciliationCompleted",
+    ],
+)
+def test_people_are_told_of(name: str) -> None:
+    quiet = {"is_dry_run": False} if name == "ReconciliationCompleted" else {}
+    assert told(msgspec.structs.replace(full(EVENT_TYPES[name]), **quiet))
+
+
+@pytest.mark.parametrize(
+    "name", ["OrderIntended", "OrderFilled", "PositionMarked", "PositionVoided", "StrategyArmed"]
+)
+def test_people_are_not_told_of(name: str) -> None:
+    assert told(full(EVENT_TYPES[name])) is None
+
+
+def test_an_opening_and_a_close_are_told_with_their_figures() -> None:
+    desk = Desk()
+    desk.holding("1", "100")
+    desk.left("97.50")
+    told_of = [notice_of(each, desk.book) for each in desk.log]
+    assert [sentence for sentence in told_of if sentence] == [
+        "Opened BTC/USDT at 100, stop 98",
+        "Closed BTC/USDT: stop_loss, P&L -2.5",
+    ]
+
+
+def test_a_state_is_told_with_its_reason_or_else_its_cause() -> None:
+    event = TradingStateChanged(
+        state=TradingState.REDUCING, cause="drawdown", reason="", is_flattening=False, equity=None
+    )
+    assert told(event) == "Trading is REDUCING: drawdown"
+
+
+def test_a_reconciliation_that_found_nothing_or_only_looked_is_no_news() -> None:
+    assert told(reconciled()) is None
+    assert told(reconciled(found(is_healed=False), is_dry_run=True)) is None
+
+
+def test_a_reconciliation_is_told_with_what_is_left() -> None:
+    event = reconciled(found(is_healed=True), found(is_healed=False), found(is_healed=False))
+    assert told(event) == "Reconciliation: 3 differences, 1 healed, 2 left for you"
+
+
+def test_a_diagnosis_is_news_when_it_found_something() -> None:
+    assert told(diagnosed("ok", "ok")) is None
+    assert told(diagnosed("ok", "fixed", "finding")) == (
+        "Diagnosis: 2 findings (c-fixed, c-finding), 1 fixed"
+    )
+
+
+def test_a_record_knows_its_instant() -> None:
+    assert recorded(full(PositionMarked)).at == Instant(START)

@@ -1,0 +1,317 @@
+"""When a position must be left, how often it is tried again, and when a day begins."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aegis.domain.commands import RaiseStop
+from aegis.domain.guard import (
+    ExitReason,
+    ExitWanted,
+    day_start,
+    distance_pct,
+    exit_order,
+    is_mark_due,
+    is_peak_due,
+    is_stopless,
+    opening_stops,
+    quote_of,
+    retry_after_s,
+    watch,
+)
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
+from aegis.domain.money import floor_to, minus, percent_of
+from aegis.domain.order import OrderStep, OrderType, Role, Side
+from aegis.domain.position import Position, StopPolicy
+from tests.domain.kit import START, Desk, decimals, end, entry, exit_of, quote
+
+NO_POLICY = StopPolicy(stop_loss_pct=Decimal(0))
+FIXED = StopPolicy(stop_loss_pct=Decimal(2), take_profit_pct=Decimal(4))
+TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(1))
+KEY = ClientOrderId("an-exit")
+STOP = ExitWanted(reason=ExitReason.STOP_LOSS, trigger_price=Decimal(98))
+
+
+def holding(policy: StopPolicy = FIXED, price: str = "100") -> Position:
+    return Desk().holding("1", price, policy)
+
+
+def after(position: Position, wanted: object) -> Position:
+    """Return a position after what Guard wanted of it was done."""
+    assert isinstance(wanted, RaiseStop), f"Expected a raise, was {wanted}"
+    return msgspec.structs.replace(position, stop_price=wanted.stop_price)
+
+
+# Stops ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "stop", "target"),
+    [
+        (FIXED, "98", "104"),
+        (NO_POLICY, None, None),
+        (StopPolicy(stop_loss_pct=Decimal(0), take_profit_pct=Decimal(4)), None, "104"),
+        (StopPolicy(stop_loss_pct=Decimal(0), trailing_stop_pct=Decimal(3)), "97", None),
+        (TRAILING, "99", None),
+        (StopPolicy(stop_loss_pct=Decimal(1), trailing_stop_pct=Decimal(3)), "99", None),
+    ],
+)
+def test_the_policy_sets_stop_and_target(
+    policy: StopPolicy, stop: str | None, target: str | None
+) -> None:
+    expected = tuple(None if each is None else Decimal(each) for each in (stop, target))
+    assert opening_stops(holding(policy), Decimal(100)) == expected
+
+
+def test_stop_and_target_are_rounded_away_from_the_price() -> None:
+    assert opening_stops(holding(), Decimal("33.33")) == decimals("32.66", "34.67")
+
+
+def test_a_stop_on_a_coarse_grid_is_never_zero() -> None:
+    stop, _ = opening_stops(holding(), Decimal("0.01"))
+    assert stop == Decimal("0.01")
+
+
+@pytest.mark.parametrize("bid", ["98", "97.99", "0.01"])
+def test_a_bid_at_the_stop_or_below_leaves(bid: str) -> None:
+    assert watch(holding(), Decimal(bid)) == STOP
+
+
+@pytest.mark.parametrize("bid", ["104", "104.01", "9999"])
+def test_a_bid_at_the_target_or_above_leaves(bid: str) -> None:
+    wanted = watch(holding(), Decimal(bid))
+    assert wanted == ExitWanted(reason=ExitReason.TAKE_PROFIT, trigger_price=Decimal(104))
+
+
+@pytest.mark.parametrize("bid", ["98.01", "100", "103.99"])
+def test_a_bid_between_stop_and_target_wants_nothing(bid: str) -> None:
+    assert watch(holding(), Decimal(bid)) is None
+
+
+def test_a_position_without_a_policy_is_left_alone() -> None:
+    for bid in decimals("0.01", 1, 100, 10**6):
+        assert watch(holding(NO_POLICY), bid) is None
+
+
+def test_a_stop_comes_before_a_target_that_was_reached_as_well() -> None:
+    crossed = msgspec.structs.replace(holding(), stop_price=Decimal(105))
+    wanted = watch(crossed, Decimal("104.5"))
+    assert isinstance(wanted, ExitWanted)
+    assert wanted.reason is ExitReason.STOP_LOSS
+
+
+# Trailing ---------------------------------------------------------------------------------
+
+
+def test_a_trailing_stop_follows_the_bid_up_at_its_distance() -> None:
+    wanted = watch(holding(TRAILING), Decimal(110))
+    assert wanted == RaiseStop(
+        position_id=holding(TRAILING).position_id,
+        stop_price=Decimal("108.9"),
+        price=Decimal(110),
+    )
+
+
+@pytest.mark.parametrize(("bid", "is_raised"), [("100.06", False), ("100.07", True)])
+def test_a_trailing_stop_is_raised_in_steps_that_are_worth_an_event(
+    bid: str, *, is_raised: bool
+) -> None:
+    assert isinstance(watch(holding(TRAILING), Decimal(bid)), RaiseStop) is is_raised
+
+
+def test_a_trailing_stop_that_rose_leaves_under_its_own_name() -> None:
+    raised = after(holding(TRAILING), watch(holding(TRAILING), Decimal(110)))
+    assert watch(raised, Decimal(109)) is None
+    assert watch(raised, Decimal("108.9")) == ExitWanted(
+        reason=ExitReason.TRAILING_STOP, trigger_price=Decimal("108.9")
+    )
+
+
+def test_a_trailing_stop_that_never_rose_is_a_stop_loss() -> None:
+    assert watch(holding(TRAILING), Decimal(99)) == ExitWanted(
+        reason=ExitReason.STOP_LOSS, trigger_price=Decimal(99)
+    )
+
+
+def test_a_fixed_stop_never_moves() -> None:
+    assert watch(holding(), Decimal("103.99")) is None
+
+
+@given(bids=st.lists(st.integers(9_000, 12_000), min_size=1, max_size=40))
+def test_a_trailing_stop_never_falls_and_keeps_its_distance_from_the_height(
+    bids: list[int],
+) -> None:
+    position, height = holding(TRAILING), Decimal(100)
+    for cents in bids:
+        bid, stop = Decimal(f"{cents}E-2"), position.stop_price
+        assert stop is not None
+        wanted = watch(position, bid)
+        if isinstance(wanted, ExitWanted):
+            assert bid <= stop
+            return
+        assert bid > stop
+        if wanted is not None:
+            position = after(position, wanted)
+        height = max(height, bid)
+        assert position.stop_price is not None
+        assert position.stop_price >= stop
+        assert position.stop_price <= minus(height, percent_of(height, Decimal(1)))
+        nearest = minus(height, percent_of(height, Decimal("1.06")))
+        assert position.stop_price >= floor_to(nearest, Decimal("0.01"))
+
+
+# The exit ---------------------------------------------------------------------------------
+
+
+def test_an_exit_sells_all_that_is_held_at_the_market() -> None:
+    desk = Desk()
+    held = desk.holding("1.5")
+    order = exit_order(desk.book, held, STOP, quote("97"), KEY)
+    assert order is not None
+    assert (order.role, order.side, order.type) == (Role.EXIT, Side.SELL, OrderType.MARKET)
+    assert (order.amount, order.trigger_price, order.decision_price) == decimals("1.5", 98, 98)
+    assert (order.reason, order.reduce_only, order.client_order_id) == ("stop_loss", True, KEY)
+
+
+def test_an_exit_without_a_level_is_decided_at_the_bid() -> None:
+    desk = Desk()
+    wanted = ExitWanted(reason=ExitReason.FLATTEN, trigger_price=None)
+    order = exit_order(desk.book, desk.holding(), wanted, quote("97"), KEY)
+    assert order is not None
+    assert (order.decision_price, order.trigger_price) == (Decimal(97), None)
+
+
+def test_an_exit_is_floored_to_the_lot() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    desk.fills(order, "1", "100", "0.00105", desk.position().instrument.base)
+    made = exit_order(desk.book, desk.position(), STOP, quote(), KEY)
+    assert made is not None
+    assert made.amount == Decimal("0.9989")
+
+
+def test_an_exit_leaves_alone_what_another_may_yet_sell() -> None:
+    desk = Desk()
+    held = desk.holding("1")
+    ghost = desk.unknown(exit_of(held, "0.4"))
+    made = exit_order(desk.book, desk.position(), STOP, quote(), KEY)
+    assert made is not None
+    assert made.amount == Decimal("0.6")
+    desk.does(end(ghost, OrderStep.PROVE_ABSENT))
+    made = exit_order(desk.book, desk.position(), STOP, quote(), KEY)
+    assert made is not None
+    assert made.amount == 1
+
+
+def test_there_is_no_exit_where_nothing_is_left_to_sell() -> None:
+    desk = Desk()
+    desk.unknown(exit_of(desk.holding("1")))
+    assert exit_order(desk.book, desk.position(), STOP, quote(), KEY) is None
+
+
+def test_there_is_no_exit_before_anything_was_entered() -> None:
+    desk = Desk()
+    desk.accepted(entry("1"))
+    assert exit_order(desk.book, desk.position(), STOP, quote(), KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "pause_s"), [(0, 1), (1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (8, 60), (999, 60)]
+)
+def test_a_failed_exit_is_tried_again_after_a_pause_that_doubles_to_a_bound(
+    failures: int, pause_s: int
+) -> None:
+    assert retry_after_s(failures) == pause_s
+
+
+# What is looked at ------------------------------------------------------------------------
+
+
+def test_a_quote_lies_around_its_mid() -> None:
+    seen = quote_of(Decimal(100), Decimal(3), START)
+    assert (seen.bid, seen.ask) == decimals("99.985", "100.015")
+
+
+@pytest.mark.parametrize("policy", [FIXED, TRAILING])
+def test_a_held_position_that_lost_its_stop_is_stopless(policy: StopPolicy) -> None:
+    held = holding(policy)
+    assert not is_stopless(held)
+    assert is_stopless(msgspec.structs.replace(held, stop_price=None))
+
+
+def test_no_stop_is_a_lawful_policy() -> None:
+    assert not is_stopless(holding(NO_POLICY))
+
+
+def test_what_is_opening_has_no_stop_yet() -> None:
+    desk = Desk()
+    desk.accepted(entry("1"))
+    assert not is_stopless(desk.position())
+
+
+def test_the_distance_to_the_stop_is_in_per_cent_of_the_mark() -> None:
+    assert distance_pct(holding()) == 2
+    assert distance_pct(msgspec.structs.replace(holding(), stop_price=None)) is None
+    assert distance_pct(msgspec.structs.replace(holding(), mark=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("price", "is_due"), [("100", False), ("100.09", False), ("100.1", True), ("99.9", True)]
+)
+def test_a_mark_is_due_when_the_price_has_moved_enough(price: str, *, is_due: bool) -> None:
+    assert is_mark_due(holding(), Decimal(price)) is is_due
+
+
+def test_a_first_mark_is_due() -> None:
+    assert is_mark_due(msgspec.structs.replace(holding(), mark=None), Decimal(1))
+
+
+@pytest.mark.parametrize(
+    ("peak", "equity", "is_due"),
+    [("1000", "1005", True), ("1000", "1004.99", False), ("0", "5", False)],
+)
+def test_a_peak_is_due_when_the_equity_is_high_enough_above_it(
+    peak: str, equity: str, *, is_due: bool
+) -> None:
+    assert is_peak_due(Decimal(peak), Decimal(equity)) is is_due
+
+
+# The day ----------------------------------------------------------------------------------
+
+HOUR = 3600
+MIDNIGHT = START
+
+
+def at(seconds: int) -> Instant:
+    return Instant(MIDNIGHT + seconds * NANOS_PER_SECOND)
+
+
+@pytest.mark.parametrize(
+    ("now_s", "starts_at_s", "began_s"),
+    [
+        (0, 0, 0),
+        (24 * HOUR - 1, 0, 0),
+        (24 * HOUR, 0, 24 * HOUR),
+        (-1, 0, -24 * HOUR),
+        (8 * HOUR, 9 * HOUR, -15 * HOUR),
+        (9 * HOUR - 1, 9 * HOUR, -15 * HOUR),
+        (9 * HOUR, 9 * HOUR, 9 * HOUR),
+        (23 * HOUR, 23 * HOUR + 59 * 60, -60),
+    ],
+)
+def test_a_day_begins_at_its_second_of_the_clock(
+    now_s: int, starts_at_s: int, began_s: int
+) -> None:
+    assert day_start(at(now_s), starts_at_s) == at(began_s)
+
+
+@given(now_ns=st.integers(0, 4 * 10**18), starts_at_s=st.integers(0, 24 * HOUR - 1))
+def test_an_instant_lies_within_its_own_day(now_ns: int, starts_at_s: int) -> None:
+    began, day_ns = day_start(Instant(now_ns), starts_at_s), 24 * HOUR * NANOS_PER_SECOND
+    assert began <= now_ns < began + day_ns
+    assert day_start(began, starts_at_s) == began

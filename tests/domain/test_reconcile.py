@@ -1,0 +1,354 @@
+"""The store beside the exchange: what differs, what heals it, and what is not judged."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from aegis.domain.commands import (
+    AcceptOrder,
+    AskForHuman,
+    RecordExternalChange,
+    RecordFills,
+    Refusal,
+    RequestCancel,
+)
+from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, TradeId
+from aegis.domain.order import Order, OrderState, OrderStep, Role
+from aegis.domain.reconcile import Finding, compare, fill_of, healed, named_orders, seen_twice
+from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
+from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, end, entry, exit_of
+
+
+def account(
+    balances: dict[Coin, Decimal] | None = None,
+    orders: tuple[VenueOrder, ...] = (),
+    trades: tuple[VenueTrade, ...] = (),
+) -> VenueAccount:
+    return VenueAccount(
+        balances=balances or {},
+        open_orders=orders,
+        trades=trades,
+        trades_since=START,
+        as_of=START,
+    )
+
+
+def open_there(order: Order, client_order_id: str | None = "") -> VenueOrder:
+    """Return an order as the exchange shows it, under its own client id unless told."""
+    return VenueOrder(
+        exchange_order_id=ExchangeOrderId("x-1"),
+        client_order_id=order.client_order_id if client_order_id == "" else client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        amount=order.amount,
+        price=order.price,
+        filled=Decimal(0),
+        status=VenueOrderStatus.OPEN,
+        reason="",
+        created_at=START,
+    )
+
+
+def trade_of(
+    order: Order, trade_id: str = "v-1", amount: str = "1", client_order_id: str | None = ""
+) -> VenueTrade:
+    return VenueTrade(
+        trade_id=TradeId(trade_id),
+        exchange_order_id=ExchangeOrderId("x-1"),
+        client_order_id=order.client_order_id if client_order_id == "" else client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        amount=Decimal(amount),
+        price=Decimal(100),
+        fee=Decimal("0.1"),
+        fee_currency=USDT,
+        liquidity="taker",
+        at=START,
+    )
+
+
+def found(desk: Desk, seen: VenueAccount) -> tuple[Finding, ...]:
+    """Compare as the Reconciler does: with the orders that the exchange named."""
+    named = named_orders(seen, TAG)
+    known = {key: desk.orders[key] for key in named if key in desk.orders}
+    return compare(desk.book, seen, known, TAG)
+
+
+def kinds(findings: tuple[Finding, ...]) -> list[str]:
+    return [finding.discrepancy.kind for finding in findings]
+
+
+def heal(desk: Desk, findings: tuple[Finding, ...]) -> list[str]:
+    """Do what heals; return the codes of what was refused."""
+    done = [desk.execute(command) for finding in findings for command in finding.heal]
+    return [each.code for each in done if isinstance(each, Refusal)]
+
+
+def test_two_that_agree_differ_in_nothing() -> None:
+    desk = Desk().funded("1000")
+    desk.holding("1")
+    seen = account({USDT: Decimal(900), BTC: Decimal(1)})
+    assert found(desk, seen) == ()
+
+
+# Orders and trades ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        OrderState.SUBMITTING,
+        OrderState.UNKNOWN,
+        OrderState.NEEDS_HUMAN,
+        OrderState.NOT_PLACED,
+        OrderState.OPEN,
+    ],
+)
+def test_a_trade_that_we_lack_is_booked_whatever_we_knew_of_its_order(state: OrderState) -> None:
+    desk = Desk().funded()
+    order = entry("1")
+    if state is OrderState.SUBMITTING:
+        desk.submitted(order)
+    elif state is OrderState.OPEN:
+        desk.accepted(order)
+    else:
+        desk.unknown(order)
+    if state is OrderState.NEEDS_HUMAN:
+        desk.does(AskForHuman(client_order_id=order.client_order_id, reason="no barrier"))
+    if state is OrderState.NOT_PLACED:
+        desk.does(end(order, OrderStep.PROVE_ABSENT))
+    findings = found(desk, account(trades=(trade_of(order),)))
+    assert kinds(findings) == ["missing_fill"]
+    assert heal(desk, findings) == []
+    assert desk.order(order).state is OrderState.FILLED
+    assert desk.position().amount == 1
+
+
+def test_a_trade_that_is_booked_is_no_finding() -> None:
+    desk = Desk().funded()
+    order = desk.accepted(entry("1"))
+    seen = account({USDT: Decimal("9899.9"), BTC: Decimal(1)}, trades=(trade_of(order),))
+    heal(desk, found(desk, seen))
+    assert found(desk, seen) == ()
+
+
+def test_several_missing_trades_of_one_order_are_all_booked() -> None:
+    desk = Desk().funded()
+    order = desk.unknown(entry("1"))
+    trades = (trade_of(order, "v-1", "0.4"), trade_of(order, "v-2", "0.6"))
+    findings = found(desk, account(trades=trades))
+    assert kinds(findings) == ["missing_fill"] * 2
+    assert heal(desk, findings) == []
+    assert desk.order(order).trade_ids == ("v-1", "v-2")
+
+
+def test_a_trade_after_the_end_is_found_and_cannot_be_healed() -> None:
+    desk = Desk().funded()
+    order = desk.accepted(entry("1"))
+    desk.ends(order, OrderStep.CANCEL)
+    findings = found(desk, account(trades=(trade_of(order),)))
+    assert heal(desk, findings) == ["unlawful"]
+
+
+@pytest.mark.parametrize("name", [None, "", "somebody's", TAG[:-1] + "0" + "0" * 24])
+def test_a_trade_that_is_not_ours_is_left_alone(name: str | None) -> None:
+    desk = Desk()
+    name = name or None
+    trade = trade_of(entry("1"), client_order_id=name)
+    assert found(desk, account(trades=(trade,))) == ()
+
+
+def test_a_trade_with_our_tag_and_no_intent_is_an_orphan() -> None:
+    trade = trade_of(entry("1"))
+    (finding,) = found(Desk(), account(trades=(trade,)))
+    assert (finding.discrepancy.kind, finding.heal) == ("orphan", ())
+    assert finding.discrepancy.symbol == trade.symbol
+    assert trade.trade_id in finding.discrepancy.subject
+
+
+def test_an_order_with_our_tag_and_no_intent_is_an_orphan() -> None:
+    (finding,) = found(Desk(), account(orders=(open_there(entry("1")),)))
+    assert (finding.discrepancy.kind, finding.heal) == ("orphan", ())
+
+
+def test_an_order_that_is_not_ours_is_external_and_left_alone() -> None:
+    seen = account(orders=(open_there(entry("1"), None),))
+    (finding,) = found(Desk(), seen)
+    assert (finding.discrepancy.kind, finding.heal) == ("external", ())
+    assert finding.discrepancy.is_healed
+
+
+@pytest.mark.parametrize("prepare", ["submitted", "unknown", "accepted"])
+def test_an_order_in_flight_that_is_open_there_is_no_finding(prepare: str) -> None:
+    desk = Desk()
+    order: Order = getattr(desk, prepare)(entry("1"))
+    assert found(desk, account(orders=(open_there(order),))) == ()
+
+
+def test_an_order_that_was_given_up_and_is_open_is_adopted_and_cancelled() -> None:
+    desk = Desk()
+    order = desk.unknown(entry("1"))
+    desk.does(end(order, OrderStep.PROVE_ABSENT))
+    findings = found(desk, account(orders=(open_there(order),)))
+    assert kinds(findings) == ["unknown_order"]
+    adopt, cancel = findings[0].heal
+    assert isinstance(adopt, AcceptOrder)
+    assert isinstance(cancel, RequestCancel)
+    assert heal(desk, findings) == []
+    assert desk.order(order).state is OrderState.CANCELING
+
+
+@pytest.mark.parametrize("step", [OrderStep.CANCEL, OrderStep.REJECT, OrderStep.EXPIRE])
+def test_an_order_that_ended_here_and_is_open_there_is_for_a_person(step: OrderStep) -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    desk.ends(order, step)
+    (finding,) = found(desk, account(orders=(open_there(order),)))
+    assert (finding.discrepancy.kind, finding.heal) == ("unknown_order", ())
+
+
+def test_only_own_orders_are_named_for_the_store() -> None:
+    own, other = entry("1"), entry("1", at=START, client_order_id=ClientOrderId("somebody's"))
+    orders = (open_there(own), open_there(other), open_there(own, None))
+    seen = account(orders=orders, trades=(trade_of(own), trade_of(other)))
+    assert named_orders(seen, TAG) == (own.client_order_id,)
+
+
+def test_a_trade_is_booked_as_the_exchange_booked_it() -> None:
+    made = fill_of(trade_of(entry("1"), "v-9", "0.25"))
+    assert (made.trade_id, made.amount, made.price) == ("v-9", Decimal("0.25"), Decimal(100))
+    assert (made.fee, made.fee_currency, made.liquidity) == (Decimal("0.1"), USDT, "taker")
+
+
+# Balances ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("coin", "amount", "change"), [(USDT, "950", "50"), (USDT, "850", "-50"), (ETH, "3", "3")]
+)
+def test_a_balance_that_somebody_changed_is_recorded(coin: Coin, amount: str, change: str) -> None:
+    desk = Desk().funded("1000")
+    desk.holding("1")
+    seen = account({USDT: Decimal(900), BTC: Decimal(1)} | {coin: Decimal(amount)})
+    findings = found(desk, seen)
+    assert kinds(findings) == ["external"]
+    (command,) = findings[0].heal
+    assert isinstance(command, RecordExternalChange)
+    assert command.amount == Decimal(change)
+    heal(desk, findings)
+    assert found(desk, seen) == ()
+    assert desk.position().amount == 1
+
+
+def test_a_coin_that_is_gone_altogether_is_zero() -> None:
+    desk = Desk().funded("1000")
+    findings = found(desk, account({}))
+    assert [finding.discrepancy.found for finding in findings] == ["0"]
+
+
+def test_more_of_a_base_coin_than_is_own_is_the_owner_s() -> None:
+    desk = Desk().funded("1000")
+    desk.holding("1")
+    assert kinds(found(desk, account({USDT: Decimal(900), BTC: Decimal(5)}))) == ["external"]
+
+
+def test_less_of_a_base_coin_than_is_own_closes_nothing_and_blocks_the_symbol() -> None:
+    desk = Desk().funded("1000")
+    held = desk.holding("1")
+    (finding,) = found(desk, account({USDT: Decimal(900), BTC: Decimal("0.4")}))
+    assert (finding.discrepancy.kind, finding.heal) == ("phantom", ())
+    assert finding.discrepancy.symbol == held.symbol
+    assert (finding.discrepancy.expected, finding.discrepancy.found) == ("1", "0.4")
+
+
+def test_balances_are_not_judged_before_the_first_were_seen() -> None:
+    assert found(Desk(), account({USDT: Decimal(5)})) == ()
+
+
+@pytest.mark.parametrize("prepare", ["submitted", "unknown"])
+def test_balances_are_not_judged_while_an_outcome_is_in_doubt(prepare: str) -> None:
+    desk = Desk().funded()
+    order: Order = getattr(desk, prepare)(entry("1"))
+    odd = account({USDT: Decimal(1)})
+    assert found(desk, odd) == ()
+    step = OrderStep.PROVE_ABSENT if prepare == "unknown" else OrderStep.REJECT
+    desk.does(end(order, step))
+    assert kinds(found(desk, odd)) == ["external"]
+
+
+def test_balances_are_not_judged_while_a_trade_is_missing() -> None:
+    desk = Desk().funded()
+    order = desk.accepted(entry("1"))
+    seen = account({USDT: Decimal(1)}, trades=(trade_of(order),))
+    assert kinds(found(desk, seen)) == ["missing_fill"]
+
+
+def test_dust_belongs_to_the_account_and_is_no_finding() -> None:
+    desk = Desk().funded("1000")
+    order = desk.accepted(entry("1"))
+    desk.fills(order, "1", "100", "0.00105", BTC)
+    out = desk.accepted(exit_of(desk.position(), "0.9989"))
+    desk.fills(out, "0.9989")
+    balances = {USDT: Decimal("999.89"), BTC: Decimal("0.00005")}
+    assert found(desk, account(balances)) == ()
+
+
+# Two sightings ----------------------------------------------------------------------------
+
+
+def balance_findings(desk: Desk, usdt: str) -> tuple[Finding, ...]:
+    return found(desk, account({USDT: Decimal(usdt)}))
+
+
+def test_what_two_looks_saw_is_confirmed() -> None:
+    desk = Desk().funded("1000")
+    first, second = balance_findings(desk, "900"), balance_findings(desk, "900.00")
+    assert kinds(seen_twice(first, second)) == ["external"]
+
+
+def test_what_one_look_saw_is_not() -> None:
+    desk = Desk().funded("1000")
+    first, second = balance_findings(desk, "900"), balance_findings(desk, "901")
+    assert seen_twice(first, second) == ()
+    assert seen_twice(first, ()) == ()
+    assert seen_twice((), second) == ()
+
+
+def test_a_balance_that_stood_still_while_we_booked_is_an_old_picture() -> None:
+    desk = Desk().funded("1000")
+    first = balance_findings(desk, "900")
+    desk.holding("0.5")
+    second = found(desk, account({USDT: Decimal(900), BTC: Decimal("0.5")}))
+    assert kinds(second) == ["external"]
+    assert seen_twice(first, second) == ()
+
+
+def test_a_missing_trade_is_confirmed_whatever_was_booked_meanwhile() -> None:
+    desk = Desk().funded()
+    order = desk.accepted(entry("1"))
+    missing = trade_of(order, "v-2", "0.5")
+    first = found(desk, account(trades=(missing,)))
+    desk.fills(order, "0.5")
+    second = found(desk, account(trades=(missing,)))
+    assert kinds(seen_twice(first, second)) == ["missing_fill"]
+
+
+def test_what_was_healed_says_so() -> None:
+    desk = Desk().funded("1000")
+    (finding,) = balance_findings(desk, "900")
+    assert not finding.discrepancy.is_healed
+    assert healed(finding.discrepancy).is_healed
+
+
+def test_an_exit_is_healed_as_an_entry_is() -> None:
+    desk = Desk().funded()
+    held = desk.holding("1")
+    order = desk.unknown(exit_of(held))
+    findings = found(desk, account(trades=(trade_of(order),)))
+    assert any(isinstance(command, RecordFills) for command in findings[0].heal)
+    assert heal(desk, findings) == []
+    assert desk.order(order).role is Role.EXIT
+    assert desk.positions[held.position_id].amount == 0
