@@ -7,6 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,8 +25,12 @@ class Migration(msgspec.Struct, frozen=True):
     text: str
 
 
+@cache
 def migrations() -> tuple[Migration, ...]:
-    """Return all of them in order; their numbers count from 1 without a gap."""
+    """Return all of them in order; their numbers count from 1 without a gap.
+
+    They belong to the program and are read once: each look at a store asks for their number.
+    """
     found = sorted(
         (entry for entry in files("aegis.store").joinpath("schema").iterdir()),
         key=lambda entry: entry.name,

@@ -31,8 +31,9 @@ READING_AS_NOBODY = """
 import os, sys
 from pathlib import Path
 import apsw
-from aegis.store import connection, reading
+from aegis.store import connection, migrations, reading
 connection._connect(":memory:", apsw.SQLITE_OPEN_READWRITE).close()
+migrations.migrations()  # read while we may still look into our own folder
 if os.geteuid() == 0:
     os.setuid(65534)
 print(reading.read_identity(Path(sys.argv[1])).incarnation)
