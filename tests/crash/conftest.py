@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.crash.scene")
+pytest.register_assert_rewrite("tests.crash.scene", "tests.crash.process")
 
-from tests.crash.scene import FRONTIER, METRONOME, RUN, Scene  # noqa: E402  rewritten first
+from tests.crash.process import FRONTIER, RUN  # noqa: E402  rewritten first
+from tests.crash.scene import METRONOME, Scene  # noqa: E402  rewritten first
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 
 from aegis.clock import seeded_random, sleep
 from tests.crash.paper_process import Hold
-from tests.crash.scene import METRONOME, RUN, Scene
+from tests.crash.process import RUN
+from tests.crash.scene import METRONOME, Scene
 
 KILLS = 4
 LIFE_S_MAX = 0.5

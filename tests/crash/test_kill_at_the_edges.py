@@ -14,7 +14,8 @@ from aegis.domain.order import OrderState, Role
 from aegis.store.lock import holder_of
 from tests.crash.evidence import Evidence, look, records_since
 from tests.crash.paper_process import Hold
-from tests.crash.scene import POLL_S, RUN, UNHURRIED, Process, Scene
+from tests.crash.process import POLL_S, RUN, Process
+from tests.crash.scene import UNHURRIED, Scene
 
 START_S_MAX = 0.05
 DRAIN_S_MAX = 0.05

@@ -10,7 +10,8 @@ from aegis.domain.order import Order, OrderState, Role
 from aegis.exchange.paper_ledger import read_ledger
 from tests.crash.evidence import look
 from tests.crash.paper_process import Hold
-from tests.crash.scene import UNHURRIED, Process, Scene
+from tests.crash.process import Process
+from tests.crash.scene import UNHURRIED, Scene
 
 IMPATIENT = UNHURRIED.replace("call_deadline_s = 5", "call_deadline_s = 1")
 """What was not placed within 2 s, the deadline and a margin, never will be."""
