@@ -25,8 +25,8 @@ import msgspec
 import pykka
 
 from actors.directory import STOP, Address, Directory, Seat
+from aegis.dialogue import Message
 from aegis.domain.ids import Generation
-from aegis.messages import Message
 from aegis.ports import Clock, Raised, Runtime, Timer
 
 ERROR_CHARS_MAX: Final = 500
@@ -299,7 +299,7 @@ class Actor(pykka.Actor):
         return partial(self._directory.tell, self._address, self._address.name, message)
 
     def _refuse(self, message: object) -> NoReturn:
-        raise NotImplementedError(f"{type(self).__name__} takes no {message!r:.200}")
+        raise TypeError(f"{type(self).__name__} takes no {message!r:.200}")
 
 
 class _Timers:

@@ -21,6 +21,25 @@ import msgspec
 
 from actors import names
 from actors.base import Actor, Context
+from aegis.dialogue import (
+    AccountFetched,
+    CancelAccepted,
+    CancelOrder,
+    ExchangeAnswer,
+    ExchangeReplied,
+    ExchangeRequest,
+    FetchAccount,
+    FetchInstruments,
+    FetchQuote,
+    FindOrder,
+    InstrumentsFetched,
+    NoAnswer,
+    OrderFound,
+    OrderNotFound,
+    OrderPlaced,
+    PlaceOrder,
+    RequestRefused,
+)
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import (
@@ -55,37 +74,20 @@ from aegis.domain.order import Order, OrderState, OrderStep, Role
 from aegis.domain.reconcile import fill_of
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus
 from aegis.messages import (
-    AccountFetched,
     AccountRead,
     BookRead,
-    CancelAccepted,
-    CancelOrder,
     Committed,
-    ExchangeAnswer,
-    ExchangeReplied,
-    ExchangeRequest,
     Execute,
     Executed,
-    FetchAccount,
-    FetchInstruments,
-    FetchQuote,
-    FindOrder,
     GatewayMessage,
-    InstrumentsFetched,
     InstrumentsKnown,
     InstrumentsWanted,
     LookAgain,
     MarketMoved,
-    NoAnswer,
-    OrderFound,
-    OrderNotFound,
-    OrderPlaced,
-    PlaceOrder,
     ReadAccount,
     ReadBook,
     ReadInstruments,
     ReconcileNow,
-    RequestRefused,
 )
 from aegis.ports import Exchange, Timer
 

@@ -11,9 +11,10 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from aegis.dialogue import ExchangeReplied, ExchangeRequest
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant, Symbol
-from aegis.messages import ExchangeReplied, ExchangeRequest, MarketNews
+from aegis.messages import MarketNews
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

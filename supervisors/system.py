@@ -18,6 +18,7 @@ from actors.directory import Directory
 from actors.exchange_gateway import Patience as GatewayPatience
 from actors.strategy import Plan
 from aegis.config import Config
+from aegis.dialogue import ExchangeRequest
 from aegis.domain.account import TradingState
 from aegis.domain.candles import Candle
 from aegis.domain.commands import ChangeTradingState
@@ -34,7 +35,7 @@ from aegis.exchange.paper_ledger import open_ledger
 from aegis.exchange.paper_matching import PaperRules
 from aegis.exchange.replay import ReplaySource, read_candles
 from aegis.exchange.simulated import SimulatedSource
-from aegis.messages import ExchangeRequest, Execute
+from aegis.messages import Execute
 from aegis.store.identity import Identity
 from aegis.store.inspection import Inspection
 from aegis.store.journal import Store

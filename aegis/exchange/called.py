@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aegis.messages import ExchangeAnswer, ExchangeReplied, ExchangeRequest, NoAnswer
+from aegis.dialogue import ExchangeAnswer, ExchangeReplied, ExchangeRequest, NoAnswer
 from aegis.ports import Overran, Raised, Runtime
 
 

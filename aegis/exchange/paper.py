@@ -20,6 +20,25 @@ from typing import assert_never
 
 import msgspec
 
+from aegis.dialogue import (
+    AccountFetched,
+    CancelAccepted,
+    CancelOrder,
+    ExchangeAnswer,
+    ExchangeRequest,
+    FetchAccount,
+    FetchInstruments,
+    FetchQuote,
+    FindOrder,
+    InstrumentsFetched,
+    NoAnswer,
+    OrderFound,
+    OrderNotFound,
+    OrderPlaced,
+    PlaceOrder,
+    QuoteFetched,
+    RequestRefused,
+)
 from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Quote
 from aegis.domain.ids import Instant, Symbol
@@ -41,25 +60,6 @@ from aegis.exchange.paper_matching import (
     match,
     side_price,
     with_order,
-)
-from aegis.messages import (
-    AccountFetched,
-    CancelAccepted,
-    CancelOrder,
-    ExchangeAnswer,
-    ExchangeRequest,
-    FetchAccount,
-    FetchInstruments,
-    FetchQuote,
-    FindOrder,
-    InstrumentsFetched,
-    NoAnswer,
-    OrderFound,
-    OrderNotFound,
-    OrderPlaced,
-    PlaceOrder,
-    QuoteFetched,
-    RequestRefused,
 )
 from aegis.ports import Clock, Late
 

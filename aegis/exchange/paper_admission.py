@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
+from aegis.dialogue import PlaceOrder, RequestRefused
 from aegis.domain.ids import NANOS_PER_SECOND, ExchangeOrderId, Instant
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import ZERO, floor_to, is_amount, text, times
@@ -27,7 +28,6 @@ from aegis.exchange.paper_matching import (
     unit_cost,
     with_slippage,
 )
-from aegis.messages import PlaceOrder, RequestRefused
 
 CLIENT_ORDER_ID_LENGTH_MAX = 36
 """What cryptocom allows; every venue we know allows at least 32."""

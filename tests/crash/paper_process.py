@@ -15,10 +15,10 @@ from pathlib import Path
 
 from aegis.cli.main import leave, main
 from aegis.config import Config
+from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
 from aegis.domain.order import UNSETTLED
 from aegis.exchange.paper import Fault
 from aegis.log import Log
-from aegis.messages import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
 from aegis.store.loading import find_order
 from aegis.store.snapshot import snapshot_of
 from supervisors.runs import Run, run

@@ -9,16 +9,7 @@ from pathlib import Path
 import msgspec
 
 from aegis.clock import ManualClock
-from aegis.domain.candles import Candle, Tick
-from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Coin, Instant, Symbol
-from aegis.domain.money import text
-from aegis.domain.order import OrderType, Side
-from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
-from aegis.exchange.instruments import paper_instruments
-from aegis.exchange.paper import Fault, PaperExchange, no_faults
-from aegis.exchange.paper_ledger import LedgerView, PaperLedger, open_ledger, read_ledger
-from aegis.exchange.paper_matching import PaperRules
-from aegis.messages import (
+from aegis.dialogue import (
     AccountFetched,
     CancelOrder,
     ExchangeAnswer,
@@ -31,6 +22,15 @@ from aegis.messages import (
     PlaceOrder,
     QuoteFetched,
 )
+from aegis.domain.candles import Candle, Tick
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Coin, Instant, Symbol
+from aegis.domain.money import text
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
+from aegis.exchange.instruments import paper_instruments
+from aegis.exchange.paper import Fault, PaperExchange, no_faults
+from aegis.exchange.paper_ledger import LedgerView, PaperLedger, open_ledger, read_ledger
+from aegis.exchange.paper_matching import PaperRules
 from aegis.ports import Late
 
 BTC_USDT = Symbol("BTC/USDT")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aegis.dialogue import ExchangeReplied, ExchangeRequest, NoAnswer, OrderPlaced
 from aegis.domain.order import Side
 from aegis.exchange.called import CalledExchange, answer_of
 from aegis.exchange.paper import Fault
-from aegis.messages import ExchangeReplied, ExchangeRequest, NoAnswer, OrderPlaced
 from aegis.ports import Overran, Raised
 from supervisors.seeded import SeededRuntime
 from tests.exchange.paper_kit import Table

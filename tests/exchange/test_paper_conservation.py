@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aegis.dialogue import ExchangeRequest
 from aegis.domain.ids import Coin
 from aegis.domain.money import minus, negative, plus, times, total
 from aegis.domain.order import OrderType, Side
@@ -17,7 +18,6 @@ from aegis.domain.venue import VenueOrderStatus
 from aegis.exchange.paper import Fault
 from aegis.exchange.paper_ledger import LedgerView
 from aegis.exchange.paper_matching import PaperRules
-from aegis.messages import ExchangeRequest
 from tests.exchange.paper_kit import BTC, USDT, Table
 
 SIDES = st.sampled_from(Side)

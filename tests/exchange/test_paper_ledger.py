@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aegis.dialogue import OrderPlaced, RequestRefused
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
@@ -22,7 +23,6 @@ from aegis.exchange.paper_ledger import (
     read_ledger,
 )
 from aegis.exchange.paper_matching import PaperOrder
-from aegis.messages import OrderPlaced, RequestRefused
 from tests.exchange.paper_kit import BTC, BTC_USDT, START, USDT, USUAL, Table
 
 ROOT = Path(__file__).parents[2]

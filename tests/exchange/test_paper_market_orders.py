@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aegis.dialogue import QuoteFetched
 from aegis.domain.order import Side
 from aegis.domain.venue import VenueOrderStatus
-from aegis.messages import QuoteFetched
 from tests.exchange.paper_kit import BTC, BTC_USDT, FREE, USDT, USUAL, Table
 
 

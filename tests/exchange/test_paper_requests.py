@@ -6,12 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant, Symbol
-from aegis.domain.order import OrderType, Side
-from aegis.domain.venue import VenueOrderStatus
-from aegis.exchange.instruments import paper_instruments
-from aegis.exchange.paper import PaperExchange
-from aegis.messages import (
+from aegis.dialogue import (
     CancelAccepted,
     FetchInstruments,
     FetchQuote,
@@ -21,6 +16,11 @@ from aegis.messages import (
     PlaceOrder,
     RequestRefused,
 )
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant, Symbol
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueOrderStatus
+from aegis.exchange.instruments import paper_instruments
+from aegis.exchange.paper import PaperExchange
 from tests.exchange.paper_kit import BTC, BTC_USDT, FREE, START, USDT, USUAL, Table
 
 LIMIT = OrderType.LIMIT

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from aegis.domain.order import Side
-from aegis.exchange.paper import Fault
-from aegis.messages import (
+from aegis.dialogue import (
     CancelOrder,
     ExchangeRequest,
     FetchAccount,
@@ -15,6 +13,8 @@ from aegis.messages import (
     FindOrder,
     PlaceOrder,
 )
+from aegis.domain.order import Side
+from aegis.exchange.paper import Fault
 
 HTML_502 = "502 Bad Gateway: <html><head><title>502</title></head></html>"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from actors import names
-from aegis.messages import FetchAccount
+from aegis.dialogue import FetchAccount
 from tests.simulation.candles import candle, flat
 from tests.simulation.conftest import SPEEDS, MakeWorld
 from tests.simulation.faults import UNREADABLE, on

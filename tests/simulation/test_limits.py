@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from actors import names
+from aegis.dialogue import FetchAccount, PlaceOrder
 from aegis.domain.candles import Candle
 from aegis.domain.order import Side
-from aegis.messages import FetchAccount, PlaceOrder
 from tests.simulation.candles import candle, flat
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.faults import ANSWER_LOST, REQUEST_LOST, either, everything, on

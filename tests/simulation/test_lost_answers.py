@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, FindOrder, PlaceOrder
 from aegis.domain.order import OrderState, Side
 from aegis.exchange.paper import Fault
-from aegis.messages import CancelOrder, ExchangeRequest, FetchAccount, FindOrder, PlaceOrder
 from tests.simulation.candles import candle, flat
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.faults import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from aegis.dialogue import FetchAccount, OrderPlaced, PlaceOrder
 from aegis.domain.ids import account_tag
 from aegis.domain.order import Side
-from aegis.messages import FetchAccount, OrderPlaced, PlaceOrder
 from aegis.store.snapshot import snapshot_of
 from tests.simulation.candles import candle, flat
 from tests.simulation.conftest import MakeWorld

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
+from aegis.dialogue import PlaceOrder
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.order import OrderState
-from aegis.messages import PlaceOrder
 from tests.crash.evidence import unlawful
 from tests.simulation.candles import candle, flat, walk
 from tests.simulation.conftest import MakeWorld

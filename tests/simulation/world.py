@@ -18,19 +18,14 @@ import msgspec
 
 from aegis.clock import ManualClock, ScaledClock
 from aegis.config import Config, build
+from aegis.dialogue import ExchangeAnswer, ExchangeRequest, PlaceOrder
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Coin, Instant
 from aegis.domain.money import ZERO, plus
 from aegis.domain.order import OrderType, Side
 from aegis.exchange.paper import Fault, no_faults
 from aegis.exchange.paper_ledger import Change, LedgerView, open_ledger, read_ledger
-from aegis.messages import (
-    ControlReply,
-    ControlRequest,
-    ExchangeAnswer,
-    ExchangeRequest,
-    PlaceOrder,
-)
+from aegis.messages import ControlReply, ControlRequest
 from aegis.ports import Late
 from aegis.store.connection import open_writer
 from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status

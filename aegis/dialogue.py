@@ -1,0 +1,140 @@
+"""What the gateway and an exchange say to each other: requests, and the answers that may come.
+
+Each is a value; `NoAnswer` stands for silence and says nothing about what the exchange did.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from aegis.domain.commands import Quote
+from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant, Symbol
+from aegis.domain.instrument import Instrument
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all messages: immutable, compared by type and fields."""
+
+
+class PlaceOrder(Message, frozen=True, kw_only=True):
+    """`sent_at` lets the exchange refuse a request that comes too late to be meant."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    type: OrderType
+    amount: Decimal
+    price: Decimal | None
+    trigger_price: Decimal | None
+    reduce_only: bool
+    sent_at: Instant
+
+
+class CancelOrder(Message, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    symbol: Symbol
+
+
+class FindOrder(Message, frozen=True, kw_only=True):
+    """One order and its trades, by the id that we gave it."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    since: Instant
+
+
+class FetchAccount(Message, frozen=True, kw_only=True):
+    """Balances, open orders, and trades booked at or after `trades_since`."""
+
+    trades_since: Instant
+
+
+class FetchQuote(Message, frozen=True, kw_only=True):
+    symbol: Symbol
+
+
+class FetchInstruments(Message, frozen=True, kw_only=True):
+    symbols: tuple[Symbol, ...]
+
+
+ExchangeRequest = (
+    PlaceOrder | CancelOrder | FindOrder | FetchAccount | FetchQuote | FetchInstruments
+)
+
+
+class OrderPlaced(Message, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    exchange_order_id: ExchangeOrderId
+
+
+class RequestRefused(Message, frozen=True, kw_only=True):
+    """A definite no, from the list of refusals that the exchange is known to mean.
+
+    `code`: insufficient_funds, invalid_order, unknown_symbol, too_late, duplicate_id,
+    not_open (a cancel of an order that is unknown or ended).
+    """
+
+    code: str
+    reason: str
+
+
+class CancelAccepted(Message, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+
+
+class OrderFound(Message, frozen=True, kw_only=True):
+    """`trades` are all the trades of this order that the exchange has booked."""
+
+    order: VenueOrder
+    trades: tuple[VenueTrade, ...]
+
+
+class OrderNotFound(Message, frozen=True, kw_only=True):
+    """The exchange answered, and does not know the id now; `as_of` is on its clock."""
+
+    client_order_id: ClientOrderId
+    as_of: Instant
+
+
+class AccountFetched(Message, frozen=True, kw_only=True):
+    account: VenueAccount
+
+
+class QuoteFetched(Message, frozen=True, kw_only=True):
+    symbol: Symbol
+    quote: Quote | None
+
+
+class InstrumentsFetched(Message, frozen=True, kw_only=True):
+    instruments: tuple[Instrument, ...]
+
+
+class NoAnswer(Message, frozen=True, kw_only=True):
+    """Nothing definite came back: time-out, reset, an answer that cannot be read.
+
+    It says nothing about what the exchange did.
+    """
+
+    reason: str
+
+
+ExchangeAnswer = (
+    OrderPlaced
+    | RequestRefused
+    | CancelAccepted
+    | OrderFound
+    | OrderNotFound
+    | AccountFetched
+    | QuoteFetched
+    | InstrumentsFetched
+    | NoAnswer
+)
+
+
+class ExchangeReplied(Message, frozen=True, kw_only=True):
+    request: ExchangeRequest
+    answer: ExchangeAnswer
