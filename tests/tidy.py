@@ -87,6 +87,8 @@ SHARED_BY_ACTORS = {"actors.base", "actors.directory", "actors.names"}
 
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 400
+LONGER = {"actors/exchange_gateway.py": 570}
+"""Files that tell two stories still, here the dialogue and the look-ups: no longer than now."""
 
 SQL = re.compile(
     r"\s*(SELECT\b|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX|TRIGGER)|"
@@ -304,8 +306,9 @@ def print_outside_the_edge(source: Source) -> Iterator[str]:
 
 def too_long(source: Source) -> Iterator[str]:
     lines = source.text.count("\n")
-    if lines > FILE_LINES_MAX:
-        yield source.fault(lines, f"expected at most {FILE_LINES_MAX} lines, were {lines}")
+    lines_max = LONGER.get(source.path, FILE_LINES_MAX)
+    if lines > lines_max:
+        yield source.fault(lines, f"expected at most {lines_max} lines, were {lines}")
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
