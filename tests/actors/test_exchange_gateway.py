@@ -1,0 +1,557 @@
+"""The gateway: sends once, takes silence for nothing, and ends an order on evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from actors import names
+from actors.exchange_gateway import FAILURES_TO_OPEN, ExchangeGateway, Patience
+from aegis.dialogue import (
+    AccountFetched,
+    CancelAccepted,
+    CancelOrder,
+    ExchangeAnswer,
+    ExchangeReplied,
+    ExchangeRequest,
+    FetchAccount,
+    FetchInstruments,
+    FindOrder,
+    InstrumentsFetched,
+    NoAnswer,
+    OrderFound,
+    OrderNotFound,
+    OrderPlaced,
+    PlaceOrder,
+    RequestRefused,
+)
+from aegis.domain.commands import (
+    AcceptOrder,
+    EndOrder,
+    LoseSight,
+    RecordFills,
+    RequestCancel,
+    SubmitOrder,
+)
+from aegis.domain.ids import ExchangeOrderId, Instant, TradeId
+from aegis.domain.order import Order, OrderState, OrderStep
+from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.messages import (
+    AccountRead,
+    InstrumentsKnown,
+    ReadAccount,
+    ReadBook,
+    ReadInstruments,
+    ReconcileNow,
+)
+from tests.actors.ensemble import Ensemble, tick
+from tests.domain.kit import BTC_USDT, START, USDT, Desk, entry, exit_of, halt, instrument, seconds
+from tests.stage import Stage
+
+GATEWAY = names.EXCHANGE_GATEWAY
+R = TypeVar("R")
+SILENCE = NoAnswer(reason="timed out")
+BARRIER_S = 20
+
+
+class Venue:
+    """An exchange that notes what it is asked, and answers when a test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[ExchangeRequest] = []
+        self._replies: list[Callable[[ExchangeReplied], None]] = []
+
+    def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
+        self.asked.append(request)
+        self._replies.append(reply_to)
+
+    def of(self, kind: type[R]) -> list[R]:
+        return [request for request in list(self.asked) if isinstance(request, kind)]
+
+    def answer(self, kind: type[R], answer: ExchangeAnswer) -> None:
+        """Answer the eldest request of a type that was not answered yet."""
+        place = next(i for i, request in enumerate(self.asked) if isinstance(request, kind))
+        request, reply_to = self.asked.pop(place), self._replies.pop(place)
+        reply_to(ExchangeReplied(request=request, answer=answer))
+
+
+class Scene(Ensemble):
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.venue = Venue()
+
+    def begin(self, *, poll_interval_s: float = 2.0) -> Scene:
+        patience = Patience(
+            poll_interval_s=poll_interval_s, stale_after_s=30.0, barrier_s=BARRIER_S
+        )
+        build = partial(
+            ExchangeGateway, exchange=self.venue, symbols=(BTC_USDT,), patience=patience
+        )
+        self.stage.launch(GATEWAY, build)
+        self.wait_heard(names.POSITION_STORE, ReadBook)
+        self.show_book(GATEWAY)
+        return self
+
+    def wait_asked(self, kind: type[R], count: int = 1) -> list[R]:
+        self.stage.wait_for(lambda: len(self.venue.of(kind)) >= count)
+        return self.venue.of(kind)
+
+    def submitted(self, order: Order) -> Order:
+        """Lead an order to its PlaceOrder, as store and gateway do together."""
+        after = self.desk.book.last_event_id
+        self.desk.intended(order)
+        self.publish_new(GATEWAY, after)
+        submit, *_ = self.wait_command(SubmitOrder)
+        records = self.publish(GATEWAY, submit)
+        self.answer(GATEWAY, submit, records)
+        self.wait_asked(PlaceOrder)
+        return order
+
+    def unknown(self, order: Order) -> Order:
+        """Lead an order out of sight, to its first look-up."""
+        self.submitted(order)
+        self.venue.answer(PlaceOrder, SILENCE)
+        (lost,) = self.wait_command(LoseSight)
+        self.publish(GATEWAY, lost)
+        self.wait_asked(FindOrder)
+        return order
+
+    def accepted(self, order: Order) -> Order:
+        self.submitted(order)
+        self.venue.answer(PlaceOrder, placed(order))
+        (accept,) = self.wait_command(AcceptOrder)
+        self.publish(GATEWAY, accept)
+        self.wait_asked(FindOrder)
+        return order
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return Scene(stage)
+
+
+def placed(order: Order) -> OrderPlaced:
+    return OrderPlaced(
+        client_order_id=order.client_order_id, exchange_order_id=ExchangeOrderId("x-1")
+    )
+
+
+def at_venue(order: Order, status: VenueOrderStatus, filled: str = "0") -> VenueOrder:
+    return VenueOrder(
+        exchange_order_id=ExchangeOrderId("x-1"),
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        amount=order.amount,
+        price=None,
+        filled=Decimal(filled),
+        status=status,
+        reason="",
+        created_at=START,
+    )
+
+
+def trade(order: Order, amount: str, trade_id: str = "t-1") -> VenueTrade:
+    return VenueTrade(
+        trade_id=TradeId(trade_id),
+        exchange_order_id=ExchangeOrderId("x-1"),
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        amount=Decimal(amount),
+        price=Decimal(100),
+        fee=Decimal(0),
+        fee_currency=USDT,
+        liquidity="taker",
+        at=START,
+    )
+
+
+def found(order: Order, status: VenueOrderStatus, filled: str = "0") -> OrderFound:
+    trades = () if filled == "0" else (trade(order, filled),)
+    return OrderFound(order=at_venue(order, status, filled), trades=trades)
+
+
+def not_found(order: Order, after_s: int = 0) -> OrderNotFound:
+    as_of = Instant(START + seconds(after_s))
+    return OrderNotFound(client_order_id=order.client_order_id, as_of=as_of)
+
+
+def account(as_of_s: int, *trades: VenueTrade, since: Instant = START) -> AccountFetched:
+    return AccountFetched(
+        account=VenueAccount(
+            balances={USDT: Decimal(10_000)},
+            open_orders=(),
+            trades=trades,
+            trades_since=since,
+            as_of=Instant(START + seconds(as_of_s)),
+        )
+    )
+
+
+# Sending --------------------------------------------------------------------------------------
+
+
+def test_an_intent_asks_leave_with_the_last_price_seen(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(GATEWAY, tick("100"))
+    after = scene.desk.book.last_event_id
+    scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+
+    (submit,) = scene.wait_command(SubmitOrder)
+    assert submit.quote is not None
+    assert (submit.quote.bid, submit.hold) == (Decimal(100), None)
+
+
+def test_an_intent_without_a_price_asks_leave_without_one(scene: Scene) -> None:
+    scene.begin()
+    after = scene.desk.book.last_event_id
+    scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+
+    (submit,) = scene.wait_command(SubmitOrder)
+    assert submit.quote is None
+
+
+def test_an_order_is_sent_only_with_its_submission_in_hand(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(GATEWAY, tick("100"))
+    after = scene.desk.book.last_event_id
+    order = scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+    (submit,) = scene.wait_command(SubmitOrder)
+    assert scene.venue.of(PlaceOrder) == []
+
+    scene.answer(GATEWAY, submit, scene.publish(GATEWAY, submit))
+
+    (sent,) = scene.wait_asked(PlaceOrder)
+    assert sent.client_order_id == order.client_order_id
+
+
+def test_a_submission_known_already_sends_nothing(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(GATEWAY, tick("100"))
+    order = scene.submitted(entry())
+    (submit,) = scene.commands(SubmitOrder)
+
+    scene.answer(GATEWAY, submit)
+    scene.settle(GATEWAY)
+
+    assert len(scene.venue.of(PlaceOrder)) == 1
+    assert scene.desk.order(order).state is OrderState.SUBMITTING
+
+
+def test_a_refusal_of_the_exchange_rejects_the_order(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    scene.submitted(entry())
+    scene.venue.answer(PlaceOrder, RequestRefused(code="insufficient_funds", reason="no money"))
+
+    (ended,) = scene.wait_command(EndOrder)
+    assert (ended.step, ended.reason) == (OrderStep.REJECT, "insufficient_funds: no money")
+
+
+@pytest.mark.parametrize("answer", [SILENCE, RequestRefused(code="duplicate_id", reason="known")])
+def test_no_definite_answer_is_an_unknown_outcome(scene: Scene, answer: ExchangeAnswer) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    scene.submitted(entry())
+    scene.venue.answer(PlaceOrder, answer)
+
+    scene.wait_command(LoseSight)
+    (asked,) = scene.wait_heard(names.RECONCILER, ReconcileNow)
+    assert asked.trigger == "unknown outcome"
+
+
+# Looking --------------------------------------------------------------------------------------
+
+
+def test_an_accepted_order_is_looked_up_and_its_fills_are_booked(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    scene.venue.answer(FindOrder, found(order, VenueOrderStatus.FILLED, "1"))
+
+    (fills,) = scene.wait_command(RecordFills)
+    assert [fill.trade_id for fill in fills.fills] == ["t-1"]
+
+
+def test_an_open_order_is_looked_at_again(scene: Scene) -> None:
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    for _ in range(3):
+        scene.wait_asked(FindOrder)
+        scene.venue.answer(FindOrder, found(order, VenueOrderStatus.OPEN))
+
+    scene.wait_asked(FindOrder)
+
+
+def test_a_fill_that_is_booked_already_is_not_told_again(scene: Scene) -> None:
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    partly = found(order, VenueOrderStatus.OPEN, "0.4")
+    scene.venue.answer(FindOrder, partly)
+    (fills,) = scene.wait_command(RecordFills)
+    scene.publish(GATEWAY, fills)
+    scene.wait_asked(FindOrder)
+    scene.venue.answer(FindOrder, partly)
+    scene.wait_asked(FindOrder)
+
+    assert len(scene.commands(RecordFills)) == 1
+
+
+def test_an_unknown_order_that_is_found_is_adopted(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    scene.venue.answer(FindOrder, found(order, VenueOrderStatus.FILLED, "1"))
+
+    (accept,) = scene.wait_command(AcceptOrder)
+    assert accept.exchange_order_id == "x-1"
+    scene.wait_command(RecordFills)
+
+
+def test_an_unknown_entry_is_called_off_at_once_though_a_look_went_unanswered(
+    scene: Scene,
+) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    scene.venue.answer(FindOrder, SILENCE)
+    scene.wait_asked(FindOrder)
+    scene.venue.answer(FindOrder, not_found(order))
+
+    (cancel,) = scene.wait_asked(CancelOrder)
+    assert cancel.client_order_id == order.client_order_id
+
+
+def test_an_unknown_exit_is_never_called_off(scene: Scene) -> None:
+    scene.desk.holding()
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(exit_of(scene.desk.position()))
+    scene.venue.answer(FindOrder, not_found(order))
+    scene.wait_asked(FindOrder)
+
+    assert scene.venue.of(CancelOrder) == []
+
+
+def test_absence_before_the_barrier_proves_nothing(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    scene.venue.answer(FindOrder, not_found(order, BARRIER_S))
+    scene.wait_asked(CancelOrder)
+
+    assert scene.venue.of(FetchAccount) == []
+    assert scene.commands(EndOrder) == []
+
+
+def test_absence_past_the_barrier_asks_the_trades_before_it_is_proof(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
+    scene.wait_asked(FetchAccount)
+    assert scene.commands(EndOrder) == []
+
+    scene.venue.answer(FetchAccount, account(BARRIER_S + 2))
+
+    (ended,) = scene.wait_command(EndOrder)
+    assert ended.step is OrderStep.PROVE_ABSENT
+
+
+def test_a_trade_of_an_order_not_found_is_no_absence(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
+    scene.wait_asked(FetchAccount)
+    scene.venue.answer(FetchAccount, account(BARRIER_S + 2, trade(order, "1")))
+    scene.wait_asked(FindOrder)
+
+    assert scene.commands(EndOrder) == []
+
+
+def test_trades_that_do_not_reach_back_to_the_order_are_no_proof(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
+    scene.wait_asked(FetchAccount)
+    too_short = account(BARRIER_S + 2, since=Instant(START + seconds(1)))
+    scene.venue.answer(FetchAccount, too_short)
+    scene.wait_asked(FindOrder)
+
+    assert scene.commands(EndOrder) == []
+
+
+# Cancelling -----------------------------------------------------------------------------------
+
+
+def canceling(scene: Scene) -> Order:
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    scene.venue.answer(FindOrder, found(order, VenueOrderStatus.OPEN))
+    wanted = RequestCancel(client_order_id=order.client_order_id, reason="test")
+    scene.publish(GATEWAY, wanted)
+    scene.wait_asked(CancelOrder)
+    return order
+
+
+def test_a_cancel_that_is_accepted_closes_nothing_by_itself(scene: Scene) -> None:
+    order = canceling(scene)
+    scene.venue.answer(CancelOrder, CancelAccepted(client_order_id=order.client_order_id))
+    scene.wait_asked(FindOrder)
+    assert scene.commands(EndOrder) == []
+
+    scene.venue.answer(FindOrder, found(order, VenueOrderStatus.CANCELED, "0.3"))
+
+    (ended,) = scene.wait_command(EndOrder)
+    assert (ended.step, ended.filled) == (OrderStep.CANCEL, Decimal("0.3"))
+    assert len(scene.commands(RecordFills)) == 1
+
+
+def test_a_cancel_that_the_exchange_did_not_follow_goes_out_again(scene: Scene) -> None:
+    order = canceling(scene)
+    while scene.venue.of(FindOrder):
+        scene.venue.answer(FindOrder, found(order, VenueOrderStatus.OPEN))
+    scene.venue.answer(CancelOrder, SILENCE)
+    scene.wait_asked(FindOrder)
+    scene.venue.answer(FindOrder, found(order, VenueOrderStatus.OPEN))
+
+    scene.wait_asked(CancelOrder)
+
+
+def test_a_halt_leaves_an_exit_alone(scene: Scene) -> None:
+    scene.desk.holding()
+    scene.desk.accepted(exit_of(scene.desk.position()))
+    scene.begin()
+    scene.publish(GATEWAY, halt())
+    scene.settle(GATEWAY)
+
+    assert scene.commands(RequestCancel) == []
+
+
+def test_a_halt_cancels_an_open_entry(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    scene.publish(GATEWAY, halt())
+
+    (cancel,) = scene.wait_command(RequestCancel)
+    assert cancel.client_order_id == order.client_order_id
+
+
+# Beginning ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "expected"),
+    [
+        (Desk.intended, EndOrder),
+        (Desk.submitted, LoseSight),
+    ],
+)
+def test_what_an_earlier_life_left_unfinished_is_finished_first(
+    scene: Scene, leads_to: Callable[[Desk, Order], Order], expected: type[EndOrder | LoseSight]
+) -> None:
+    order = leads_to(scene.desk, entry())
+    scene.begin()
+
+    (command,) = scene.wait_command(expected)
+    assert command.client_order_id == order.client_order_id
+    assert scene.venue.of(PlaceOrder) == []
+
+
+@pytest.mark.parametrize("leads_to", [Desk.accepted, Desk.unknown])
+def test_an_order_of_an_earlier_life_is_looked_up(
+    scene: Scene, leads_to: Callable[[Desk, Order], Order]
+) -> None:
+    order = leads_to(scene.desk, entry())
+    scene.begin()
+
+    (find,) = scene.wait_asked(FindOrder)
+    assert find.client_order_id == order.client_order_id
+
+
+def test_a_hole_in_what_it_follows_makes_it_read_the_book_anew(scene: Scene) -> None:
+    scene.begin()
+    scene.desk.intended(entry())
+    scene.publish(GATEWAY, halt())
+
+    scene.wait_heard(names.POSITION_STORE, ReadBook, 2)
+
+
+# The rest -------------------------------------------------------------------------------------
+
+
+def test_an_account_is_read_after_each_order_in_doubt_was_looked_up(scene: Scene) -> None:
+    scene.desk.unknown(entry())
+    scene.begin()
+    scene.wait_asked(FindOrder)
+    scene.tell(GATEWAY, ReadAccount(trades_since=Instant(0), reply_to=names.RECONCILER))
+    scene.wait_asked(FetchAccount)
+
+    kinds = [type(request) for request in scene.venue.asked]
+    assert kinds.index(FindOrder) < kinds.index(FetchAccount)
+
+
+def test_an_account_out_of_reach_is_told_with_the_reason(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(GATEWAY, ReadAccount(trades_since=Instant(0), reply_to=names.RECONCILER))
+    scene.wait_asked(FetchAccount)
+    scene.venue.answer(FetchAccount, SILENCE)
+
+    (read,) = scene.wait_heard(names.RECONCILER, AccountRead)
+    assert (read.account, read.reason) == (None, "timed out")
+
+
+def test_instruments_are_asked_for_again_until_they_are_known(scene: Scene) -> None:
+    scene.begin(poll_interval_s=0.05)
+    scene.tell(GATEWAY, ReadInstruments(reply_to=names.STRATEGY))
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, SILENCE)
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, InstrumentsFetched(instruments=(instrument(),)))
+
+    (known,) = scene.wait_heard(names.STRATEGY, InstrumentsKnown)
+    assert known.instruments == (instrument(),)
+
+
+def test_silence_often_enough_opens_the_breaker_and_one_answer_closes_it(scene: Scene) -> None:
+    scene.begin(poll_interval_s=0.02)
+    for _ in range(FAILURES_TO_OPEN):
+        scene.wait_asked(FetchInstruments)
+        scene.venue.answer(FetchInstruments, SILENCE)
+    scene.stage.wait_for(lambda: "BreakerOpened" in scene.stage.events())
+    after = scene.desk.book.last_event_id
+    scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+    (submit,) = scene.wait_command(SubmitOrder)
+    assert submit.hold == "the exchange left 5 requests in a row unanswered"
+
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, InstrumentsFetched(instruments=(instrument(),)))
+    scene.stage.wait_for(lambda: "BreakerClosed" in scene.stage.events())
+
+
+def test_a_port_that_raises_ends_the_gateway_and_nothing_else(scene: Scene) -> None:
+    def broken(_request: ExchangeRequest, _reply_to: object) -> None:
+        raise OSError("no network")
+
+    scene.begin()
+    scene.wait_asked(FetchInstruments)
+    scene.venue.submit = broken  # type: ignore[method-assign,assignment]
+    scene.tell(GATEWAY, ReadAccount(trades_since=Instant(0), reply_to=names.RECONCILER))
+
+    scene.stage.wait_for(lambda: "ActorDied" in scene.stage.events())
+
+
+def test_orders_carry_what_the_intent_said(scene: Scene) -> None:
+    scene.desk.holding()
+    scene.begin().tell(GATEWAY, tick("97"))
+    wanted = exit_of(scene.desk.position(), None, "98", trigger_price=Decimal(98))
+    scene.submitted(wanted)
+
+    (sent,) = scene.wait_asked(PlaceOrder)
+    said = msgspec.structs.asdict(sent)
+    same = ("client_order_id", "symbol", "side", "type", "amount", "price", "trigger_price")
+    assert [said[name] for name in same] == [getattr(wanted, name) for name in same]
+    assert said["reduce_only"] is True

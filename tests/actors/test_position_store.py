@@ -1,0 +1,198 @@
+"""The store's actor: decided in turn, committed as one, answered after."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from actors import names
+from actors.position_store import PositionStore, subscribers
+from aegis.domain.commands import Command, IntendOrder, RecordExternalChange, StartBalances
+from aegis.domain.ids import Instant
+from aegis.domain.notices import notice_of
+from aegis.messages import (
+    BookRead,
+    Committed,
+    Execute,
+    Executed,
+    MarkNotified,
+    NoticesAdded,
+    NoticesRead,
+    OrdersRead,
+    ProjectionsRebuilt,
+    ReadBook,
+    ReadNotices,
+    ReadOrders,
+    RebuildProjections,
+)
+from aegis.store.identity import Identity
+from aegis.store.journal import Store
+from aegis.store.verify import verify
+from tests.actors.ensemble import Ensemble
+from tests.domain.kit import LIMITS, USDT, decimals, entry, halt, opening, submit
+from tests.stage import Stage
+
+ASKER = "Asker"
+FUNDED = StartBalances(balances={USDT: decimals("10000")[0]})
+
+
+class Scene(Ensemble):
+    """A store's actor over a real store."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        super().__init__(stage)
+        stage.directory.add(ASKER)
+        self.path = folder / "aegis.db"
+
+    def open_store(self) -> Store:
+        return Store.open(
+            self.path,
+            Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1"),
+            draw_incarnation=lambda: "0" * 16,
+            now=Instant(0),
+            notice_of=notice_of,
+        )
+
+    def begin(self, epoch: int = 1) -> None:
+        build = partial(
+            PositionStore,
+            open_store=self.open_store,
+            limits=LIMITS,
+            subscribers=subscribers(),
+        )
+        self.stage.launch(names.POSITION_STORE, build, epoch=epoch)
+
+    def wants(self, command: Command) -> None:
+        self.tell(names.POSITION_STORE, Execute(command=command, by="test", reply_to=ASKER))
+
+    def asks(self, question: object) -> None:
+        self.tell(names.POSITION_STORE, question)
+
+
+@pytest.fixture
+def scene(stage: Stage, tmp_path: Path) -> Scene:
+    return Scene(stage, tmp_path)
+
+
+def test_a_book_holds_what_was_committed_along_with_its_answer(scene: Scene) -> None:
+    """Its reader skips what it was told before; a hole in between would never be filled."""
+    scene.asks(ReadBook(reply_to=ASKER))
+    scene.wants(FUNDED)
+    scene.wants(halt())
+    scene.begin()
+
+    (read,) = scene.wait_heard(ASKER, BookRead)
+    assert read.book.last_event_id == 2
+
+
+def test_whoever_asks_hears_after_whoever_follows(scene: Scene) -> None:
+    scene.wants(FUNDED)
+    scene.begin()
+    scene.wait_heard(ASKER, Executed)
+
+    for name in subscribers():
+        (committed,) = scene.heard(name, Committed)
+        assert [recorded.event_id for recorded in committed.records] == [1]
+
+
+def test_a_refusal_is_answered_and_writes_nothing(scene: Scene) -> None:
+    scene.wants(submit(entry()))
+    scene.begin()
+
+    (executed,) = scene.wait_heard(ASKER, Executed)
+    assert executed.refusal is not None
+    assert executed.refusal.code == "not_intent"
+    assert executed.records == ()
+
+
+def test_what_is_known_already_is_answered_and_writes_nothing(scene: Scene) -> None:
+    scene.wants(FUNDED)
+    scene.wants(FUNDED)
+    scene.begin()
+
+    first, second = scene.wait_heard(ASKER, Executed, 2)
+    assert (len(first.records), second.records, second.refusal) == (1, (), None)
+
+
+def test_an_intent_met_again_after_its_position_was_forgotten_is_the_order_it_was(
+    scene: Scene,
+) -> None:
+    order = entry()
+    intent = IntendOrder(order=order, opening=opening())
+    scene.begin()
+    for command in (FUNDED, halt(), intent, submit(order)):
+        scene.wants(command)
+    scene.wait_heard(ASKER, Executed, 4)
+
+    scene.wants(intent)
+
+    *_, again = scene.wait_heard(ASKER, Executed, 5)
+    assert (again.records, again.refusal) == ((), None)
+
+
+def test_a_change_from_outside_is_recorded_once_though_the_command_comes_twice(
+    scene: Scene,
+) -> None:
+    before, amount = decimals("10000", "-250")
+    change = RecordExternalChange(
+        kind="balance", coin=USDT, amount=amount, reference="", note="", before=before
+    )
+    scene.begin()
+    for command in (FUNDED, change, change):
+        scene.wants(command)
+
+    *_, again = scene.wait_heard(ASKER, Executed, 3)
+    assert again.records == ()
+
+
+def test_ended_orders_are_read_back_for_whoever_asks(scene: Scene) -> None:
+    order = entry()
+    scene.begin()
+    for command in (FUNDED, halt(), IntendOrder(order=order, opening=opening()), submit(order)):
+        scene.wants(command)
+    scene.asks(ReadOrders(client_order_ids=(order.client_order_id,), reply_to=ASKER))
+
+    (read,) = scene.wait_heard(ASKER, OrdersRead)
+    assert read.orders[order.client_order_id].state == "REJECTED"
+    assert read.book.positions.keys() >= {order.position_id}
+
+
+def test_a_notice_waits_in_the_outbox_until_it_is_marked(scene: Scene) -> None:
+    scene.wants(FUNDED)
+    scene.wants(halt())
+    scene.asks(ReadNotices(reply_to=ASKER))
+    scene.begin()
+    (first,) = scene.wait_heard(ASKER, NoticesRead)
+    (notice,) = first.notices
+
+    scene.asks(MarkNotified(told=((notice.event_id, notice.channel),)))
+    scene.asks(ReadNotices(reply_to=ASKER))
+
+    _, second = scene.wait_heard(ASKER, NoticesRead, 2)
+    assert notice.text == "Trading is REDUCING: halted: operator"
+    assert second.notices == ()
+    assert scene.heard(names.NOTIFIER, NoticesAdded)
+
+
+def test_rows_are_made_anew_on_demand(scene: Scene) -> None:
+    scene.wants(FUNDED)
+    scene.asks(RebuildProjections(reply_to=ASKER))
+    scene.begin()
+
+    scene.wait_heard(ASKER, ProjectionsRebuilt)
+    scene.wants(halt())
+    scene.wait_heard(ASKER, Executed, 2)
+    assert verify(scene.path).ok
+
+
+def test_a_message_that_nobody_takes_ends_this_incarnation_and_not_the_store(
+    scene: Scene,
+) -> None:
+    scene.wants(FUNDED)
+    scene.begin()
+    scene.wait_heard(ASKER, Executed)
+    scene.settle(names.POSITION_STORE)
+
+    assert verify(scene.path).ok
