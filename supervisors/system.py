@@ -15,7 +15,6 @@ from actors import names
 from actors.base import ActorRuntime, Log
 from actors.command_listener import ControlPort
 from actors.directory import Directory
-from actors.exchange_gateway import Patience as GatewayPatience
 from actors.strategy import Plan
 from aegis.config import Config
 from aegis.dialogue import ExchangeRequest
@@ -29,6 +28,7 @@ from aegis.domain.risk import Limits
 from aegis.domain.sizing import Sizing
 from aegis.exchange.called import CalledExchange
 from aegis.exchange.instruments import paper_instruments
+from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paced import PacedMarket, Source
 from aegis.exchange.paper import Fault, PaperExchange, no_faults
 from aegis.exchange.paper_ledger import open_ledger

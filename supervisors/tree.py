@@ -15,7 +15,6 @@ from actors import names
 from actors.command_listener import CommandListener, ControlPort
 from actors.diagnostician import Diagnostician
 from actors.exchange_gateway import ExchangeGateway
-from actors.exchange_gateway import Patience as GatewayPatience
 from actors.guard import Guard
 from actors.market_feed import MarketFeed
 from actors.notifier import Notifier
@@ -26,6 +25,7 @@ from aegis.domain.events import CheckResult
 from aegis.domain.ids import Symbol
 from aegis.domain.risk import Limits
 from aegis.domain.strategies import Strategy
+from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.ports import Exchange, MarketData
 from aegis.store.journal import Store
 from supervisors.spec import Branch, Child, Tree

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from actors import names
-from actors.exchange_gateway import FAILURES_TO_OPEN, ExchangeGateway, Patience
+from actors.exchange_gateway import ExchangeGateway
 from aegis.dialogue import (
     AccountFetched,
     CancelAccepted,
@@ -41,6 +41,7 @@ from aegis.domain.commands import (
 from aegis.domain.ids import ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.exchange.lookout import FAILURES_TO_OPEN, Patience
 from aegis.messages import (
     AccountRead,
     InstrumentsKnown,
