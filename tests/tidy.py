@@ -99,7 +99,7 @@ SQL_CALLS = {"execute", "executemany", "executescript"}
 
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 NOQA = re.compile(r"#\s*no" r"qa(?P<codes>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?(?P<reason>.*)")
-MACHINE_PATH = re.compile(r"(?<![\w.])/(home|work|root|Users)/\w|(?<!\w)[A-Z]:\\\\?\w")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(home|work|root|Users)/\w|\b[A-Z]:\\+Users\b")
 
 
 class Source:
