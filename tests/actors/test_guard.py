@@ -1,0 +1,299 @@
+"""Guard: leaves when a level is crossed, once; marks, watches losses, flattens to the end."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+
+import msgspec
+import pytest
+
+from actors import names
+from actors.guard import Guard
+from aegis.domain.commands import (
+    ArmStrategy,
+    ChangeTradingState,
+    IntendOrder,
+    MarkPosition,
+    RaiseStop,
+    RecordPeak,
+    Refusal,
+    RequestCancel,
+    StartDay,
+)
+from aegis.domain.ids import Generation, Instant, exit_order_id
+from aegis.domain.order import OrderStep
+from aegis.domain.position import StopPolicy
+from aegis.messages import CandleClosed, ReadBook
+from supervisors.runtime import SeededRuntime
+from tests.actors.ensemble import Ensemble, closed, tick
+from tests.domain.kit import (
+    INCARNATION,
+    LIMITS,
+    TAG,
+    Desk,
+    end,
+    entry,
+    exit_of,
+    halt,
+    seconds,
+)
+from tests.stage import Stage
+
+ME = names.GUARD
+DAY_S = 86_400
+TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(2))
+
+
+class Scene(Ensemble):
+    def begin(self, *, heartbeat_s: float | None = None, day_starts_at_s: int = 0) -> Scene:
+        build = partial(
+            Guard,
+            tag=TAG,
+            limits=LIMITS,
+            day_starts_at_s=day_starts_at_s,
+            heartbeat_s=heartbeat_s,
+        )
+        self.stage.launch(ME, build)
+        self.wait_heard(names.POSITION_STORE, ReadBook)
+        self.show_book(ME)
+        return self
+
+    def intends(self, number: int = 1) -> list[IntendOrder]:
+        return self.wait_command(IntendOrder, number)
+
+    def does(self, kind: type) -> list[object]:
+        """Return the commands of a type, once all that was told has been handled."""
+        self.settle(ME)
+        return self.commands(kind)
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return Scene(stage)
+
+
+@pytest.fixture
+def holding(scene: Scene) -> Scene:
+    """Hold one coin bought at 100: stop at 98, target at 104."""
+    scene.desk.holding()
+    return scene
+
+
+def test_it_says_at_its_start_what_it_guards(holding: Scene) -> None:
+    holding.begin()
+    holding.stage.wait_for(lambda: "GuardStarted" in holding.stage.events())
+
+    ((_, fields),) = (line for line in holding.stage.logged if line[0] == "GuardStarted")
+    assert fields["positions"] == [holding.desk.position().position_id]
+
+
+@pytest.mark.parametrize(
+    ("price", "reason", "trigger"),
+    [("98", "stop_loss", 98), ("90", "stop_loss", 98), ("104", "take_profit", 104)],
+)
+def test_a_crossed_level_is_an_exit_of_all_that_is_held(
+    holding: Scene, price: str, reason: str, trigger: int
+) -> None:
+    holding.begin().tell(ME, tick(price))
+
+    (intent,) = holding.intends()
+    order, position = intent.order, holding.desk.position()
+    assert (order.reason, order.trigger_price) == (reason, Decimal(trigger))
+    assert (order.amount, order.reduce_only) == (position.amount, True)
+    assert order.client_order_id == exit_order_id(TAG, INCARNATION, position.position_id, 0)
+
+
+def test_between_its_levels_a_position_is_left_alone(holding: Scene) -> None:
+    holding.begin()
+    for price in ("98.01", "100", "103.99"):
+        holding.tell(ME, tick(price))
+
+    assert holding.does(IntendOrder) == []
+
+
+def test_one_trigger_is_one_exit_however_often_the_price_comes(holding: Scene) -> None:
+    holding.begin()
+    for price in ("97", "96", "95"):
+        holding.tell(ME, tick(price))
+
+    assert len(holding.does(IntendOrder)) == 1
+
+
+def test_an_exit_that_the_store_would_not_have_is_asked_for_again(holding: Scene) -> None:
+    holding.begin().tell(ME, tick("97"))
+    (intent,) = holding.intends()
+    holding.answer(ME, intent, refusal=Refusal(code="in_flight", text="another is under way"))
+    holding.tell(ME, tick("96"))
+
+    holding.intends(2)
+
+
+def test_an_exit_that_failed_is_followed_by_the_next_after_a_pause(seeded_stage: Stage) -> None:
+    holding = Scene(seeded_stage)
+    holding.desk.holding()
+    holding.begin().tell(ME, tick("97"))
+    (intent,) = holding.intends()
+    after = holding.desk.book.last_event_id
+    order = holding.desk.accepted(intent.order)
+    holding.desk.does(end(order, OrderStep.CANCEL))
+    holding.publish_new(ME, after)
+    holding.tell(ME, tick("97"))
+    holding.stage.wait_for(lambda: "ExitFailed" in holding.stage.events())
+    assert len(holding.commands(IntendOrder)) == 1
+
+    assert isinstance(seeded_stage.runtime, SeededRuntime)
+    seeded_stage.runtime.run_for(1)
+    holding.tell(ME, tick("97"))
+
+    _, second = holding.intends(2)
+    position = holding.desk.position()
+    assert second.order.client_order_id == exit_order_id(TAG, INCARNATION, position.position_id, 1)
+
+
+def test_an_exit_under_way_is_waited_for(holding: Scene) -> None:
+    holding.desk.accepted(exit_of(holding.desk.position(), reason="strategy"))
+    holding.begin().tell(ME, tick("97"))
+
+    assert holding.does(IntendOrder) == []
+
+
+def test_an_entry_that_still_fills_is_cancelled_first(scene: Scene) -> None:
+    order = scene.desk.accepted(entry("2"))
+    scene.desk.fills(order, "1")
+    scene.begin().tell(ME, tick("97"))
+
+    (intent,) = scene.intends()
+    (cancel,) = scene.commands(RequestCancel)
+    assert cancel.client_order_id == order.client_order_id
+    assert intent.order.amount == Decimal(1)
+
+
+def test_a_position_opened_later_is_guarded_too(scene: Scene) -> None:
+    scene.begin()
+    after = scene.desk.book.last_event_id
+    scene.desk.holding()
+    scene.publish_new(ME, after)
+    scene.tell(ME, tick("97"))
+
+    scene.intends()
+
+
+def test_a_hole_in_what_it_follows_makes_it_read_the_book_anew(scene: Scene) -> None:
+    scene.begin()
+    scene.desk.holding()
+    scene.publish(ME, halt())
+    scene.wait_heard(names.POSITION_STORE, ReadBook, 2)
+    scene.show_book(ME)
+    scene.tell(ME, tick("97"))
+
+    scene.intends()
+
+
+def test_a_trailing_stop_rises_with_the_price_and_stays_where_it_is(scene: Scene) -> None:
+    scene.desk.holding(policy=TRAILING)
+    scene.begin().tell(ME, tick("110"))
+    (raised,) = scene.wait_command(RaiseStop)
+    assert raised.stop_price == Decimal("107.8")
+    scene.publish(ME, raised)
+    scene.tell(ME, tick("108"))
+
+    assert len(scene.does(RaiseStop)) == 1
+
+
+def test_a_closed_candle_marks_what_is_held(holding: Scene) -> None:
+    holding.begin().tell(ME, closed(0, "101"))
+
+    (mark,) = holding.wait_command(MarkPosition)
+    assert mark.price == Decimal(101)
+
+
+def test_a_price_that_hardly_moved_is_not_written_down(holding: Scene) -> None:
+    holding.begin().tell(ME, closed(0, "100.05"))
+
+    assert holding.does(MarkPosition) == []
+
+
+def test_the_first_candle_of_a_day_begins_it(scene: Scene) -> None:
+    next_day = msgspec.structs.replace(scene.desk.book.account, day_started_at=Instant(0))
+    scene.desk.book.account = next_day
+    scene.begin().tell(ME, closed(0))
+
+    (day,) = scene.wait_command(StartDay)
+    assert day.day_started_at % seconds(DAY_S) == 0
+    assert day.equity == Decimal(10_000)
+
+
+def test_a_daily_loss_halts(scene: Scene) -> None:
+    _start_day_with(scene, "10200")
+    scene.begin().tell(ME, closed(0))
+
+    (halted,) = scene.wait_command(ChangeTradingState)
+    assert halted.cause == "daily_loss"
+
+
+def test_a_new_height_of_the_equity_is_written_down(scene: Scene) -> None:
+    _start_day_with(scene, "9900")
+    scene.begin().tell(ME, closed(0))
+
+    (peak,) = scene.wait_command(RecordPeak)
+    assert peak.equity == Decimal(10_000)
+
+
+def test_warm_up_candles_are_not_looked_at(scene: Scene) -> None:
+    _start_day_with(scene, "10200")
+    candle = closed(0).candle
+    scene.begin().tell(ME, CandleClosed(candle=candle, is_warmup=True))
+
+    assert scene.does(ChangeTradingState) == []
+
+
+def test_a_flatten_leaves_what_is_held_and_ends_when_nothing_is(holding: Scene) -> None:
+    holding.desk.does(halt("flatten", is_flattening=True))
+    holding.begin().tell(ME, tick("100"))
+    (intent,) = holding.intends()
+    assert (intent.order.reason, intent.order.trigger_price) == ("flatten", None)
+    assert holding.commands(ChangeTradingState) == []
+
+    after = holding.desk.book.last_event_id
+    holding.desk.left(reason="flatten")
+    holding.publish_new(ME, after)
+    holding.tell(ME, tick("100"))
+
+    (ended,) = holding.wait_command(ChangeTradingState)
+    assert (ended.cause, ended.is_flattening) == ("flatten", False)
+
+
+def test_heartbeats_begin_with_the_arming_and_say_what_was_completed(holding: Scene) -> None:
+    holding.begin(heartbeat_s=0.02)
+    holding.tell(ME, tick("100"))
+    holding.publish(ME, ArmStrategy(generation=Generation(1), strategy="test"))
+    holding.stage.wait_for(lambda: holding.stage.events().count("Heartbeat") > 1)
+
+    first, second = [f for event, f in holding.stage.logged if event == "Heartbeat"][:2]
+    assert (first["is_first"], first["completed"]) == (True, 1)
+    assert (second["is_first"], second["completed"]) == (False, 0)
+
+
+def test_before_its_book_it_does_nothing(stage: Stage) -> None:
+    scene = Scene(stage, Desk().funded())
+    scene.desk.holding()
+    build = partial(Guard, tag=TAG, limits=LIMITS, day_starts_at_s=0, heartbeat_s=None)
+    stage.launch(ME, build)
+    scene.tell(ME, tick("90"))
+    scene.tell(ME, closed(0, "90"))
+
+    assert scene.does(IntendOrder) == []
+
+
+def _start_day_with(scene: Scene, equity: str) -> None:
+    """Let the day that the clock says have begun with an equity."""
+    now = scene.stage.runtime.clock.now()
+    began = Instant(now // seconds(DAY_S) * seconds(DAY_S))
+    account = msgspec.structs.replace(
+        scene.desk.book.account,
+        day_started_at=began,
+        day_start_equity=Decimal(equity),
+        peak_equity=Decimal(equity),
+    )
+    scene.desk.book.account = account

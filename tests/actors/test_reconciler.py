@@ -1,0 +1,246 @@
+"""The Reconciler: one run at a time, two looks, and healed only what the store took."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from actors import names
+from actors.reconciler import Reconciler
+from aegis.domain.commands import (
+    AcceptOrder,
+    CompleteReconciliation,
+    RecordExternalChange,
+    RecordFills,
+    Refusal,
+    StartBalances,
+)
+from aegis.domain.ids import Coin, ExchangeOrderId, Generation, Instant, TradeId
+from aegis.domain.venue import VenueAccount, VenueTrade
+from aegis.messages import (
+    AccountRead,
+    OrdersRead,
+    ReadAccount,
+    ReadBook,
+    ReadOrders,
+    ReconcileNow,
+    ReconciliationReported,
+)
+from tests.actors.ensemble import Ensemble
+from tests.domain.kit import START, TAG, USDT, Desk, entry, seconds
+from tests.stage import Stage
+
+ME = names.RECONCILER
+ASKER = names.COMMAND_LISTENER
+PEACE = {USDT: Decimal(10_000)}
+DEPOSIT = {**PEACE, Coin("ETH"): Decimal(3)}
+
+
+class Scene(Ensemble):
+    def begin(self, *, is_healing: bool = True, interval_s: float = 3600) -> Scene:
+        build = partial(Reconciler, tag=TAG, interval_s=interval_s, is_healing=is_healing)
+        self.stage.launch(ME, build)
+        return self
+
+    def look(
+        self, balances: dict[Coin, Decimal], *trades: VenueTrade, number: int = 1
+    ) -> ReadAccount:
+        """Play store and gateway through one look at the account, the number-th of its run."""
+        self.wait_heard(names.POSITION_STORE, ReadBook, number)
+        self.show_book(ME)
+        *_, asked = self.wait_heard(names.EXCHANGE_GATEWAY, ReadAccount, number)
+        named = len(self.heard(names.POSITION_STORE, ReadOrders))
+        self.show_account(balances, *trades)
+        self.wait_heard(names.POSITION_STORE, ReadOrders, named + 1)
+        self.show_orders()
+        return asked
+
+    def show_account(self, balances: dict[Coin, Decimal], *trades: VenueTrade) -> None:
+        account = VenueAccount(
+            balances=balances, open_orders=(), trades=trades, trades_since=START, as_of=START
+        )
+        self.tell(ME, AccountRead(account=account, reason=""))
+
+    def show_orders(self) -> None:
+        self.tell(ME, OrdersRead(orders=dict(self.desk.orders), book=self.desk.book.copy()))
+
+    def completed(self, number: int = 1) -> CompleteReconciliation:
+        """Wait for the number-th run's completion, take it, and return it."""
+        command = self.wait_command(CompleteReconciliation, number)[number - 1]
+        self.answer(ME, command)
+        return command
+
+
+@pytest.fixture
+def scene(seeded_stage: Stage) -> Scene:
+    return Scene(seeded_stage)
+
+
+def test_it_reconciles_at_its_start(stage: Stage) -> None:
+    scene = Scene(stage)
+    scene.begin().look(PEACE)
+
+    completed = scene.completed()
+    assert (completed.trigger, completed.generation) == ("start", 1)
+    assert completed.discrepancies == ()
+
+
+def test_balances_never_seen_are_taken_as_the_start(stage: Stage) -> None:
+    scene = Scene(stage, Desk())
+    scene.begin().look(PEACE)
+
+    (started,) = scene.wait_command(StartBalances)
+    assert started.balances == PEACE
+
+
+def test_a_first_look_that_differs_is_followed_by_a_second(scene: Scene) -> None:
+    scene.begin().look(DEPOSIT)
+    scene.look(PEACE, number=2)
+
+    assert scene.completed().discrepancies == ()
+    assert scene.commands(RecordExternalChange) == []
+
+
+def test_what_both_looks_saw_is_healed(scene: Scene) -> None:
+    scene.begin().look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    (change,) = scene.wait_command(RecordExternalChange)
+    scene.answer(ME, change)
+
+    (found,) = scene.completed().discrepancies
+    assert (found.kind, found.subject, found.is_healed) == ("external", "ETH", True)
+
+
+def test_a_heal_that_the_store_refused_is_not_called_healed(scene: Scene) -> None:
+    scene.begin().look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    (change,) = scene.wait_command(RecordExternalChange)
+    scene.answer(ME, change, refusal=Refusal(code="no", text="no"))
+
+    (found,) = scene.completed().discrepancies
+    assert not found.is_healed
+    assert "HealRefused" in scene.stage.events()
+
+
+def test_nothing_is_completed_before_the_heal_is_answered(scene: Scene) -> None:
+    scene.begin().look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    scene.wait_command(RecordExternalChange)
+    scene.settle(ME)
+
+    assert scene.commands(CompleteReconciliation) == []
+
+
+def test_without_healing_it_only_reports(scene: Scene) -> None:
+    scene.begin(is_healing=False).look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+
+    (found,) = scene.completed().discrepancies
+    assert not found.is_healed
+    assert scene.commands(RecordExternalChange) == []
+
+
+def test_a_fill_that_the_store_lacks_is_booked(scene: Scene) -> None:
+    order = scene.desk.unknown(entry())
+    trade = VenueTrade(
+        trade_id=TradeId("t-9"),
+        exchange_order_id=ExchangeOrderId("x-9"),
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        amount=order.amount,
+        price=Decimal(100),
+        fee=Decimal(0),
+        fee_currency=USDT,
+        liquidity="taker",
+        at=START,
+    )
+    scene.begin().look(PEACE, trade)
+    scene.look(PEACE, trade, number=2)
+    (accept,), (fills,) = scene.wait_command(AcceptOrder), scene.wait_command(RecordFills)
+    scene.answer(ME, accept)
+    scene.answer(ME, fills)
+
+    (found,) = scene.completed().discrepancies
+    assert (found.kind, found.is_healed) == ("missing_fill", True)
+
+
+def test_an_account_out_of_reach_is_asked_for_again(scene: Scene) -> None:
+    scene.begin()
+    scene.wait_heard(names.POSITION_STORE, ReadBook)
+    scene.show_book(ME)
+    scene.wait_heard(names.EXCHANGE_GATEWAY, ReadAccount)
+    scene.tell(ME, AccountRead(account=None, reason="timed out"))
+
+    scene.look(PEACE, number=2)
+
+    assert scene.completed().discrepancies == ()
+    assert scene.stage.events().count("ReconciliationWaiting") == 1
+
+
+def test_an_answer_that_comes_twice_is_judged_once(scene: Scene) -> None:
+    scene.begin().look(PEACE)
+    scene.show_account(DEPOSIT)
+    scene.show_orders()
+    scene.completed()
+    scene.show_orders()
+    scene.settle(ME)
+
+    assert len(scene.commands(CompleteReconciliation)) == 1
+
+
+def test_trades_are_asked_for_from_well_before_the_last_reconciliation(scene: Scene) -> None:
+    scene.desk.waits(7200)
+    scene.desk.does(_completion())
+    asked = scene.begin().look(PEACE)
+
+    assert asked.trades_since == Instant(START + seconds(3600))
+
+
+def test_a_person_s_run_waits_for_the_one_under_way_and_is_reported(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(ME, ReconcileNow(trigger="operator", reply_to=ASKER, token=7))
+    scene.look(PEACE)
+    scene.completed()
+    scene.look(PEACE, number=2)
+    assert scene.completed(2).trigger == "operator"
+
+    (report,) = scene.wait_heard(ASKER, ReconciliationReported)
+    assert (report.token, report.discrepancies) == (7, ())
+
+
+def test_a_dry_run_heals_nothing_and_starts_no_balances(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage, Desk())
+    scene.begin().look(PEACE)
+    scene.completed()
+    scene.tell(ME, ReconcileNow(trigger="operator", is_dry_run=True, reply_to=ASKER))
+    scene.look(DEPOSIT, number=2)
+
+    assert scene.completed(2).is_dry_run
+    assert len(scene.commands(StartBalances)) == 1
+    assert scene.commands(RecordExternalChange) == []
+
+
+def test_of_many_that_ask_for_a_run_meanwhile_one_comes(scene: Scene) -> None:
+    scene.begin()
+    for _ in range(5):
+        scene.tell(ME, ReconcileNow(trigger="unknown outcome"))
+    scene.look(PEACE)
+    scene.completed()
+    scene.look(PEACE, number=2)
+    scene.completed(2)
+    scene.settle(ME)
+
+    assert len(scene.heard(names.POSITION_STORE, ReadBook)) == 2
+
+
+def _completion() -> CompleteReconciliation:
+    return CompleteReconciliation(
+        generation=Generation(1),
+        trigger="start",
+        exchange_positions=0,
+        local_positions=0,
+        discrepancies=(),
+    )
