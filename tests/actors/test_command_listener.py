@@ -1,0 +1,210 @@
+"""The listener: tells each command to whom it concerns, and each asker its own answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from actors import names
+from actors.command_listener import CommandListener
+from aegis.domain.commands import ChangeTradingState, Refusal
+from aegis.domain.events import CheckResult, Discrepancy
+from aegis.messages import (
+    ControlReply,
+    ControlRequest,
+    DiagnoseNow,
+    DiagnosisReported,
+    ReadBook,
+    ReconcileNow,
+    ReconciliationReported,
+)
+from tests.actors.ensemble import Ensemble
+from tests.domain.kit import USDT, halt
+from tests.stage import Stage
+
+ME = names.COMMAND_LISTENER
+STORE = names.POSITION_STORE
+
+FOUND = Discrepancy(
+    kind="external",
+    symbol=None,
+    subject="ETH",
+    expected="0",
+    found="3",
+    action="recorded the change",
+    is_healed=True,
+)
+
+
+class Port:
+    def __init__(self) -> None:
+        self.replies: list[ControlReply] = []
+        self.is_open = False
+
+    def open(self, hear: Callable[[ControlRequest], None]) -> None:
+        self.is_open = True
+
+    def answer(self, reply: ControlReply) -> None:
+        self.replies.append(reply)
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+class Scene(Ensemble):
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.port = Port()
+        self._tokens = 0
+
+    def begin(self) -> None:
+        self.stage.launch(ME, partial(CommandListener, port=self.port, quote_coin=USDT))
+
+    def say(self, command: str, *, is_dry_run: bool = False) -> int:
+        self._tokens += 1
+        self.tell(ME, ControlRequest(token=self._tokens, command=command, is_dry_run=is_dry_run))
+        return self._tokens
+
+    def reply(self, number: int = 1) -> ControlReply:
+        self.stage.wait_for(lambda: len(self.port.replies) >= number)
+        return self.port.replies[number - 1]
+
+    def decide(self, number: int = 1) -> None:
+        """Play the store: show the book, take the change, answer."""
+        self.wait_heard(STORE, ReadBook, number)
+        self.show_book(ME)
+        command = self.wait_command(ChangeTradingState, number)[number - 1]
+        done = self.desk.execute(command)
+        if isinstance(done, Refusal):
+            self.answer(ME, command, refusal=done)
+        else:
+            self.answer(ME, command, done)
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    made = Scene(stage)
+    made.begin()
+    return made
+
+
+def test_it_listens_while_it_lives(scene: Scene) -> None:
+    scene.stage.wait_for(lambda: scene.port.is_open)
+    scene.settle(ME)
+
+    scene.stage.wait_for(lambda: not scene.port.is_open)
+
+
+def test_halt_and_resume_tell_the_state_before_and_after(scene: Scene) -> None:
+    scene.say("halt")
+    scene.decide()
+    assert scene.reply() == ControlReply(
+        token=1, is_done=True, text="was ACTIVE, is REDUCING (halted by the operator)"
+    )
+    scene.say("resume")
+    scene.decide(2)
+
+    assert scene.reply(2).text == (
+        "was REDUCING (halted by the operator), is ACTIVE (resumed by the operator)"
+    )
+
+
+def test_a_halt_of_what_is_halted_says_so(scene: Scene) -> None:
+    for number in (1, 2):
+        scene.say("halt")
+        scene.decide(number)
+
+    assert scene.reply(2).text == "REDUCING (halted by the operator) already, nothing changed"
+
+
+def test_a_resume_counts_the_drawdown_from_the_equity_of_now(scene: Scene) -> None:
+    scene.desk.does(halt())
+    scene.say("resume")
+    scene.decide()
+
+    (command,) = scene.commands(ChangeTradingState)
+    assert command.equity == Decimal(10_000)
+
+
+def test_flatten_sets_the_latch(scene: Scene) -> None:
+    scene.say("flatten")
+    scene.decide()
+
+    (command,) = scene.commands(ChangeTradingState)
+    assert (command.cause, command.is_flattening) == ("flatten", True)
+
+
+def test_a_refusal_is_told_with_its_reason(scene: Scene) -> None:
+    scene.desk.does(halt())
+    scene.say("resume")
+    scene.wait_heard(STORE, ReadBook)
+    scene.show_book(ME)
+    (command,) = scene.wait_command(ChangeTradingState)
+    scene.answer(ME, command, refusal=Refusal(code="orphan", text="an orphan is there"))
+
+    assert scene.reply() == ControlReply(
+        token=1, is_done=False, text="still REDUCING (halted: operator): an orphan is there"
+    )
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_reconcile_is_told_to_the_reconciler(scene: Scene, *, is_dry_run: bool) -> None:
+    scene.say("reconcile", is_dry_run=is_dry_run)
+    (asked,) = scene.wait_heard(names.RECONCILER, ReconcileNow)
+    assert (asked.trigger, asked.is_dry_run) == ("operator", is_dry_run)
+    scene.tell(
+        ME,
+        ReconciliationReported(is_dry_run=is_dry_run, discrepancies=(FOUND,), token=asked.token),
+    )
+
+    heading = "nothing changed" if is_dry_run else "1 healed"
+    assert scene.reply().text == (
+        f"1 discrepancies, {heading}\nexternal ETH: expected 0, found 3; recorded the change"
+    )
+
+
+def test_answers_find_their_askers_in_any_order(scene: Scene) -> None:
+    for _ in range(3):
+        scene.say("reconcile")
+    asked = scene.wait_heard(names.RECONCILER, ReconcileNow, 3)
+    for each in (asked[2], asked[0]):
+        report = ReconciliationReported(is_dry_run=False, discrepancies=(), token=each.token)
+        scene.tell(ME, report)
+    scene.reply(2)
+
+    assert [reply.token for reply in scene.port.replies] == [3, 1]
+
+
+def test_a_diagnosis_with_findings_is_answered_with_no(scene: Scene) -> None:
+    scene.say("diagnose")
+    (asked,) = scene.wait_heard(names.DIAGNOSTICIAN, DiagnoseNow)
+    checks = (
+        CheckResult(check="chain", status="ok", details=""),
+        CheckResult(check="stuck", status="finding", details="p-1"),
+    )
+    scene.tell(ME, DiagnosisReported(checks=checks, token=asked.token))
+
+    assert scene.reply() == ControlReply(
+        token=1, is_done=False, text="chain: ok\nstuck: finding: p-1"
+    )
+
+
+def test_a_word_that_is_no_command_is_answered_at_once(scene: Scene) -> None:
+    scene.say("withdraw")
+
+    assert not scene.reply().is_done
+    assert "was 'withdraw'" in scene.reply().text
+
+
+def test_an_answer_that_comes_twice_is_given_once(scene: Scene) -> None:
+    scene.say("halt")
+    scene.decide()
+    (command,) = scene.commands(ChangeTradingState)
+    scene.answer(ME, command)
+    scene.show_book(ME)
+    scene.settle(ME)
+
+    assert len(scene.port.replies) == 1
