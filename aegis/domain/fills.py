@@ -99,7 +99,7 @@ def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> 
 
 def _is_sound(fill: Fill, position: Position) -> bool:
     is_fee = is_figure(fill.fee, FEE_DECIMALS_MAX) and (
-        fill.fee_currency != position.instrument.base or distance(fill.fee, ZERO) <= fill.amount
+        fill.fee_currency != position.instrument.base or distance(fill.fee, ZERO) < fill.amount
     )
     return is_fee and all(is_amount(each) and is_figure(each) for each in (fill.amount, fill.price))
 

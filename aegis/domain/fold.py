@@ -250,7 +250,7 @@ def _adds(order: Order) -> bool:
 def _entered(position: Position, event: OrderFilled) -> Position:
     fill, cost = event.fill, times(event.fill.amount, event.fill.price)
     fee_base, fee_quote = _fee_parts(position, event)
-    assert fee_base <= fill.amount, f"A fee above what came in: {event}"
+    assert fee_base < fill.amount, f"A fee of all that came in: {event}"
     return replace(
         position,
         amount=plus(position.amount, minus(fill.amount, fee_base)),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from aegis.domain.commands import EndOrder, IntendOrder, RecordFills
+from aegis.domain.commands import EndOrder, IntendOrder, MarkPosition, RecordFills
 from aegis.domain.events import (
     DustSetAside,
     OrderCanceled,
@@ -142,6 +142,7 @@ def test_a_trade_that_cannot_be_reckoned_with_is_refused(name: str, figure: str)
         ("Infinity", CRO),
         ("1E-41", USDT),
         ("1E+18", USDT),
+        ("1", BTC),
         ("1.0001", BTC),
         ("-1.0001", BTC),
     ],
@@ -331,6 +332,17 @@ def test_dust_is_what_its_mark_makes_too_small_to_sell() -> None:
     assert not held.instrument.is_dust(held.amount, Decimal(100))
     assert held.instrument.is_dust(held.amount, Decimal("99.99"))
     assert held.instrument.is_dust(Decimal("0.0009"), Decimal(10**6))
+
+
+@pytest.mark.parametrize(("mark", "is_left"), [("99.99", False), ("100", True)])
+def test_what_is_left_is_judged_by_its_mark(mark: str, *, is_left: bool) -> None:
+    desk = Desk()
+    held = desk.holding("0.02", "1000")
+    order = desk.accepted(exit_of(held))
+    desk.fills(order, "0.01")
+    desk.does(MarkPosition(position_id=held.position_id, price=Decimal(mark)))
+    desk.ends(order, OrderStep.CANCEL)
+    assert (desk.book.position_of(BTC_USDT) is not None) is is_left
 
 
 def test_a_position_is_not_closed_while_an_entry_may_still_fill() -> None:

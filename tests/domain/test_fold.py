@@ -178,6 +178,14 @@ def test_a_fee_in_a_third_coin_touches_neither_amount_nor_result() -> None:
     assert position.fees == {CRO: Decimal("0.5")}
 
 
+def test_a_fee_of_nothing_leaves_no_trace() -> None:
+    desk = Desk(keeps=True)
+    order = desk.accepted(entry("1"))
+    desk.fills(order, "1", "100", "0", CRO)
+    assert (desk.position().fees, desk.order(order).fees) == ({}, {})
+    assert CRO not in desk.book.account.balances
+
+
 def test_a_fee_in_base_on_the_way_out_takes_its_share_of_the_cost() -> None:
     desk = Desk(keeps=True)
     held = desk.holding("1", "100")

@@ -454,6 +454,15 @@ def test_a_long_is_reduced_by_selling_and_a_short_by_buying() -> None:
     assert own_side(msgspec.structs.replace(held, side=PositionSide.SHORT)) is Side.BUY
 
 
+def test_what_has_been_left_is_not_held() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("2"))
+    desk.fills(order, "1")
+    assert is_held(desk.position())
+    desk.fills(desk.accepted(exit_of(desk.position())), "1")
+    assert not is_held(desk.position())
+
+
 def test_what_is_opening_is_not_held() -> None:
     desk = Desk()
     desk.accepted(entry("1"))

@@ -223,6 +223,17 @@ def test_nothing_enters_what_is_being_left() -> None:
     assert desk.refuses(more).code == "in_flight"
 
 
+def test_a_stop_that_rests_keeps_neither_an_entry_nor_an_exit_waiting() -> None:
+    desk = Desk()
+    held = desk.holding("1")
+    resting = exit_of(held, "0.5", role=Role.PROTECTIVE, client_order_id=KEY)
+    desk.accepted(resting)
+    desk.intended(exit_of(desk.position(), "0.5"))
+    desk.does(end(exit_of(held), OrderStep.EXPIRE))
+    desk.waits(1)
+    desk.intended(entry("1", at=desk.now, into=held.position_id))
+
+
 def test_an_exit_is_not_kept_waiting_by_an_entry() -> None:
     desk = Desk()
     order = desk.accepted(entry("2"))

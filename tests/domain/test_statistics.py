@@ -59,6 +59,10 @@ def test_a_run_without_a_loss_has_no_profit_factor() -> None:
     assert (summary.win_rate_pct, summary.profit_factor) == (Decimal(100), None)
 
 
+def test_a_run_that_lost_nothing_has_no_profit_factor_either() -> None:
+    assert of("1", "0").profit_factor is None
+
+
 def test_a_trade_that_gains_nothing_is_neither_won_nor_lost() -> None:
     summary = of("0", "-1")
     assert (summary.win_rate_pct, summary.profit_factor) == decimals(0, 0)
