@@ -12,6 +12,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -22,6 +23,9 @@ from aegis.messages import ControlReply, ControlRequest
 LINE_BYTES_MAX = 4096
 READ_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
+CLOSED_WITHIN_S = 0.05
+"""How often the server looks whether it is closed: a stop has 1 s for everybody."""
+
 PATH_BYTES_MAX = 100
 """Some systems take 104 bytes for a socket's path, Linux 108."""
 
@@ -76,7 +80,8 @@ class ControlServer:
             self._server = _Server(_address(self._path), Handler)
         finally:
             os.umask(before)
-        threading.Thread(target=self._server.serve_forever, name="control", daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=CLOSED_WITHIN_S)
+        threading.Thread(target=serve, name="control", daemon=True).start()
 
     def serve(self, line: bytes, hear: Callable[[ControlRequest], None]) -> Answer:
         """Pass one request on and wait for its answer, a bounded time."""
