@@ -18,12 +18,12 @@ import msgspec
 
 from aegis import __version__
 from aegis.clock import ManualClock, ScaledClock, SystemClock, draw_hex, seeded_random
-from aegis.config import Config, describe
+from aegis.config.model import Config, describe
 from aegis.control import ControlServer
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant
 from aegis.exchange.paper import no_faults
-from aegis.log import Log
+from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict

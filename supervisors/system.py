@@ -16,7 +16,7 @@ from actors.base import ActorRuntime, Log
 from actors.command_listener import ControlPort
 from actors.directory import Directory
 from actors.strategy import Plan
-from aegis.config import Config
+from aegis.config.model import Config
 from aegis.dialogue import ExchangeRequest
 from aegis.domain.account import TradingState
 from aegis.domain.candles import Candle

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aegis.config import (
+from aegis.config.file import ConfigFaults, Names, load
+from aegis.config.lines import lines_of
+from aegis.config.model import (
     Config,
     MarketConfig,
     PaperConfig,
@@ -23,9 +25,7 @@ from aegis.config import (
     setting_paths,
     show,
 )
-from aegis.config_file import ConfigFaults, Names, load
-from aegis.config_lines import lines_of
-from aegis.secret import Secret
+from aegis.config.secret import Secret
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
 API_KEY = "AEGIS_EXCHANGE__API_KEY"

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aegis.log import LIBRARY_EVENT, LOST_EVENT, Log, configure, last_of
-from aegis.log_file import LogFile
-from aegis.secret import Secret
+from aegis.config.secret import Secret
+from aegis.log.file import LogFile
+from aegis.log.logger import LIBRARY_EVENT, LOST_EVENT, Log, configure, last_of
 
 NOW = "2024-05-01T08:14:02.123Z"
 TOKEN = '123456:AAH-se/cret"tok\\en'  # noqa: S105  a made-up one, with all that is quoted somewhere
@@ -263,7 +263,7 @@ def test_a_reader_that_has_gone_away_does_no_harm(path: Path, written: Written) 
 
 def test_a_line_is_in_the_pipe_before_the_next_step() -> None:
     program = (
-        "import sys; from pathlib import Path; from aegis.log import configure\n"
+        "import sys; from pathlib import Path; from aegis.log.logger import configure\n"
         "log = configure(Path('/dev/null'), 'info', 1, 1, console=sys.stderr,"
         f" now_text=lambda: '{NOW}')\n"
         "log('Started'); sys.stdin.read()"
@@ -378,7 +378,7 @@ def test_a_library_s_exception_comes_with_its_way(log: Log, written: Written) ->
 def test_a_library_s_broken_format_is_still_a_line(log: Log, written: Written) -> None:
     record = logging.makeLogRecord({"msg": "%d apples", "args": ("no",), "levelno": 30})
     for handler in logging.root.handlers:
-        if type(handler).__module__ == "aegis.log":  # pytest's own handler would raise
+        if type(handler).__module__ == "aegis.log.logger":  # pytest's own handler would raise
             handler.handle(record)
     assert written()[0]["message"] == "%d apples"
     assert log.lost == 0

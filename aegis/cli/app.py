@@ -20,7 +20,7 @@ from aegis.cli.settings import config_path, load_config
 
 if TYPE_CHECKING:
     from aegis.cli.running import Start
-    from aegis.config import Config
+    from aegis.config.model import Config
 
 LOOK = "Look (works beside a running AEGIS)"
 ACT = "Act (on the AEGIS that runs)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
-from aegis.config import Config
+from aegis.config.model import Config
 from aegis.control import NotRunning, ask
 from aegis.store.lock import holder_of
 

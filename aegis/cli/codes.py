@@ -42,7 +42,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
 
     A function, so that the doors load only when one of them has raised.
     """
-    from aegis.config_faults import ConfigFaults
+    from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError
     from aegis.exchange.replay import ReplayFaults
     from aegis.store.errors import StoreError
@@ -53,7 +53,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
 
 def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
     """Return an expected exception as lines and an exit code; `store` is the one in use."""
-    from aegis.config_faults import ConfigFaults
+    from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
     from aegis.exchange.replay import ReplayFaults
     from aegis.store import errors

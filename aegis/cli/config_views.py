@@ -7,7 +7,7 @@ from pathlib import Path
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
-from aegis.config import Config, describe, refusal_of_mode, show
+from aegis.config.model import Config, describe, refusal_of_mode, show
 
 
 def show_check(config: Config, path: Path, *, is_json: bool) -> Code:

@@ -22,9 +22,9 @@ from aegis.cli.summary import (
     totals_rows,
 )
 from aegis.clock import wall_text
-from aegis.config import Config, refusal_of_mode
+from aegis.config.model import Config, refusal_of_mode
 from aegis.domain.candles import Candle
-from aegis.log import Log, configure
+from aegis.log.logger import Log, configure
 
 
 class Outcome(Protocol):

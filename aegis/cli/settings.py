@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aegis.config import Config
-    from aegis.log import Log
+    from aegis.config.model import Config
+    from aegis.log.logger import Log
 
 FILE_NAME = "config.toml"
 
@@ -33,7 +33,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, is_trading: bool) -> 
     Only who trades loads the strategy: a look at the store must not run a person's own module,
     nor fail when that is broken.
     """
-    from aegis.config_file import Names, load
+    from aegis.config.file import Names, load
     from aegis.exchange.listed import EXCHANGES
     from aegis.strategy_loader import fault_of_strategy
 
@@ -69,7 +69,7 @@ def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> 
 
     A file with a fault changes nothing, now or later, until it is mended.
     """
-    from aegis.config_faults import ConfigFaults
+    from aegis.config.faults import ConfigFaults
 
     try:
         new = load_config(path, environ, is_trading=True)

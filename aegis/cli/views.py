@@ -21,7 +21,7 @@ from aegis.cli.wording import (
     price,
     shown,
 )
-from aegis.config import Config
+from aegis.config.model import Config
 from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import minus, plus, text, times

@@ -9,11 +9,11 @@ from aegis.cli.codes import Code
 from aegis.cli.output import tell, tell_json
 from aegis.cli.wording import shown
 from aegis.clock import wall_text
-from aegis.config import Config
+from aegis.config.model import Config
 from aegis.domain.health import Health, judge
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.instants import instant_of
-from aegis.log_file import last_of
+from aegis.log.file import last_of
 from aegis.store.lock import holder_of
 
 Line = Mapping[str, object]

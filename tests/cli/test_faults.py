@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aegis.cli.codes import Code, expected_errors, trouble_of
-from aegis.config_faults import ConfigFaults, Fault
+from aegis.config.faults import ConfigFaults, Fault
 from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
 from aegis.exchange.replay import ReplayFaults
 from aegis.store.errors import (

@@ -15,9 +15,9 @@ from aegis.cli.summary import Ending, left_rows, replay_rows, summarize_symbols
 from aegis.cli.views import DETAIL_LENGTH_MAX, details
 from aegis.cli.vitals import judged
 from aegis.cli.wording import balances, counted, moment, money, price, shown
-from aegis.config import Config, MarketConfig, RiskConfig, Secrets
+from aegis.config.model import Config, MarketConfig, RiskConfig, Secrets
+from aegis.config.secret import Secret
 from aegis.domain.ids import Coin, Instant
-from aegis.secret import Secret
 
 USDT, BTC = Coin("USDT"), Coin("BTC")
 NOW = "2026-01-01T00:01:00.000Z"

@@ -14,11 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from aegis.cli.main import leave, main
-from aegis.config import Config
+from aegis.config.model import Config
 from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
 from aegis.domain.order import UNSETTLED
 from aegis.exchange.paper import Fault
-from aegis.log import Log
+from aegis.log.logger import Log
 from aegis.store.loading import find_order
 from aegis.store.snapshot import snapshot_of
 from supervisors.runs import Run, run

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from aegis.clock import wall_text
-from aegis.config import Config
-from aegis.log import configure
+from aegis.config.model import Config
+from aegis.log.logger import configure
 from aegis.store.reading import read_status
 from supervisors.runs import Run, run
 from tests.simulation.candles import walk, write_replay

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.config import Config
+from aegis.config.model import Config
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Coin, Instant
 from aegis.domain.instants import instant_of

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from aegis.clock import ManualClock, ScaledClock
-from aegis.config import Config, build
+from aegis.config.model import Config, build
 from aegis.dialogue import ExchangeAnswer, ExchangeRequest, PlaceOrder
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Coin, Instant

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import msgspec
 
-from aegis import secret
-from aegis.config_faults import Notebook
-from aegis.config_lines import lines_of
-from aegis.config_text import BARE_KEY, KeyPath, dotted
-from aegis.secret import Secret
+from aegis.config import secret
+from aegis.config.faults import Notebook
+from aegis.config.lines import lines_of
+from aegis.config.secret import Secret
+from aegis.config.text import BARE_KEY, KeyPath, dotted
 
 PREFIX = "AEGIS_"
 LIVE_VARIABLE = "AEGIS_LIVE"

@@ -21,8 +21,8 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
-from aegis.log_file import BYTES_PER_MB, LogFile, last_of
-from aegis.log_lines import Plain, Redactor, as_json, plain, readable, traced
+from aegis.log.file import BYTES_PER_MB, LogFile, last_of
+from aegis.log.lines import Plain, Redactor, as_json, plain, readable, traced
 
 __all__ = ["LIBRARY_EVENT", "LOST_EVENT", "Level", "Log", "configure", "last_of"]
 

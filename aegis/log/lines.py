@@ -24,8 +24,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from aegis.config.secret import HIDDEN, Secret
 from aegis.domain.money import text as plain_text
-from aegis.secret import HIDDEN, Secret
 
 TEXT_LENGTH_MAX = 16 * 1024
 ITEMS_MAX = 100

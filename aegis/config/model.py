@@ -1,7 +1,7 @@
 """The configuration: every setting with its type, its range and its default.
 
 It is the only door to pydantic. It knows no file, no variable and no line: what was read is
-handed in, and `aegis/config_file.py` puts the two together.
+handed in, and `file` puts the two together.
 
 Invariants:
 1. A `Config` never changes, and is complete: what nobody set has its default.
@@ -28,12 +28,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from aegis import config_values
-from aegis.config_text import KeyPath, toml
-from aegis.config_values import Expected, quote_of
+from aegis.config import values as config_values
+from aegis.config.secret import HIDDEN, VARIABLES, Secret
+from aegis.config.text import KeyPath, toml
+from aegis.config.values import Expected, quote_of
 from aegis.domain.candles import TIMEFRAMES_S
 from aegis.domain.ids import Coin, Symbol
-from aegis.secret import HIDDEN, VARIABLES, Secret
 
 _MONEY_MAX = "1000000000000000"
 _SECONDS_MAX = 365 * 86_400

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from aegis.config_text import BARE_KEY, KeyPath, dotted, written
-from aegis.secret import HIDDEN
+from aegis.config.secret import HIDDEN
+from aegis.config.text import BARE_KEY, KeyPath, dotted, written
 
 BEHIND_THE_FILE = 10**9
 """The line of what has none, so that variables are told of after the file."""

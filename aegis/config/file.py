@@ -11,10 +11,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from aegis.config import TABLES, Config, build, setting_paths
-from aegis.config_faults import ConfigFaults, Fault
-from aegis.config_reading import LIVE_VARIABLE, Keys, Reading, read
-from aegis.config_rules import Names, judge
+from aegis.config.faults import ConfigFaults, Fault
+from aegis.config.model import TABLES, Config, build, setting_paths
+from aegis.config.reading import LIVE_VARIABLE, Keys, Reading, read
+from aegis.config.rules import Names, judge
 
 __all__ = ["LIVE_VARIABLE", "Config", "ConfigFaults", "Fault", "Names", "load"]
 

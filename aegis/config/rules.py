@@ -12,9 +12,9 @@ from difflib import get_close_matches
 
 import msgspec
 
-from aegis.config import Config
-from aegis.config_faults import Notebook
-from aegis.config_text import KeyPath, toml
+from aegis.config.faults import Notebook
+from aegis.config.model import Config
+from aegis.config.text import KeyPath, toml
 
 
 class Names(msgspec.Struct, frozen=True):
