@@ -179,3 +179,12 @@ def test_a_broken_chain_is_found_and_the_rows_are_left_as_they_are(
     assert health(world, "chain")[-1] == ("finding", False)
     assert health(world, "projections")[-1] == ("finding", False)
     assert not world.has_said("ProjectionsRebuilt")
+
+
+def test_nobody_starts_over_when_only_the_rows_were_wrong(make_world: MakeWorld) -> None:
+    world = holding(make_world)
+    world.change_row(WRONG_AMOUNT)
+    world.say("diagnose")
+
+    assert world.has_said("ProjectionsRebuilt")
+    assert not world.said("ActorDied")

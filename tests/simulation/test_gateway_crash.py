@@ -120,3 +120,22 @@ def test_whoever_dies_trading_goes_on_and_store_and_exchange_are_one(
 
     assert len(world.said("PositionOpened")) > opened
     world.expect_truth()
+
+
+@pytest.mark.parametrize(
+    "victim", [names.POSITION_STORE, names.EXCHANGE_GATEWAY, names.GUARD, names.STRATEGY]
+)
+def test_whoever_hangs_is_given_up_and_the_stop_is_executed(
+    make_world: MakeWorld, victim: str
+) -> None:
+    market = [*flat(20), candle(20, "100", "100", "97", "97"), *flat(9, price="97", first=21)]
+    world = make_world(market, script={"enters": [2]}, can_hang=True).start()
+    world.run_until_candle(6)
+
+    world.hang(victim)
+    world.run_to_the_end().end()
+
+    assert world.has_said("ActorSilent", name=victim)
+    (closed,) = world.said("PositionClosed")
+    assert closed.fields["reason"] == "stop_loss"
+    world.expect_truth()

@@ -257,6 +257,11 @@ class World:
         """Let an actor die of a message that it does not take."""
         self.tell(name, Poison())
 
+    def hang(self, name: str) -> None:
+        """Let an actor take its next message and never come back."""
+        assert isinstance(self.runtime, SeededRuntime), "Expected the runtime that can do so"
+        self.runtime.hang(name)
+
     def move_balance(self, coin: str, amount: Decimal) -> None:
         """Move money at the exchange, as its owner does in the exchange's own app."""
         path, held = ledger_path(self.config), self.ledger().balances
