@@ -15,7 +15,7 @@ from actors import names
 from actors.base import Actor, Context
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, CompleteDiagnosis
-from aegis.domain.diagnose import missing_stops, stuck_positions, what_was_done
+from aegis.domain.diagnose import halt_for, missing_stops, stuck_positions, what_was_done
 from aegis.domain.events import CheckResult, ReconciliationCompleted
 from aegis.messages import (
     BookRead,
@@ -202,6 +202,9 @@ class Diagnostician(Actor):
             self._report(checks)
             return
         self._stage = Stage.RECORDING
+        halt = halt_for(checks)
+        if halt is not None:
+            self.tell(names.POSITION_STORE, Execute(command=halt, by=self.name))
         command = CompleteDiagnosis(
             generation=self._reconciled, trigger=self._run.trigger, checks=checks
         )

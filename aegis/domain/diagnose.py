@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import Command, RaiseStop
+from aegis.domain.commands import ChangeTradingState, Command, RaiseStop
 from aegis.domain.events import CheckResult
 from aegis.domain.guard import is_stopless, opening_stops
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, PositionId
@@ -13,6 +14,9 @@ from aegis.domain.money import text
 from aegis.domain.position import Position
 
 SECONDS_PER_DAY = 86_400
+
+SOUND = ("chain", "projections")
+"""Checks that must hold before anything new is risked."""
 
 Finding = tuple[CheckResult, tuple[Command, ...]]
 
@@ -51,4 +55,19 @@ def what_was_done(commands: tuple[Command, ...]) -> str:
         f"set the stop of {command.position_id} to {text(command.stop_price)}"
         for command in commands
         if isinstance(command, RaiseStop)
+    )
+
+
+def halt_for(checks: tuple[CheckResult, ...]) -> ChangeTradingState | None:
+    """Return the halt of entries that a finding in the store itself asks for, or None.
+
+    A look that could not be done proves nothing, and is a warning only.
+    """
+    broken = [each for each in checks if each.check in SOUND and each.status == "finding"]
+    if not broken:
+        return None
+    return ChangeTradingState(
+        state=TradingState.REDUCING,
+        cause="store",
+        reason=f"the store is not sound ({broken[0].check}: {broken[0].details}); see verify",
     )

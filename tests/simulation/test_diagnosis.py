@@ -181,6 +181,17 @@ def test_a_broken_chain_is_found_and_the_rows_are_left_as_they_are(
     assert not world.has_said("ProjectionsRebuilt")
 
 
+def test_a_broken_chain_halts_entries_until_a_person_resumes(make_world: MakeWorld) -> None:
+    world = holding(make_world)
+    world.drop()
+    world.change_row("DROP TRIGGER position_events_are_never_updated")
+    world.change_row("UPDATE position_events SET actor = 'nobody' WHERE event_id = 2")
+    world.start()
+    world.run_until(lambda: world.has_said("TradingStateChanged", cause="store"))
+
+    assert world.has_said("TradingStateChanged", state="REDUCING", cause="store")
+
+
 def test_nobody_starts_over_when_only_the_rows_were_wrong(make_world: MakeWorld) -> None:
     world = holding(make_world)
     world.change_row(WRONG_AMOUNT)
