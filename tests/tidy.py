@@ -26,7 +26,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pykka": ("actors/base.py", "actors/directory.py", "supervisors/"),
     "pydantic": ("aegis/config/model.py",),
     "pydantic_core": ("aegis/config/model.py",),
-    "tomllib": ("aegis/config_lines.py", "aegis/config_reading.py"),
+    "tomllib": ("aegis/config/",),
     "typer": ("aegis/cli/", "run.py"),
     "click": ("aegis/cli/", "run.py"),
     "rich": ("aegis/cli/", "run.py"),
