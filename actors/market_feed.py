@@ -7,11 +7,12 @@ told and not passed on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.candles import Candle, Tick, fault_of
+from aegis.domain.candles import Candle, Tick, fault_of, is_jump
 from aegis.domain.ids import Symbol
 from aegis.domain.money import is_amount
 from aegis.messages import (
@@ -35,6 +36,8 @@ class MarketFeed(Actor):
         self._market = market
         self._on_ended = on_ended
         self._last_closed: dict[Symbol, Candle] = {}
+        self._believed: dict[Symbol, Decimal] = {}
+        self._doubted: dict[Symbol, Decimal] = {}
 
     def on_started(self) -> None:
         self._market.next(self.reply_to())
@@ -61,12 +64,23 @@ class MarketFeed(Actor):
         self.tell(message.reply_to, HistoryRead(symbol=message.symbol, candles=candles))
 
     def _moved(self, message: MarketMoved) -> None:
-        fault = fault_of_tick(message.tick)
+        fault = fault_of_tick(message.tick) or self._fault_of_jump(message.tick)
         if fault is not None:
             self.log("TickRefused", level="warning", symbol=message.tick.symbol, text=fault)
             return
         self.tell(names.EXCHANGE_GATEWAY, message)
         self.tell(names.GUARD, message)
+
+    def _fault_of_jump(self, tick: Tick) -> str | None:
+        """Doubt a price far from the last one until a second one says the same."""
+        symbol, price = tick.symbol, tick.price
+        believed = self._believed.get(symbol, price)
+        doubted = self._doubted.pop(symbol, believed)
+        if is_jump(believed, price) and is_jump(doubted, price):
+            self._doubted[symbol] = price
+            return f"expected a price near {believed}, was {price}; a second look decides"
+        self._believed[symbol] = price
+        return None
 
     def _closed(self, message: CandleClosed) -> None:
         candle = message.candle

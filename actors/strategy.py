@@ -22,7 +22,7 @@ from actors.base import Actor, Context
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
-from aegis.domain.commands import ArmStrategy, Command, IntendOrder, Refusal
+from aegis.domain.commands import ArmStrategy, Command, IntendOrder, Refusal, RequestCancel
 from aegis.domain.events import (
     DiagnosisCompleted,
     Opening,
@@ -40,7 +40,7 @@ from aegis.domain.ids import (
     position_id,
 )
 from aegis.domain.instrument import Instrument
-from aegis.domain.order import Order, OrderType, Role, Side
+from aegis.domain.order import Order, OrderState, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, StopPolicy
 from aegis.domain.risk import is_held
 from aegis.domain.sizing import Sizing, size
@@ -120,8 +120,14 @@ class StrategyRunner(Actor):
         self.after(HISTORY_AFTER_S, HistoryWanted(symbol=symbol))
 
     def on_stopped(self) -> None:
-        if self._is_armed:
-            self.log("StrategyDisarmed", generation=self.generation)
+        """Disarm, and call off the entries that still fill: what protects and leaves stays."""
+        if not self._is_armed or self._book is None:
+            return
+        self.log("StrategyDisarmed", generation=self.generation)
+        for order in self._book.active_orders():
+            if order.role is Role.ENTRY and order.state in (OrderState.OPEN, OrderState.PARTIAL):
+                reason = "the strategy was disarmed"
+                self._execute(RequestCancel(client_order_id=order.client_order_id, reason=reason))
 
     def receive(self, message: StrategyMessage) -> None:
         match message:

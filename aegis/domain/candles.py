@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.domain.money import is_amount, times
+from aegis.domain.money import distance, is_amount, percent_of, times
 
 TIMEFRAMES_S = {
     "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800,
@@ -94,3 +94,12 @@ def fault_of(candle: Candle) -> str | None:
     if candle.high < max(candle.open, candle.close) or candle.low > min(candle.open, candle.close):
         return f"expected low <= open, close <= high, was {candle.low} .. {candle.high}"
     return None
+
+
+JUMP_PCT_MAX = Decimal(20)
+"""No listed coin moves this far from one price to the next; a wrong digit or feed does."""
+
+
+def is_jump(before: Decimal, price: Decimal) -> bool:
+    """Say whether a price is too far from the one before to be believed at first sight."""
+    return distance(price, before) > percent_of(before, JUMP_PCT_MAX)

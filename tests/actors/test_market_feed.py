@@ -95,6 +95,19 @@ def test_a_tick_that_cannot_be_true_is_told_and_not_passed_on(scene: Scene, pric
     assert "TickRefused" in scene.stage.events()
 
 
+def test_an_absurd_jump_is_told_and_not_passed_on(scene: Scene) -> None:
+    scene.play(tick("100"), tick("1000"), tick("101"))
+
+    assert scene.wait_heard(names.GUARD, MarketMoved, 2) == [tick("100"), tick("101")]
+    assert "TickRefused" in scene.stage.events()
+
+
+def test_a_jump_that_a_second_look_confirms_is_the_price(scene: Scene) -> None:
+    scene.play(tick("100"), tick("50"), tick("51"), tick("52"))
+
+    assert scene.wait_heard(names.GUARD, MarketMoved, 3) == [tick("100"), tick("51"), tick("52")]
+
+
 def test_the_same_candle_twice_is_passed_on_once_and_silently(scene: Scene) -> None:
     scene.play(closed(0), closed(0), closed(1))
 

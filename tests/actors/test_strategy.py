@@ -16,6 +16,7 @@ from aegis.domain.commands import (
     CompleteDiagnosis,
     CompleteReconciliation,
     IntendOrder,
+    RequestCancel,
 )
 from aegis.domain.ids import Generation
 from aegis.domain.instrument import Instrument
@@ -25,7 +26,7 @@ from aegis.domain.strategies import Signal, Strategy
 from aegis.messages import CandleClosed, HistoryRead, InstrumentsKnown, ReadBook, ReadHistory
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed
-from tests.domain.kit import BTC_USDT, POLICY, TAG, exit_of, halt, instrument
+from tests.domain.kit import BTC_USDT, POLICY, TAG, entry, exit_of, halt, instrument
 from tests.stage import Stage
 
 ME = names.STRATEGY
@@ -330,6 +331,28 @@ def test_a_timed_strategy_decides_between_the_candles(seeded_stage: Stage) -> No
     seeded_stage.runtime.run_for(1)
 
     scene.intends()
+
+
+# Its end --------------------------------------------------------------------------------------
+
+
+def test_a_disarmed_strategy_calls_off_the_entry_that_still_fills(scene: Scene) -> None:
+    order = scene.desk.accepted(entry())
+    scene.armed(Oracle(None))
+    scene.stage.directory.stop(ME, 1)
+
+    (cancel,) = scene.wait_command(RequestCancel)
+    assert cancel.client_order_id == order.client_order_id
+
+
+def test_a_disarmed_strategy_lets_an_exit_go_on(scene: Scene) -> None:
+    scene.desk.holding()
+    scene.desk.accepted(exit_of(scene.desk.position()))
+    scene.armed(Oracle(None))
+    scene.stage.directory.stop(ME, 1)
+    scene.stage.wait_for(lambda: "StrategyDisarmed" in scene.stage.events())
+
+    assert scene.commands(RequestCancel) == []
 
 
 # Its strategy ---------------------------------------------------------------------------------
