@@ -14,6 +14,7 @@ from actors import names
 from actors.base import Actor, Context
 from aegis.domain.candles import Candle, Tick, fault_of, is_jump
 from aegis.domain.ids import Symbol
+from aegis.domain.instants import text_of
 from aegis.domain.money import is_amount
 from aegis.messages import (
     CandleClosed,
@@ -94,7 +95,7 @@ class MarketFeed(Actor):
             self.log("CandleRefused", level="warning", symbol=candle.symbol, text=fault)
             return
         if message.has_gap_before:
-            self.log("MarketGap", level="warning", symbol=candle.symbol, at=candle.open_at)
+            self.log("MarketGap", level="warning", symbol=candle.symbol, at=text_of(candle.open_at))
         self._last_closed[candle.symbol] = candle
         self.tell(names.GUARD, message)
         self.tell(names.STRATEGY, message)

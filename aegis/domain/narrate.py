@@ -75,10 +75,12 @@ def _level(recorded: Recorded) -> str:
 
 
 def _plain(record: msgspec.Struct, *names: str) -> dict[str, object]:
-    return {name: _figure(getattr(record, name)) for name in names}
+    return {name: _figure(name, getattr(record, name)) for name in names}
 
 
-def _figure(value: object) -> object:
+def _figure(name: str, value: object) -> object:
     if isinstance(value, dict):
-        return {name: _figure(each) for name, each in value.items()}
+        return {key: _figure(key, each) for key, each in value.items()}
+    if isinstance(value, int) and name.endswith("_at"):
+        return text_of(Instant(value))
     return text(value) if isinstance(value, Decimal) else value

@@ -16,6 +16,7 @@ from aegis.domain.events import (
     EVENT_TYPES,
     BalancesStarted,
     CheckResult,
+    DayStarted,
     DiagnosisCompleted,
     Discrepancy,
     Event,
@@ -196,6 +197,11 @@ def test_the_account_s_lines_name_no_position() -> None:
 def test_figures_in_a_line_are_plain_digits() -> None:
     _, fields = describe(recorded(BalancesStarted(balances={USDT: Decimal("1E+3")})))
     assert fields["balances"] == {"USDT": "1000"}
+
+
+def test_instants_in_a_line_are_written_as_people_read_them() -> None:
+    _, fields = describe(recorded(DayStarted(day_started_at=START, equity=Decimal(1))))
+    assert fields["day_started_at"] == "2024-01-01T00:00:00.000000000Z"
 
 
 def test_an_intent_s_line_names_what_matters_of_it() -> None:
