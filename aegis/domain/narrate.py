@@ -19,7 +19,7 @@ from aegis.domain.events import (
     Recorded,
     TradingStateChanged,
 )
-from aegis.domain.ids import SYSTEM_POSITION
+from aegis.domain.ids import SYSTEM_POSITION, Instant
 from aegis.domain.instants import text_of
 from aegis.domain.money import text
 
