@@ -220,7 +220,7 @@ class Guard(Actor):
         if isinstance(event, Failed):
             order = book.orders[event.client_order_id]
             if order.role is not Role.ENTRY:
-                self._count_failure(position_id)
+                self._count_failure(position_id, order.end_reason)
         elif isinstance(event, StrategyArmed) and not self._is_beating and self._heartbeat_s:
             self._is_beating = True
             self.every(self._heartbeat_s, HeartbeatDue())
@@ -245,7 +245,7 @@ class Guard(Actor):
         )
         self._completed = 0
 
-    def _count_failure(self, position_id: PositionId) -> None:
+    def _count_failure(self, position_id: PositionId, reason: str) -> None:
         failures, _ = self._failures.get(position_id, (0, 0.0))
         pause_s = retry_after_s(failures + 1)
         self._failures[position_id] = (failures + 1, self.clock.monotonic() + pause_s)
@@ -253,6 +253,7 @@ class Guard(Actor):
             "ExitFailed",
             level="error",
             position=position_id,
+            reason=reason,
             failures=failures + 1,
             retry_after_s=pause_s,
         )

@@ -312,4 +312,6 @@ class StrategyRunner(Actor):
 
 def _meant(said: str | None) -> Signal | None:
     """Return what a strategy said as a signal; anything else is its bug, and ends it here."""
-    return None if said is None else Signal(said)
+    if said is None or said in tuple(Signal):
+        return None if said is None else Signal(said)
+    raise ValueError(f'Expected "enter", "leave" or None of on_candle, was {said!r}')

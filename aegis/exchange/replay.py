@@ -52,6 +52,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+SECONDS_PER_DAY = 86_400
+GAP_S_MAX = 31 * SECONDS_PER_DAY
+"""A longer hole is a wrong digit or two files in one; each empty day of it would be lived."""
+
+TIME_MIN = Instant(946_684_800 * NANOS_PER_SECOND)  # 2000-01-01
+TIME_MAX = Instant(4_102_444_800 * NANOS_PER_SECOND)  # 2100-01-01
+
+
 class Rows(Protocol):
     """What csv.reader returns: rows, and the number of the line last read."""
 
@@ -247,6 +255,10 @@ class _Reading:
     def _keep(self, candle: Candle, found: list[Candle]) -> None:
         """Add a candle in its order of time, or tell why it has none; equal ones count once."""
         if not found or candle.open_at > found[-1].open_at:
+            gap_s = (candle.open_at - found[-1].close_at) // NANOS_PER_SECOND if found else 0
+            if gap_s > GAP_S_MAX:
+                days = gap_s // SECONDS_PER_DAY
+                self._tell("timestamp", "the next candle within 31 days", f"a gap of {days} days")
             found.append(candle)
         elif candle == found[-1]:
             self.repeated += 1
@@ -269,7 +281,9 @@ class _Reading:
             kind = "text" if self._is_text_time else "an epoch figure"
             self._tell("timestamp", f"{kind}, as in the first candle", _shown(field))
         open_at = Instant(stamped_at - self._shift_ns)
-        if open_at % self._length_ns:
+        if not TIME_MIN <= open_at < TIME_MAX:
+            self._tell("timestamp", "a time from 2000 to 2099", _shown(field))
+        elif open_at % self._length_ns:
             self._tell("timestamp", f"a multiple of {self._length_s} s", _shown(field))
         return open_at
 

@@ -167,6 +167,13 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
     "a day that never was": (
         HEAD + "2024-02-31 00:00:00,1,1,1,1,1\n", ["2: timestamp: expected YYYY-MM-DD HH:MM:SS"],
     ),
+    "a time before there were coins": (
+        HEAD + "0,1,1,1,1,1\n", ["2: timestamp: expected a time from 2000 to 2099, was '0'"],
+    ),
+    "a gap of a hundred days": (
+        HEAD + row(0) + f"{T + 100 * 86_400},1,1,1,1,1\n",
+        ["3: timestamp: expected the next candle within 31 days, was a gap of 99 days"],
+    ),
     "epoch microseconds": (
         HEAD + f"{T}000000,1,1,1,1,1\n", ["2: timestamp: expected YYYY-MM-DD HH:MM:SS"],
     ),
