@@ -52,6 +52,9 @@ SIMULATED_CANDLES_MAX = 45_000
 
 CLOCK_MARGIN_S = 1.0
 
+DAY_S = 86_400.0
+"""At speed 0 a minute of patience would be one candle: restarts of a market day count together."""
+
 TICKS_A_CANDLE = 4
 """Of a market made from candles: a price is stale when the next tick is overdue, not before."""
 
@@ -125,7 +128,7 @@ class System:
             self.tree,
             Patience(
                 restarts_max=supervisor.restarts_max,
-                window_s=supervisor.window_s,
+                window_s=supervisor.window_s if self.config.market.speed else DAY_S,
                 backoff_ms_first=supervisor.backoff_ms_first,
                 backoff_ms_max=supervisor.backoff_ms_max,
                 stop_deadline_s=supervisor.stop_deadline_s,

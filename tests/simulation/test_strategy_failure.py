@@ -76,13 +76,20 @@ def test_a_strategy_that_raises_once_trades_on(make_world: MakeWorld) -> None:
     world.expect_truth()
 
 
+def test_a_replay_gives_a_strategy_up_that_fails_again_and_again(make_world: MakeWorld) -> None:
+    script = {"raises": list(range(10, 400, 50))}
+    world = make_world(flat(400), script=script).live()
+
+    assert world.has_said("StrategyAbandoned")
+
+
 def test_a_word_that_is_no_signal_is_a_failure_of_the_strategy(make_world: MakeWorld) -> None:
     strategy = "tests.simulation.scripts:Mumbling"
     world = make_world(flat(5), strategy=strategy, script={}).live()
 
     deaths = [line.fields["error"] for line in world.said("ActorDied")]
     assert deaths
-    assert all("'buy' is not a valid Signal" in death for death in deaths)
+    assert all('Expected "enter"' in death for death in deaths)
 
 
 def test_a_resume_after_a_restart_lets_the_mended_strategy_trade(make_world: MakeWorld) -> None:
