@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "config.toml"
 
+Judge = Callable[[str, Mapping[str, object]], str | None]
+
 
 def config_path(named: Path | None, beside: Path) -> Path:
     """Return the file that holds the settings; `beside` is the folder of run.py."""
@@ -33,14 +35,10 @@ def load_config(path: Path, environ: Mapping[str, str], *, is_trading: bool) -> 
     Only who trades loads the strategy: a look at the store must not run a person's own module,
     nor fail when that is broken.
     """
-    from aegis.config.file import Names, load
-    from aegis.exchange.listed import EXCHANGES
     from aegis.strategy_loader import fault_of_strategy
 
-    judge: Callable[[str, Mapping[str, object]], str | None] = _no_fault
-    if is_trading:
-        judge = partial(fault_of_strategy, folder=folder_of(path))
-    return load(path, environ, names=Names(exchanges=EXCHANGES, strategies=judge))
+    judge = partial(fault_of_strategy, folder=folder_of(path)) if is_trading else _no_fault
+    return _load(path, environ, judge)
 
 
 def folder_of(path: Path) -> Path:
@@ -67,12 +65,14 @@ def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
 def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> None:
     """Look what a person has changed, and say what becomes of it; nothing changes before a start.
 
-    A file with a fault changes nothing, now or later, until it is mended.
+    A file with a fault changes nothing, now or later, until it is mended. A person's own
+    strategy is not run here: it could hold up, or end, the AEGIS that trades.
     """
     from aegis.config.faults import ConfigFaults
+    from aegis.strategy_loader import fault_of_name
 
     try:
-        new = load_config(path, environ, is_trading=True)
+        new = _load(path, environ, partial(fault_of_name, folder=folder_of(path)))
     except (ConfigFaults, OSError) as error:
         log("ConfigKept", level="warning", path=path, faults=str(error).splitlines())
         return
@@ -80,6 +80,13 @@ def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> 
     for secret in new.secrets.given():
         log.register_secret(secret.reveal())
     log("ConfigRead", path=path, changed=changed, takes_effect="at the next start")
+
+
+def _load(path: Path, environ: Mapping[str, str], judge: Judge) -> Config:
+    from aegis.config.file import Names, load
+    from aegis.exchange.listed import EXCHANGES
+
+    return load(path, environ, names=Names(exchanges=EXCHANGES, strategies=judge))
 
 
 def _no_fault(_name: str, _settings: Mapping[str, object]) -> str | None:

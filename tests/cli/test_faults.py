@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
 import pytest
 
 from aegis.cli.codes import Code, expected_errors, trouble_of
+from aegis.cli.settings import load_config, reread
+from aegis.clock import wall_text
 from aegis.config.faults import ConfigFaults, Fault
 from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
 from aegis.exchange.replay import ReplayFaults
+from aegis.log.logger import configure
 from aegis.store.errors import (
     NoStore,
     StoreBusy,
@@ -26,6 +30,13 @@ from tests.cli.place import Place
 STORE = Path("data/aegis.db")
 
 COMMANDS = (("run",), ("status",), ("verify",), ("config", "check"), ("halt",))
+
+MINE = """
+class Mine:
+    warmup = 0
+    def __init__(self, params): {init}
+    def on_candle(self, candle, *, is_holding): ...
+"""
 
 CONFIGS = {
     "no TOML": ("mode =", "config.toml:1"),
@@ -119,6 +130,25 @@ def test_a_usage_error_is_two_and_goes_to_stderr(place: Place, arguments: tuple[
         ("class Mine:\n    def __init__(self, params): assert params", "mine:Mine", "Assertion"),
         ("class Mine:\n    def __init__(self, params): ...", "mine:Mine", "warmup, on_candle"),
         ("", "nobody:Mine", "nobody"),
+        ("raise Exception('no')", "mine:Mine", "Exception: no"),
+        ("raise SystemExit(0)", "mine:Mine", "SystemExit: 0"),
+        ("import sys; sys.exit(3)", "mine:Mine", "SystemExit: 3"),
+        ("raise KeyboardInterrupt", "mine:Mine", "KeyboardInterrupt"),
+        ("class Own(BaseException): ...\nraise Own('no')", "mine:Mine", "Own: no"),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise self\nraise Mute",
+            "mine:Mine",
+            "Mute: no text",
+        ),
+        (MINE.format(init="raise ValueError('one\\n\\ntwo')"), "mine:Mine", "one; two"),
+        (MINE.format(init="raise SystemExit(0)"), "mine:Mine", "SystemExit: 0 while it was made"),
+        (MINE.format(init="self.warmup = -1"), "mine:Mine", "0 to 5000 as warmup, was -1"),
+        (MINE.format(init="self.warmup = 5001"), "mine:Mine", "as warmup, was 5001"),
+        (MINE.format(init="self.warmup = True"), "mine:Mine", "as warmup, was True"),
+        (MINE.format(init="self.warmup = '3'"), "mine:Mine", "as warmup, was '3'"),
+        (MINE.format(init="self.on_candle = 3"), "mine:Mine", "on_candle to be a method, was 3"),
+        (MINE.format(init="self.period_s = 0"), "mine:Mine", "as period_s, was 0"),
+        (MINE.format(init="self.period_s = 1.5"), "mine:Mine", "as period_s, was 1.5"),
     ],
 )
 def test_a_broken_strategy_keeps_it_from_running_but_not_from_looking(
@@ -135,6 +165,25 @@ def test_a_broken_strategy_keeps_it_from_running_but_not_from_looking(
     assert said.err.count("\n") == 1
     assert place.say("status").code == 0
     assert place.names() == {"mine.py", "config.toml"}
+
+
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [("unread:Mine", "ConfigRead"), ("unread:", "ConfigKept"), ("nonsense", "ConfigKept")],
+)
+def test_reading_the_settings_again_runs_no_code_of_a_persons(
+    place: Place, name: str, event: str
+) -> None:
+    path = place.folder / "config.toml"
+    config = load_config(path, {}, is_trading=True)
+    (place.folder / "unread.py").write_text("raise SystemExit(0)")
+    place.configure(f'[strategy]\nname = "{name}"\n')
+    console = io.StringIO()
+    log = configure(place.log, "info", 1, 1, console=console, now_text=wall_text)
+    reread(config, path, {}, log)
+    log.close()
+    assert event in console.getvalue()
+    assert "unread" not in sys.modules
 
 
 @pytest.mark.parametrize("path", ["config.toml/aegis.db", "/proc/nowhere/aegis.db", "."])
