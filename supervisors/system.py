@@ -31,7 +31,6 @@ from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paced import PacedMarket, Source
 from aegis.exchange.paper import Fault, PaperExchange, no_faults
-from aegis.exchange.paper_ledger import open_ledger
 from aegis.exchange.paper_matching import PaperRules
 from aegis.exchange.replay import ReplaySource, read_candles
 from aegis.exchange.simulated import SimulatedSource
@@ -40,6 +39,7 @@ from aegis.store.identity import Identity
 from aegis.store.inspection import Inspection
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
+from supervisors.preflight import open_own_ledger, refuse_stray_ledger, refuse_unguarded
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
 from supervisors.tree import Parts, tree_of
@@ -90,12 +90,14 @@ class System:
         self._draw_incarnation = draw_incarnation
         begins_at = min(source.starts_at for source in self.sources)
         with ExitStack() as opened:
+            refuse_stray_ledger(config.store.path, ledger_path(config))
             self._store = self._open_store(begins_at)
             opened.callback(self._store.close)
             self._waits_for_its_actor = True
             self.recovered_events = self._store.recovered_events
-            ledger = open_ledger(
-                ledger_path(config), dict(config.paper.balances), market_of(config)
+            refuse_unguarded(self._store.book, config.exchange.symbols)
+            ledger = open_own_ledger(
+                ledger_path(config), self._store, dict(config.paper.balances), market_of(config)
             )
             opened.callback(ledger.close)
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
@@ -227,6 +229,7 @@ class System:
             stuck_after_days=config.diagnose.stuck_after_days,
             day_starts_at_s=second_of_day(config.risk.day_starts_at),
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
+            feed_check_s=config.market.stale_after_s if is_watched else None,
         )
         return tree_of(parts)
 

@@ -63,7 +63,9 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
     match error:
         case ConfigFaults() | ReplayFaults() | StrategyFault():
             return Trouble(Code.CONFIG, lines)
-        case errors.StoreForeign() | errors.StoreTooNew() | LedgerMismatchError():
+        case errors.StoreForeign() | errors.StoreTooNew() | errors.StoreUnguarded():
+            return Trouble(Code.CONFIG, lines)
+        case LedgerMismatchError():
             return Trouble(Code.CONFIG, lines)
         case errors.StoreBusy():
             return Trouble(Code.BUSY, lines)

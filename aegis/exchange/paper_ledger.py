@@ -90,6 +90,22 @@ class LedgerMismatchError(LedgerError):
     """The ledger was made for something else; nothing was touched."""
 
 
+def foreign_ledger(path: Path) -> LedgerMismatchError:
+    """Return what there is to say of a ledger that is not this store's."""
+    return LedgerMismatchError(
+        f"{path} belongs to another store; put that store back beside it, or move both away "
+        "together"
+    )
+
+
+def missing_ledger(path: Path, found: str) -> LedgerMismatchError:
+    """Return what there is to say where a store has lived and its ledger is not there."""
+    return LedgerMismatchError(
+        f"Expected the paper exchange's record at {path} that belongs to this store, found "
+        f"{found}; put it back, or set store.path to a new file"
+    )
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one transaction writes: orders in their newest form, new trades, new totals."""
 
@@ -109,26 +125,37 @@ class LedgerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_ledger(
-    path: Path, start_balances: Mapping[Coin, Decimal], market: str = ""
+    path: Path,
+    start_balances: Mapping[Coin, Decimal],
+    market: str = "",
+    *,
+    owner: str | None = None,
+    may_create: bool = True,
 ) -> PaperLedger:
-    """Open the ledger, creating it with the start balances where there is none.
+    """Open the ledger, creating it with the start balances where there is none and that may be.
 
-    `market` says which market it lives in (simulated:1, a replay's file); a ledger of another
-    one is refused with `LedgerMismatchError`, anything unreadable with `LedgerError`.
+    `market` says which market it lives in (simulated:1, a replay's file), `owner` whose account
+    it keeps (None: do not ask). A ledger of another one, or none where one must be, is refused
+    with `LedgerMismatchError` and left as it is; anything unreadable with `LedgerError`.
     """
     for coin, amount in start_balances.items():
         if not amount.is_finite() or amount < 0:
             raise LedgerError(f"Expected a start balance of zero or more {coin}, was {amount}")
+    if not may_create and not path.exists():
+        raise missing_ledger(path, "none")
     with _door(path):
         connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
     try:
         with _door(path):
+            count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if count == 0 and not may_create:
+                raise missing_ledger(path, "an empty one")
             _set_pragmas(connection, path)
-            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-                _create(connection, start_balances, market)
-            _check_identity(connection, path, market)
+            if count == 0:
+                _create(connection, start_balances, market, owner or "")
+            _check_identity(connection, path, market, owner)
     except LedgerError:
         connection.close()
         raise
@@ -247,7 +274,10 @@ def _set_pragmas(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _create(
-    connection: sqlite3.Connection, start_balances: Mapping[Coin, Decimal], market: str
+    connection: sqlite3.Connection,
+    start_balances: Mapping[Coin, Decimal],
+    market: str,
+    owner: str,
 ) -> None:
     insert = "INSERT INTO balances (coin, total, start) VALUES (?, ?, ?)"
     with _transaction(connection):
@@ -255,12 +285,13 @@ def _create(
             connection.execute(statement)
         for coin, amount in start_balances.items():
             connection.execute(insert, (coin, text(amount), text(amount)))
-        connection.executemany(
-            _WRITE_META, [("schema_version", SCHEMA_VERSION), ("market", market)]
-        )
+        meta = (("schema_version", SCHEMA_VERSION), ("market", market), ("owner", owner))
+        connection.executemany(_WRITE_META, meta)
 
 
-def _check_identity(connection: sqlite3.Connection, path: Path, market: str) -> None:
+def _check_identity(
+    connection: sqlite3.Connection, path: Path, market: str, owner: str | None
+) -> None:
     table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
     if connection.execute(table).fetchone() is None:
         raise LedgerMismatchError(f"{path}: expected a paper ledger, was another SQLite database")
@@ -269,6 +300,8 @@ def _check_identity(connection: sqlite3.Connection, path: Path, market: str) -> 
         if found.get(key) != expected:
             was = found.get(key)
             raise LedgerMismatchError(f"{path}: {key}: expected {expected!r}, was {was!r}")
+    if owner is not None and found.get("owner") != owner:
+        raise foreign_ledger(path)
 
 
 def _order_row(kept: PaperOrder) -> tuple[object, ...]:

@@ -43,6 +43,16 @@ class StoreForeign(StoreError):
         )
 
 
+class StoreUnguarded(StoreError):
+    """The store holds something that nothing would guard in this configuration."""
+
+    def __init__(self, symbol: str, what: str) -> None:
+        self.symbol = symbol
+        super().__init__(
+            f"{symbol} {what} and not in exchange.symbols; add it, or nothing would guard it"
+        )
+
+
 class StoreTooNew(StoreError):
     """A later program wrote this store; nothing was changed."""
 

@@ -175,6 +175,11 @@ class Store:
         with self._working("read"):
             return loading.is_known_trade(self._db, symbol, trade_id)
 
+    def has_fills(self) -> bool:
+        """Whether any trade is booked."""
+        with self._working("read"):
+            return loading.has_fills(self._db)
+
     def pending_notices(self, limit: int, now: Instant | None = None) -> tuple[Notice, ...]:
         """Return the eldest notices due at `now`; without it, all that are not sent."""
         with self._working("read"):

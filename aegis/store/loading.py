@@ -17,6 +17,7 @@ from aegis.store.statements import (
     SELECT_POSITION,
     SELECT_QUARANTINE,
     SELECT_TRADE,
+    SELECT_TRADE_ANY,
     SELECT_WORKING_ORDERS,
     SELECT_WORKING_POSITIONS,
 )
@@ -71,6 +72,11 @@ def orders_of(db: apsw.Connection, position_id: PositionId) -> tuple[Order, ...]
 def is_known_trade(db: apsw.Connection, symbol: str, trade_id: str) -> bool:
     """Whether a trade of the exchange is booked."""
     return db.execute(SELECT_TRADE, (symbol, trade_id)).fetchone() is not None
+
+
+def has_fills(db: apsw.Connection) -> bool:
+    """Whether any trade is booked."""
+    return db.execute(SELECT_TRADE_ANY).fetchone() is not None
 
 
 def quarantined_events(db: apsw.Connection) -> frozenset[int]:

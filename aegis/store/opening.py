@@ -32,6 +32,7 @@ from aegis.store.mark import START, Mark, MarkFile, MarkReading, read_mark
 from aegis.store.migrations import migrate, refuse_newer, schema_version
 from aegis.store.projections import account_row
 from aegis.store.records import hash_at, head_of, stored_events
+from aegis.store.snapshot import refuse_lost
 from aegis.store.statements import UPSERT_POSITION
 
 
@@ -58,9 +59,11 @@ def open_parts(
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = take_lock(path)
         undo.callback(lock.release)
+        reading = read_mark(path)
+        if not path.exists():  # opening it makes it, and who looks next would find an empty store
+            refuse_lost(path, reading)
         db, wal = open_writer(path)
         undo.callback(close_quietly, db)
-        reading = read_mark(path)
         _refuse_untrue(db, path, identity, reading)
         migrate(db)
         _settle(db, identity, draw_incarnation, now)
@@ -113,9 +116,8 @@ def _refuse_untrue(
         _check_pages(db)
         if reading.mark is not None:
             check_mark(db, reading.mark)
-    elif reading.mark is not None and reading.mark.event_id > 0:
-        text = f"the log had reached event {reading.mark.event_id}, the database is gone"
-        raise StoreCorrupt("mark", text)
+    else:
+        refuse_lost(path, reading)
 
 
 def _check_pages(db: apsw.Connection) -> None:

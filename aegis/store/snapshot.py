@@ -27,14 +27,15 @@ class Snapshot(msgspec.Struct, frozen=True):
 def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
     """Yield a read-only view of a store as of now; `NoStore`, `StoreTooNew` or `StoreFailed`.
 
-    A database that is gone while its mark says that it had events is `StoreCorrupt`.
+    A database that is gone or empty while its mark says that it had events is `StoreCorrupt`.
     """
     with failing(operation):
         mark = read_mark(store)
-        if not store.is_file():
-            refuse_lost(mark)
-            raise NoStore(store)
-        db = open_reader(store)
+        try:
+            db = open_reader(store)
+        except NoStore:
+            refuse_lost(store, mark)
+            raise
         try:
             refuse_other_schema(store, db)
             db.execute("BEGIN").fetchall()
@@ -43,10 +44,11 @@ def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
             close_quietly(db)
 
 
-def refuse_lost(reading: MarkReading) -> None:
+def refuse_lost(store: Path, reading: MarkReading) -> None:
     """Raise when there must have been a log where there is none."""
     if reading.mark is not None and reading.mark.event_id > 0:
-        text = f"the log had reached event {reading.mark.event_id}, the database is gone"
+        what = "empty" if store.exists() else "gone"
+        text = f"the log had reached event {reading.mark.event_id}, the database is {what}"
         raise StoreCorrupt("mark", text)
 
 

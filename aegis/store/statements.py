@@ -172,6 +172,7 @@ FROM fills ORDER BY event_id
 """
 
 SELECT_TRADE = "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ?"
+SELECT_TRADE_ANY = "SELECT 1 FROM fills LIMIT 1"
 
 INSERT_RECONCILIATION = """
 INSERT INTO reconciliations (

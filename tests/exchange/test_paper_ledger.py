@@ -160,6 +160,15 @@ def test_another_sqlite_database_is_refused_and_left_alone(tmp_path: Path) -> No
         open_ledger(path, {})
 
 
+def test_the_ledger_of_another_owner_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    open_ledger(path, {}, owner="one").close()
+
+    with pytest.raises(LedgerMismatchError, match="ledger belongs to another store"):
+        open_ledger(path, {}, owner="two")
+    open_ledger(path, {}, owner="one").close()
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     path.write_bytes(b"not a database, " * 100)

@@ -1,0 +1,56 @@
+"""What must be true of store, ledger and configuration together before anything runs.
+
+Each fault is one line, and leaves every file as it was. It must never mend: two files that do
+not belong together are for a person to sort out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from aegis.domain.book import Book
+from aegis.domain.ids import Coin, Symbol
+from aegis.exchange.paper_ledger import (
+    PaperLedger,
+    foreign_ledger,
+    missing_ledger,
+    open_ledger,
+)
+from aegis.store.errors import StoreUnguarded
+from aegis.store.journal import Store
+from aegis.store.mark import mark_path
+
+
+def refuse_stray_ledger(store: Path, ledger: Path) -> None:
+    """Refuse to make a new store beside the exchange's record of another."""
+    if ledger.exists() and not store.exists() and not mark_path(store).exists():
+        raise foreign_ledger(ledger)
+
+
+def refuse_unguarded(book: Book, symbols: tuple[Symbol, ...]) -> None:
+    """Refuse what is held, or under way, in a symbol that no candle and no stop would reach."""
+    for position in book.alive_positions():
+        if position.symbol not in symbols:
+            raise StoreUnguarded(position.symbol, f"is held (position {position.position_id})")
+    for order in book.active_orders():
+        if order.symbol not in symbols:
+            raise StoreUnguarded(order.symbol, f"has an active order ({order.client_order_id})")
+
+
+def open_own_ledger(
+    path: Path, store: Store, balances: Mapping[Coin, Decimal], market: str
+) -> PaperLedger:
+    """Open the ledger that belongs to a store; only a store without events gets a new one."""
+    is_new = store.recovered_events == 0
+    ledger = open_ledger(path, balances, market, owner=store.incarnation, may_create=is_new)
+    has_orders = ledger.next_order_number() > 1
+    # Two runs of one seed draw one incarnation, so what they lived through is compared too.
+    if is_new and has_orders:
+        ledger.close()
+        raise foreign_ledger(path)
+    if store.has_fills() and not has_orders:
+        ledger.close()
+        raise missing_ledger(path, "an empty one")
+    return ledger
