@@ -32,10 +32,11 @@ from aegis.dialogue import (
     OrderFound,
     OrderNotFound,
     PlaceOrder,
+    QuoteFetched,
 )
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import Command, LoseSight, Quote, RequestCancel, SubmitOrder
+from aegis.domain.commands import Command, LoseSight, RequestCancel, SubmitOrder
 from aegis.domain.events import (
     OrderAccepted,
     OrderCancelRequested,
@@ -52,7 +53,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.venue import VenueAccount
-from aegis.exchange.lookout import Breaker, Lookout, Patience
+from aegis.exchange.lookout import Breaker, Lookout, Patience, Prices
 from aegis.exchange.outcomes import (
     after_finding,
     after_placing,
@@ -75,9 +76,11 @@ from aegis.messages import (
     InstrumentsWanted,
     LookAgain,
     MarketMoved,
+    QuoteRead,
     ReadAccount,
     ReadBook,
     ReadInstruments,
+    ReadQuote,
     ReconcileNow,
 )
 from aegis.ports import Exchange, Timer
@@ -102,7 +105,7 @@ class ExchangeGateway(Actor):
         self._symbols = symbols
         self._patience = patience
         self._book: Book | None = None
-        self._quotes: dict[Symbol, tuple[Quote, float]] = {}
+        self._prices = Prices(self.clock.monotonic, patience.stale_after_s)
         self._lookout = Lookout(self._look_later, patience.poll_interval_s)
         self._breaker = Breaker()
         self._proving: set[ClientOrderId] = set()  # past the barrier, waiting for the trades
@@ -132,6 +135,8 @@ class ExchangeGateway(Actor):
                 self._look_due(message.client_order_id)
             case ReadAccount():
                 self._read_account(message)
+            case ReadQuote():
+                self._submit(FetchQuote(symbol=message.symbol))
             case ReadInstruments():
                 self._instrument_readers.append(message.reply_to)
                 self._tell_instruments()
@@ -144,14 +149,7 @@ class ExchangeGateway(Actor):
 
     def _see_price(self, message: MarketMoved) -> None:
         tick = message.tick
-        quote = quote_of(tick.price, message.spread_bps, tick.at)
-        self._quotes[tick.symbol] = (quote, self.clock.monotonic())
-
-    def _fresh_quote(self, symbol: Symbol) -> Quote | None:
-        seen = self._quotes.get(symbol)
-        if seen is None or self.clock.monotonic() - seen[1] > self._patience.stale_after_s:
-            return None
-        return seen[0]
+        self._prices.see(tick.symbol, quote_of(tick.price, message.spread_bps, tick.at))
 
     def _take_up(self, book: Book) -> None:
         """Begin from the log: what an earlier life left unfinished is finished first."""
@@ -217,7 +215,7 @@ class ExchangeGateway(Actor):
     def _ask_leave(self, event: OrderIntended) -> None:
         command = SubmitOrder(
             client_order_id=event.client_order_id,
-            quote=self._fresh_quote(event.symbol),
+            quote=self._prices.fresh(event.symbol),
             hold=self._breaker.hold,
         )
         self._execute(command, is_answer_wanted=True)
@@ -263,7 +261,8 @@ class ExchangeGateway(Actor):
             case FetchInstruments():
                 self._heard_instruments(answer)
             case FetchQuote():
-                pass
+                if isinstance(answer, QuoteFetched) and answer.quote is not None:
+                    self.tell(names.GUARD, QuoteRead(symbol=request.symbol, quote=answer.quote))
             case _:
                 assert_never(request)
 

@@ -54,10 +54,13 @@ from aegis.messages import (
     Committed,
     Execute,
     Executed,
+    FeedCheckDue,
     GuardMessage,
     HeartbeatDue,
     MarketMoved,
+    QuoteRead,
     ReadBook,
+    ReadQuote,
 )
 
 Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
@@ -67,6 +70,8 @@ class Guard(Actor):
     """`day_starts_at_s` is the second of the UTC day at which the daily limit begins anew.
 
     `heartbeat_s` is real seconds between heartbeats; None where nobody tails the log.
+    `feed_check_s` is after how many real seconds of silence the exchange is asked for a price;
+    None where the market cannot fall silent.
     """
 
     def __init__(
@@ -77,12 +82,15 @@ class Guard(Actor):
         limits: Limits,
         day_starts_at_s: int,
         heartbeat_s: float | None,
+        feed_check_s: float | None,
     ) -> None:
         super().__init__(context)
         self._tag = tag
         self._limits = limits
         self._day_starts_at_s = day_starts_at_s
         self._heartbeat_s = heartbeat_s
+        self._feed_check_s = feed_check_s
+        self._moved_at: dict[Symbol, float] = {}
         self._completed = 0
         self._is_beating = False
         self._book: Book | None = None
@@ -93,11 +101,17 @@ class Guard(Actor):
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+        if self._feed_check_s is not None:
+            self.every(self._feed_check_s, FeedCheckDue())
 
     def receive(self, message: GuardMessage) -> None:
         match message:
             case MarketMoved():
                 self._moved(message)
+            case QuoteRead():
+                self._look(message.symbol, message.quote)
+            case FeedCheckDue():
+                self._check_feed()
             case CandleClosed():
                 self._closed(message)
             case Committed():
@@ -115,17 +129,31 @@ class Guard(Actor):
                 assert_never(message)
 
     def _moved(self, message: MarketMoved) -> None:
-        book, tick = self._book, message.tick
+        tick = message.tick
+        self._moved_at[tick.symbol] = self.clock.monotonic()
+        self._look(tick.symbol, quote_of(tick.price, message.spread_bps, tick.at))
+
+    def _look(self, symbol: Symbol, quote: Quote) -> None:
+        """See what a price asks of the position held in its symbol."""
+        book = self._book
         if book is None:
             return
-        quote = quote_of(tick.price, message.spread_bps, tick.at)
-        self._quotes[tick.symbol] = quote
-        position = book.position_of(tick.symbol)
+        self._quotes[symbol] = quote
+        position = book.position_of(symbol)
         if position is not None and is_held(position):
             self._watch(book, position, quote)
         if book.account.is_flattening:
             self._flatten(book)
         self._completed += 1
+
+    def _check_feed(self) -> None:
+        """Ask the exchange itself for the price of what is held, where the feed is silent."""
+        now = self.clock.monotonic()
+        for position in self._book.alive_positions() if self._book else ():
+            silent_s = now - self._moved_at.setdefault(position.symbol, now)
+            if self._feed_check_s is not None and silent_s >= self._feed_check_s:
+                self.log("FeedSilent", level="warning", symbol=position.symbol, silent_s=silent_s)
+                self.tell(names.EXCHANGE_GATEWAY, ReadQuote(symbol=position.symbol))
 
     def _watch(self, book: Book, position: Position, quote: Quote) -> None:
         wanted = watch(position, quote.bid)

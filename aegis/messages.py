@@ -10,7 +10,7 @@ from decimal import Decimal
 from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
-from aegis.domain.commands import Command, Refusal
+from aegis.domain.commands import Command, Quote, Refusal
 from aegis.domain.events import CheckResult, Discrepancy, Recorded
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, Instant, Symbol
 from aegis.domain.instrument import Instrument
@@ -161,6 +161,17 @@ class LookAgain(Message, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
 
 
+class ReadQuote(Message, frozen=True, kw_only=True):
+    """Ask the exchange itself for a price, where the feed is silent; Guard hears `QuoteRead`."""
+
+    symbol: Symbol
+
+
+class QuoteRead(Message, frozen=True, kw_only=True):
+    symbol: Symbol
+    quote: Quote
+
+
 class ReadInstruments(Message, frozen=True, kw_only=True):
     """Ask what can be traded; the answer comes as soon as the exchange has said it."""
 
@@ -173,7 +184,7 @@ class InstrumentsWanted(Message, frozen=True, kw_only=True):
 
 GatewayMessage = (
     Committed | BookRead | Executed | ExchangeReplied | MarketMoved | ReadAccount | LookAgain
-    | ReadInstruments | InstrumentsWanted
+    | ReadInstruments | ReadQuote | InstrumentsWanted
 )  # fmt: skip
 
 
@@ -264,6 +275,10 @@ class HistoryWanted(Message, frozen=True, kw_only=True):
     symbol: Symbol
 
 
+class FeedCheckDue(Message, frozen=True, kw_only=True):
+    """A timer of the Guard's own: see whether prices still come."""
+
+
 class HeartbeatDue(Message, frozen=True, kw_only=True):
     """A timer of the Guard's own."""
 
@@ -273,7 +288,10 @@ StrategyMessage = (
     | HistoryWanted
 )  # fmt: skip
 
-GuardMessage = Committed | BookRead | Executed | MarketMoved | CandleClosed | HeartbeatDue
+GuardMessage = (
+    Committed | BookRead | Executed | MarketMoved | QuoteRead | CandleClosed | FeedCheckDue
+    | HeartbeatDue
+)  # fmt: skip
 
 NotifierMessage = NoticesAdded | NoticesRead
 

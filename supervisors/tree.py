@@ -52,6 +52,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     stuck_after_days: int
     day_starts_at_s: int
     heartbeat_s: float | None
+    feed_check_s: float | None
 
 
 def tree_of(parts: Parts) -> Tree:
@@ -87,6 +88,7 @@ def _trading(parts: Parts) -> Branch:
         limits=parts.limits,
         day_starts_at_s=parts.day_starts_at_s,
         heartbeat_s=parts.heartbeat_s,
+        feed_check_s=parts.feed_check_s,
     )
     strategy = partial(StrategyRunner, make=parts.make_strategy, plan=parts.plan, tag=parts.tag)
     return Branch(

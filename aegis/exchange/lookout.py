@@ -14,7 +14,8 @@ from collections.abc import Callable
 import msgspec
 
 from aegis.dialogue import ExchangeAnswer, NoAnswer
-from aegis.domain.ids import ClientOrderId
+from aegis.domain.commands import Quote
+from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.order import Order
 from aegis.exchange.outcomes import pause_s
 from aegis.ports import Timer
@@ -97,6 +98,26 @@ class Lookout:
         timer = self._to_come.pop(order_id, None)
         if timer is not None:
             timer.cancel()
+
+
+class Prices:
+    """The freshest price of each symbol, and how old it may be to count as one."""
+
+    def __init__(self, monotonic: Callable[[], float], stale_after_s: float) -> None:
+        self._monotonic = monotonic
+        self._stale_after_s = stale_after_s
+        self._seen: dict[Symbol, tuple[Quote, float]] = {}
+
+    def see(self, symbol: Symbol, quote: Quote) -> None:
+        """Take a price that came in just now."""
+        self._seen[symbol] = (quote, self._monotonic())
+
+    def fresh(self, symbol: Symbol) -> Quote | None:
+        """Return the last price, or None when it is too old to be one."""
+        seen = self._seen.get(symbol)
+        if seen is None or self._monotonic() - seen[1] > self._stale_after_s:
+            return None
+        return seen[0]
 
 
 class Breaker:

@@ -21,6 +21,7 @@ from aegis.dialogue import (
     ExchangeRequest,
     FetchAccount,
     FetchInstruments,
+    FetchQuote,
     FindOrder,
     InstrumentsFetched,
     NoAnswer,
@@ -28,6 +29,7 @@ from aegis.dialogue import (
     OrderNotFound,
     OrderPlaced,
     PlaceOrder,
+    QuoteFetched,
     RequestRefused,
 )
 from aegis.domain.commands import (
@@ -45,13 +47,26 @@ from aegis.exchange.lookout import FAILURES_TO_OPEN, Patience
 from aegis.messages import (
     AccountRead,
     InstrumentsKnown,
+    QuoteRead,
     ReadAccount,
     ReadBook,
     ReadInstruments,
+    ReadQuote,
     ReconcileNow,
 )
 from tests.actors.ensemble import Ensemble, tick
-from tests.domain.kit import BTC_USDT, START, USDT, Desk, entry, exit_of, halt, instrument, seconds
+from tests.domain.kit import (
+    BTC_USDT,
+    START,
+    USDT,
+    Desk,
+    entry,
+    exit_of,
+    halt,
+    instrument,
+    quote,
+    seconds,
+)
 from tests.stage import Stage
 
 GATEWAY = names.EXCHANGE_GATEWAY
@@ -514,6 +529,14 @@ def test_instruments_are_asked_for_again_until_they_are_known(scene: Scene) -> N
 
     (known,) = scene.wait_heard(names.STRATEGY, InstrumentsKnown)
     assert known.instruments == (instrument(),)
+
+
+def test_a_price_that_guard_asks_for_comes_from_the_exchange(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, ReadQuote(symbol=BTC_USDT))
+    scene.wait_asked(FetchQuote)
+    scene.venue.answer(FetchQuote, QuoteFetched(symbol=BTC_USDT, quote=quote("97")))
+
+    assert scene.wait_heard(names.GUARD, QuoteRead)[0].quote == quote("97")
 
 
 def test_silence_often_enough_opens_the_breaker_and_one_answer_closes_it(scene: Scene) -> None:

@@ -24,10 +24,11 @@ from aegis.domain.commands import (
 from aegis.domain.ids import Generation, Instant, exit_order_id
 from aegis.domain.order import OrderStep
 from aegis.domain.position import StopPolicy
-from aegis.messages import CandleClosed, ReadBook
+from aegis.messages import CandleClosed, QuoteRead, ReadBook, ReadQuote
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed, tick
 from tests.domain.kit import (
+    BTC_USDT,
     INCARNATION,
     LIMITS,
     TAG,
@@ -36,6 +37,7 @@ from tests.domain.kit import (
     entry,
     exit_of,
     halt,
+    quote,
     seconds,
 )
 from tests.stage import Stage
@@ -46,13 +48,20 @@ TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(2))
 
 
 class Scene(Ensemble):
-    def begin(self, *, heartbeat_s: float | None = None, day_starts_at_s: int = 0) -> Scene:
+    def begin(
+        self,
+        *,
+        heartbeat_s: float | None = None,
+        day_starts_at_s: int = 0,
+        feed_check_s: float | None = None,
+    ) -> Scene:
         build = partial(
             Guard,
             tag=TAG,
             limits=LIMITS,
             day_starts_at_s=day_starts_at_s,
             heartbeat_s=heartbeat_s,
+            feed_check_s=feed_check_s,
         )
         self.stage.launch(ME, build)
         self.wait_heard(names.POSITION_STORE, ReadBook)
@@ -278,7 +287,9 @@ def test_heartbeats_begin_with_the_arming_and_say_what_was_completed(holding: Sc
 def test_before_its_book_it_does_nothing(stage: Stage) -> None:
     scene = Scene(stage, Desk().funded())
     scene.desk.holding()
-    build = partial(Guard, tag=TAG, limits=LIMITS, day_starts_at_s=0, heartbeat_s=None)
+    build = partial(
+        Guard, tag=TAG, limits=LIMITS, day_starts_at_s=0, heartbeat_s=None, feed_check_s=None
+    )
     stage.launch(ME, build)
     scene.tell(ME, tick("90"))
     scene.tell(ME, closed(0, "90"))
@@ -297,3 +308,29 @@ def _start_day_with(scene: Scene, equity: str) -> None:
         peak_equity=Decimal(equity),
     )
     scene.desk.book.account = account
+
+
+# A silent feed --------------------------------------------------------------------------------
+
+
+def test_a_silent_feed_makes_it_ask_the_exchange_for_the_price_of_what_is_held(
+    holding: Scene,
+) -> None:
+    holding.begin(feed_check_s=0.02)
+
+    assert holding.wait_heard(names.EXCHANGE_GATEWAY, ReadQuote)[0].symbol == BTC_USDT
+
+
+def test_a_price_from_the_exchange_itself_triggers_the_stop(holding: Scene) -> None:
+    holding.begin().tell(ME, QuoteRead(symbol=BTC_USDT, quote=quote("97")))
+
+    (intent,) = holding.intends()
+    assert intent.order.reason == "stop_loss"
+
+
+def test_where_nothing_is_held_nobody_is_asked(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage).begin(feed_check_s=1)
+    assert isinstance(seeded_stage.runtime, SeededRuntime)
+    seeded_stage.runtime.run_for(5)
+
+    assert scene.heard(names.EXCHANGE_GATEWAY, ReadQuote) == []
