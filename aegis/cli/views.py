@@ -25,7 +25,6 @@ from aegis.config.model import Config
 from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import minus, plus, text, times
-from aegis.store.chain import GENESIS
 from aegis.store.errors import NoStore
 from aegis.store.reading import (
     StoreStatus,
@@ -109,8 +108,10 @@ def show_verification(config: Config, *, is_json: bool) -> Code:
         with shown_progress("Verifying") as progress:
             found = verify(path, progress=progress)
     except NoStore:
-        empty = {"ok": True, "events": 0, "head_hash": GENESIS, "problems": []}
-        return _no_store(path, empty, is_json=is_json)
+        nothing = {"check": "store", "text": f"no store at {path}"}
+        empty = {"ok": False, "events": 0, "head_hash": "", "problems": [nothing]}
+        _no_store(path, empty, is_json=is_json)
+        return Code.NO  # nothing is proved
     if is_json:
         tell_json(found)
     elif found.ok:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from aegis.store.mark import Mark, MarkFile
 from tests.cli.place import Place
 
 LOOKS = (
@@ -18,7 +19,7 @@ ACTS = ("reconcile", "diagnose", "halt", "resume", "flatten")
 @pytest.mark.parametrize("look", LOOKS, ids=" ".join)
 def test_a_look_at_no_store_says_how_to_start(place: Place, look: tuple[str, ...]) -> None:
     said = place.say(*look)
-    assert said.code == 0
+    assert said.code == (1 if look == ("verify",) else 0)
     assert said.out == "No store yet at data/aegis.db; start with: python run.py\n"
     assert said.err == ""
 
@@ -34,16 +35,42 @@ def test_a_command_that_finds_no_store_creates_nothing(
 
 @pytest.mark.parametrize(
     ("look", "expected"),
-    [
-        ("positions", []),
-        ("history", []),
-        ("verify", {"ok": True, "events": 0, "head_hash": "0" * 64, "problems": []}),
-    ],
+    [("positions", []), ("history", [])],
 )
 def test_json_of_no_store_has_its_usual_shape(place: Place, look: str, expected: object) -> None:
     said = place.say(look, "--json")
     assert said.json == expected
     assert "No store yet" in said.err
+
+
+def test_verify_is_not_ok_where_there_is_nothing_to_prove(place: Place) -> None:
+    said = place.say("verify", "--json")
+    assert said.code == 1
+    assert said.json == {
+        "ok": False,
+        "events": 0,
+        "head_hash": "",
+        "problems": [{"check": "store", "text": f"no store at {place.store}"}],
+    }
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database at all", b"\0" * 4096])
+def test_a_database_that_lost_what_its_mark_knows_is_corrupt(
+    place: Place, content: bytes | None
+) -> None:
+    place.store.parent.mkdir()
+    mark = MarkFile(place.store, None)
+    mark.fill(Mark(7, "a" * 64))
+    mark.close()
+    if content is not None:
+        place.store.write_bytes(content)
+    said = place.say("verify", "--json")
+    assert said.code == 65
+    assert said.json["ok"] is False
+    assert place.say("verify").code == 65
+    assert place.say("run").code == 65
+    assert place.say("verify").code == 65
+    assert place.store.exists() is (content is not None)
 
 
 def test_the_status_of_no_store_says_that_there_is_none(place: Place) -> None:
