@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+import msgspec
+
 from actors import names
 from actors.base import Actor, Context
 from aegis.domain.book import Book, Recalled
-from aegis.domain.commands import Command, IntendOrder, Refusal
+from aegis.domain.commands import Command, IntendOrder, RecordFills, Refusal
 from aegis.domain.decisions import decide
 from aegis.domain.events import (
     DiagnosisCompleted,
@@ -31,7 +33,8 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId
 from aegis.domain.narrate import describe
-from aegis.domain.order import Order
+from aegis.domain.order import Fill, Order
+from aegis.domain.proposals import Decision
 from aegis.domain.risk import Limits
 from aegis.messages import (
     BookRead,
@@ -91,6 +94,8 @@ class PositionStore(Actor):
             positions=len(self._book.alive_positions()),
             text=f"recovered {self._store.recovered_events} events",
         )
+        for finding in self._store.findings:
+            self.log("StoreFinding", level="warning", text=finding)
 
     def on_stopped(self) -> None:
         self._store.close()
@@ -131,7 +136,7 @@ class PositionStore(Actor):
 
     def _execute(self, message: Execute, now: Instant) -> Executed:
         self._remember(message.command)
-        decision = decide(self._book, message.command, now=now, limits=self._limits)
+        decision = self._decide(message.command, now)
         if isinstance(decision, Refusal):
             self.log(
                 "CommandRefused",
@@ -156,6 +161,40 @@ class PositionStore(Actor):
             self._note_completion(recorded)
             records.append(recorded)
         return Executed(command=message.command, records=tuple(records), refusal=None)
+
+    def _decide(self, command: Command, now: Instant) -> Decision:
+        if isinstance(command, RecordFills):
+            own = self._without_strangers(command)
+            if command.fills and not own.fills:
+                text = f"{command.client_order_id}: its trades are booked for other orders"
+                return Refusal(code="trade_known_elsewhere", text=text)
+            command = own
+        return decide(self._book, command, now=now, limits=self._limits)
+
+    def _without_strangers(self, command: RecordFills) -> RecordFills:
+        """Return a command without the trades of other orders: the store keeps each trade once.
+
+        An exchange that lost its record numbers trades anew; what is left out stays a difference
+        that the reconciler finds, where the constraint would end every incarnation.
+        """
+        order = self._book.orders.get(command.client_order_id)
+        if order is None:
+            return command
+        own = tuple(fill for fill in command.fills if not self._is_elsewhere(order, fill))
+        if own != command.fills:
+            left_out = [fill.trade_id for fill in command.fills if fill not in own]
+            text = f"trades {', '.join(left_out)} of {order.client_order_id} are known already"
+            self.log("TradeKnownElsewhere", level="warning", text=f"{text}, of other orders")
+        return msgspec.structs.replace(command, fills=own)
+
+    def _is_elsewhere(self, order: Order, fill: Fill) -> bool:
+        if fill.trade_id in order.trade_ids:
+            return False
+        in_this_batch = any(
+            fill.trade_id in other.trade_ids and other.symbol == order.symbol
+            for other in self._book.orders.values()
+        )
+        return in_this_batch or self._store.is_known_trade(order.symbol, fill.trade_id)
 
     def _remember(self, command: Command) -> None:
         """Bring back an ended order, and its position, that a command speaks of.

@@ -9,7 +9,14 @@ import pytest
 
 from actors import names
 from actors.position_store import PositionStore, subscribers
-from aegis.domain.commands import Command, IntendOrder, RecordExternalChange, StartBalances
+from aegis.domain.commands import (
+    Command,
+    IntendOrder,
+    RecordExternalChange,
+    RecordFills,
+    StartBalances,
+)
+from aegis.domain.events import OrderFilled
 from aegis.domain.ids import Instant
 from aegis.domain.notices import notice_of
 from aegis.messages import (
@@ -31,7 +38,18 @@ from aegis.store.identity import Identity
 from aegis.store.journal import Store
 from aegis.store.verify import verify
 from tests.actors.ensemble import Ensemble
-from tests.domain.kit import LIMITS, USDT, decimals, entry, halt, opening, submit
+from tests.domain.kit import (
+    LIMITS,
+    USDT,
+    accept,
+    decimals,
+    entry,
+    exit_of,
+    fill,
+    halt,
+    opening,
+    submit,
+)
 from tests.stage import Stage
 
 ASKER = "Asker"
@@ -196,3 +214,59 @@ def test_a_message_that_nobody_takes_ends_this_incarnation_and_not_the_store(
     scene.settle(names.POSITION_STORE)
 
     assert verify(scene.path).ok
+
+
+def leave_under_way(scene: Scene) -> RecordFills:
+    """Hold a position by the trade "t1", and be leaving it; return a fill of the exit by "t1"."""
+    order = entry("2")
+    bought = RecordFills(client_order_id=order.client_order_id, fills=(fill("t1", "2"),))
+    scene.begin()
+    commands: list[Command] = [FUNDED, IntendOrder(order=order, opening=opening())]
+    for command in (*commands, submit(order), accept(order), bought):
+        scene.wants(command)
+    scene.wait_heard(ASKER, Executed, 5)
+    scene.asks(ReadBook(reply_to=ASKER))
+    (read,) = scene.wait_heard(ASKER, BookRead)
+    leaving = exit_of(read.book.positions[order.position_id])
+    scene.wants(IntendOrder(order=leaving))
+    scene.wants(submit(leaving))
+    scene.wants(accept(leaving))
+    scene.wait_heard(ASKER, Executed, 8)
+    return RecordFills(client_order_id=leaving.client_order_id, fills=(fill("t1"),))
+
+
+def test_a_trade_that_is_booked_for_another_order_is_refused_and_nobody_dies_of_it(
+    scene: Scene,
+) -> None:
+    known = leave_under_way(scene)
+
+    scene.wants(known)
+
+    *_, executed = scene.wait_heard(ASKER, Executed, 9)
+    assert executed.refusal is not None
+    assert (executed.refusal.code, executed.records) == ("trade_known_elsewhere", ())
+
+
+def test_trades_beside_one_that_is_booked_elsewhere_are_recorded(scene: Scene) -> None:
+    known = leave_under_way(scene)
+    fills = (*known.fills, fill("t2"))
+
+    scene.wants(RecordFills(client_order_id=known.client_order_id, fills=fills))
+
+    *_, executed = scene.wait_heard(ASKER, Executed, 9)
+    assert executed.refusal is None
+    events = [recorded.event for recorded in executed.records]
+    assert [e.fill.trade_id for e in events if isinstance(e, OrderFilled)] == ["t2"]
+
+
+def test_a_mark_that_was_missing_is_told_at_the_start(scene: Scene) -> None:
+    scene.wants(FUNDED)
+    scene.begin()
+    scene.wait_heard(ASKER, Executed)
+    scene.path.with_name("aegis.db.mark").unlink()
+
+    scene.begin(epoch=2)
+    scene.wants(halt())
+    scene.wait_heard(ASKER, Executed, 2)
+
+    assert "StoreFinding" in scene.stage.events()
