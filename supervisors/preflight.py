@@ -11,14 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from aegis.domain.book import Book
-from aegis.domain.ids import Coin, Symbol
+from aegis.domain.ids import Coin, EventId, Symbol
 from aegis.exchange.paper_ledger import (
     PaperLedger,
     foreign_ledger,
     missing_ledger,
     open_ledger,
 )
-from aegis.store.errors import StoreUnguarded
+from aegis.store.errors import StoreCorrupt, StoreUnguarded
 from aegis.store.journal import Store
 from aegis.store.mark import mark_path
 
@@ -37,6 +37,19 @@ def refuse_unguarded(book: Book, symbols: tuple[Symbol, ...]) -> None:
     for order in book.active_orders():
         if order.symbol not in symbols:
             raise StoreUnguarded(order.symbol, f"has an active order ({order.client_order_id})")
+
+
+def refuse_vanished(path: Path, committed: EventId) -> None:
+    """Refuse to make a new store where this process had one."""
+    if not path.exists():
+        text = f"{path} had reached event {committed} and was removed while in use"
+        raise StoreCorrupt("files", text)
+
+
+def shrunken_store(store: Store, committed: EventId) -> StoreCorrupt:
+    """Return what there is to say of a store that lost what this process has written."""
+    text = f"the log ends at event {store.recovered_events}, this process had written {committed}"
+    return StoreCorrupt("files", text)
 
 
 def open_own_ledger(

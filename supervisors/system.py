@@ -39,7 +39,13 @@ from aegis.store.identity import Identity
 from aegis.store.inspection import Inspection
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
-from supervisors.preflight import open_own_ledger, refuse_stray_ledger, refuse_unguarded
+from supervisors.preflight import (
+    open_own_ledger,
+    refuse_stray_ledger,
+    refuse_unguarded,
+    refuse_vanished,
+    shrunken_store,
+)
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
 from supervisors.tree import Parts, tree_of
@@ -94,6 +100,7 @@ class System:
             self._store = self._open_store(begins_at)
             opened.callback(self._store.close)
             self._waits_for_its_actor = True
+            self._committed = self._store.last_event_id
             self.recovered_events = self._store.recovered_events
             refuse_unguarded(self._store.book, config.exchange.symbols)
             ledger = open_own_ledger(
@@ -164,8 +171,18 @@ class System:
             self._waits_for_its_actor = False
         else:
             self._store.close()  # it failed, or its actor died: this releases the lock
-            self._store = self._open_store(self.runtime.clock.now())
+            self._store = self._reopened_store()
         return self._store
+
+    def _reopened_store(self) -> Store:
+        """Open the store that this process has written to; never a new one in its place."""
+        self._committed = max(self._committed, self._store.last_event_id)
+        refuse_vanished(self.config.store.path, self._committed)
+        reopened = self._open_store(self.runtime.clock.now())
+        if reopened.recovered_events < self._committed:
+            reopened.abandon()
+            raise shrunken_store(reopened, self._committed)
+        return reopened
 
     def _abandoned(self, name: str, reason: str) -> None:
         """Halt entries for good when the strategy has used up its restarts; stops go on."""

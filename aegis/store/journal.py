@@ -94,6 +94,11 @@ class Store:
         return self._head.hash
 
     @property
+    def last_event_id(self) -> EventId:
+        """The number of the last event that is known to be on the disk."""
+        return EventId(self._head.event_id)
+
+    @property
     def wal_pages(self) -> int:
         """How many pages the WAL held after the last commit."""
         return self._wal.pages

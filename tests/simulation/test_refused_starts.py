@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from actors import names
 from aegis.cli.codes import Code, trouble_of
 from supervisors.system import ledger_path
 from tests.simulation.candles import flat
@@ -112,6 +113,42 @@ def test_what_is_held_in_a_symbol_that_is_not_configured_is_refused(holding: Wor
         holding.start()
 
     assert files_of(holding).keys() == before.keys()
+
+
+@pytest.mark.parametrize("kept", [".paper", ".mark"])
+def test_a_store_that_is_removed_while_in_use_is_never_made_anew(
+    make_world: MakeWorld, kept: str
+) -> None:
+    world = make_world(flat(60), script=HOLDS).start()
+    world.run_until_candle(6)
+    for path in world.folder.glob("aegis.db*"):
+        if path.suffix not in (".paper", kept):
+            path.unlink()
+
+    world.kill(names.POSITION_STORE)
+    world.run_until(lambda: not world.system.verdicts.empty())
+
+    assert world.system.verdicts.get_nowait().exit_code != 0
+    assert not world.store_path.exists()
+
+
+def test_a_store_that_is_replaced_by_an_elder_copy_while_in_use_ends_the_run(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(flat(60), script=HOLDS).start()
+    world.run_until_candle(2)
+    world.restart()  # so that the database holds what the log held
+    elder = world.store_path.read_bytes()
+    world.run_until_candle(6)
+    for path in world.folder.glob("aegis.db*"):
+        if path.suffix != ".paper":
+            path.unlink()
+    world.store_path.write_bytes(elder)
+
+    world.kill(names.POSITION_STORE)
+    world.run_until(lambda: not world.system.verdicts.empty())
+
+    assert world.system.verdicts.get_nowait().exit_code != 0
 
 
 def _remove_store(store: Path) -> None:
