@@ -85,8 +85,6 @@ def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | Non
 
     cause = error.__cause__
     is_opening = isinstance(error, StoreFailed) and error.operation == "open"
-    if store is not None and store.is_dir():
-        return Trouble(Code.CONFIG, (f"store.path: expected a file, was a folder: {store}",))
     if is_opening and isinstance(cause, _WRONG_PATHS):
         place = f"{cause.filename}: {cause.strerror}"
         return Trouble(
@@ -94,7 +92,7 @@ def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | Non
         )
     if isinstance(cause, OSError):
         return _trouble_of_file(cause)
-    if store is not None and store.exists() and not os.access(store, os.R_OK | os.W_OK):
+    if store is not None and os.path.lexists(store) and not os.access(store, os.R_OK | os.W_OK):
         return Trouble(Code.NO_PERMISSION, (f"{store}: expected to read and write it, may not",))
     return Trouble(Code.NO, lines)
 

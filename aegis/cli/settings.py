@@ -7,6 +7,7 @@ else the one beside run.py. So a folder of one's own has its own settings, store
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ def config_path(named: Path | None, beside: Path) -> Path:
     if named is not None:
         return named
     here = Path(FILE_NAME)
-    return here if here.exists() else beside / FILE_NAME
+    return here if os.path.lexists(here) else beside / FILE_NAME
 
 
 def load_config(path: Path, environ: Mapping[str, str], *, is_trading: bool) -> Config:

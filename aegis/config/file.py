@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aegis.config.faults import ConfigFaults, Fault
 from aegis.config.model import TABLES, Config, build, setting_paths
+from aegis.config.paths import judge_paths
 from aegis.config.reading import LIVE_VARIABLE, Keys, Reading, read
 from aegis.config.rules import Names, judge
 
@@ -35,6 +36,7 @@ def load(path: Path, environ: Mapping[str, str], *, names: Names) -> Config:
     config = _absolute(_config_of(reading), Path(os.path.realpath(path.parent)))
     if reading.is_whole:
         judge(config, names, reading.notebook)
+        judge_paths(config, path, reading.notebook)
     if faults := reading.notebook.faults():
         raise ConfigFaults(faults)
     return config

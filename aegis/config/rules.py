@@ -115,13 +115,6 @@ def _backoff_grows(config: Config, _names: Names) -> Broken | None:
     return Broken(("supervisor", "backoff_ms_max"), expected, (most,))
 
 
-def _log_is_not_the_store(config: Config, _names: Names) -> Broken | None:
-    if config.log.path != config.store.path:
-        return None
-    expected = "expected another file than store.path"
-    return Broken(("log", "path"), expected, (config.log.path,))
-
-
 _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
     ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
@@ -129,5 +122,4 @@ _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("market", "source"), ("market", "path")), _replay_has_its_file),
     ((("market", "source"), ("exchange", "symbols")), _replay_has_one_symbol),
     ((("supervisor", "backoff_ms_first"), ("supervisor", "backoff_ms_max")), _backoff_grows),
-    ((("store", "path"), ("log", "path")), _log_is_not_the_store),
 )

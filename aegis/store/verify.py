@@ -69,7 +69,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(path: Path, *, progress: Progress | None = None) -> Verification:
-    """Prove a store; `NoStore` and `StoreTooNew` are the only exceptions."""
+    """Prove a store; `NoStore`, `StoreTooNew`, and `StoreFailed` where it may not be read."""
     look = _Look(progress)
     with look.noting("open"), snapshot_of(path, "verify") as snapshot:
         look.at(snapshot)
@@ -151,6 +151,8 @@ class _Look:
         except StoreCorrupt as corrupt:
             self._note(corrupt.check, corrupt.text)
         except StoreError as error:
+            if isinstance(error.__cause__, PermissionError | apsw.CantOpenError):
+                raise  # nothing was read, so nothing was found to be wrong
             self._note(check, str(error))
 
     def _note(self, check: str, text: str) -> None:

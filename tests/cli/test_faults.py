@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,7 +194,82 @@ def test_a_store_that_cannot_be_made_is_told_in_one_line(place: Place, path: str
     place.configure(f'[store]\npath = "{path}"\n')
     said = place.say("run")
     assert said.code == 78
-    assert said.err.startswith("store.path: expected ")
+    assert "store.path: expected " in said.err
+    assert said.err.count("\n") == 1
+
+
+WRONG_PATHS = {
+    "a name too long for its companions": "x" * 254,
+    "a folder's name too long": f"{'x' * 300}/aegis.db",
+    "a path too long": "/".join(["x" * 100] * 6),
+    "a folder": ".",
+    "below a file": "config.toml/aegis.db",
+    "the settings": "config.toml",
+    "the candles": "candles.csv",
+}
+LOOKS = (("status",), ("verify",), ("health",), ("positions",), ("history",), ("halt",))
+
+
+@pytest.mark.parametrize("key", ["store", "log"])
+@pytest.mark.parametrize("name", WRONG_PATHS)
+@pytest.mark.parametrize("command", [("run",), ("config", "check"), *LOOKS], ids=" ".join)
+def test_a_path_that_cannot_be_is_one_line_for_every_command(
+    place: Place, command: tuple[str, ...], name: str, key: str
+) -> None:
+    market = '[market]\nsource = "replay"\npath = "candles.csv"\n'
+    place.configure(f'{market}[{key}]\npath = "{WRONG_PATHS[name]}"\n')
+    (place.folder / "candles.csv").write_text("")
+    said = place.say(*command)
+    assert said.code == 78
+    assert said.err.startswith(f"config.toml:5: {key}.path: expected ")
+    assert said.err.count("\n") == 1
+    assert place.names() == {"config.toml", "candles.csv"}
+
+
+@pytest.mark.parametrize("command", [("run",), *LOOKS], ids=" ".join)
+def test_a_store_is_no_device(place: Place, command: tuple[str, ...]) -> None:
+    place.configure('[store]\npath = "/dev/null"\n')
+    said = place.say(*command)
+    assert said.code == 78
+    assert "store.path: expected a file, not a device" in said.err
+
+
+BESIDE = ("", "-wal", "-shm", ".lock", ".mark", ".sock", ".paper", ".paper-wal")
+
+
+@pytest.mark.parametrize("ending", BESIDE)
+def test_the_log_is_none_of_the_stores_files(place: Place, ending: str) -> None:
+    place.configure(f'[log]\npath = "data/aegis.db{ending}"\n')
+    said = place.say("run")
+    assert said.code == 78
+    assert said.err.startswith("config.toml:2: log.path: expected another file than ")
+    assert place.names() == {"config.toml"}
+
+
+def test_the_store_is_no_log_that_was_set_aside(place: Place) -> None:
+    place.configure('[store]\npath = "data/aegis.log.2"\n')
+    assert "log.path: expected another file than" in place.say("status").err
+
+
+def refused_below(folder: Path, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(path: Path | str, *given: Any, **named: Any) -> Any:
+        if str(path).startswith(str(folder)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *given, **named)
+
+    return call
+
+
+@pytest.mark.parametrize("command", [("run",), *LOOKS], ids=" ".join)
+def test_what_may_not_be_looked_at_is_a_matter_of_permissions(
+    place: Place, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stat", "mkdir", "read_bytes"):
+        monkeypatch.setattr(Path, name, refused_below(place.store.parent, getattr(Path, name)))
+    monkeypatch.setattr(os, "open", refused_below(place.store.parent, os.open))
+    said = place.say(*command)
+    assert said.code == 77
+    assert "Permission denied" in said.err
     assert said.err.count("\n") == 1
 
 

@@ -1,0 +1,85 @@
+"""Whether the files that AEGIS writes can be where the settings say, each in a place of its own.
+
+Invariants:
+1. No file that AEGIS writes is another one, the settings' file or the candles' file.
+2. Nothing is made or opened here, and what may not be looked at is no fault: that is for the
+   door that opens it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from aegis.config.faults import Notebook
+from aegis.config.model import Config
+from aegis.config.text import KeyPath
+
+NAME_BYTES_MAX = 255
+PATH_BYTES_MAX = 500
+"""What SQLite takes, which is less than the system does."""
+
+_DATABASE_FILES = ("", "-wal", "-shm", "-journal")
+_BESIDE_STORE = (
+    *_DATABASE_FILES,
+    *(".lock", ".mark", ".sock"),
+    *(f".paper{each}" for each in _DATABASE_FILES),
+)
+
+_STORE: KeyPath = ("store", "path")
+_LOG: KeyPath = ("log", "path")
+
+
+def judge_paths(config: Config, file: Path, notebook: Notebook) -> None:
+    """Note which paths cannot be; `file` is the settings' own."""
+    store, log = config.store.path, config.log.path
+    stores = {_beside(store, each) for each in _BESIDE_STORE}
+    logs = {log, *(_beside(log, f".{number}") for number in range(1, config.log.keep + 1))}
+    for key, path, made in ((_STORE, store, stores), (_LOG, log, logs)):
+        if key in notebook.broken:
+            continue
+        for wrong in (
+            *_misfits(path, made, is_database=key == _STORE),
+            *_foreign(made, config, file),
+        ):
+            notebook.wrong(key, f"expected {wrong}", path)
+            break
+    if not {_STORE, _LOG} & notebook.broken and stores & logs:
+        what = "store.path" if log == store else "those beside store.path"
+        notebook.wrong(_LOG, f"expected another file than {what}", log)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.parent / (path.name + ending)
+
+
+def _misfits(path: Path, made: set[Path], *, is_database: bool) -> Iterator[str]:
+    """Yield why there can be no such file."""
+    longest = max(len(os.fsencode(each.name)) for each in made)
+    most = NAME_BYTES_MAX - (longest - len(os.fsencode(path.name)))
+    if max(longest, *(len(os.fsencode(part)) for part in path.parts)) > NAME_BYTES_MAX:
+        yield f"a name of at most {most} bytes"
+    elif len(os.fsencode(path)) > PATH_BYTES_MAX:
+        yield f"a path of at most {PATH_BYTES_MAX} bytes"
+    else:
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, PermissionError):
+            return
+        except OSError as error:
+            yield f"the path of a file that can be ({error.strerror})"
+            return
+        if stat.S_ISDIR(mode):
+            yield "a file, not a folder"
+        elif is_database and not stat.S_ISREG(mode):
+            yield "a file, not a device or a pipe"
+
+
+def _foreign(made: set[Path], config: Config, file: Path) -> Iterator[str]:
+    """Yield whose file would be written over."""
+    if Path(os.path.realpath(file)) in made:
+        yield "another file than the settings' own"
+    if config.market.source == "replay" and config.market.path in made:
+        yield "another file than market.path"
