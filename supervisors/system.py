@@ -6,6 +6,7 @@ and close; it must never decide anything about trading. Who drives the runtime i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,6 +66,12 @@ TICKS_A_CANDLE = 4
 """Of a market made from candles: a price is stale when the next tick is overdue, not before."""
 
 DEAD_LETTER_CHARS_MAX = 500
+
+REPLAY_LINES = 2
+"""What tells one replay's file from another: its columns, and its first candle."""
+
+REPLAY_LINE_BYTES_MAX = 4096
+REPLAY_DIGITS = 12
 
 Faults = Callable[[ExchangeRequest], Fault | None]
 
@@ -287,9 +294,18 @@ def identity_of(config: Config) -> Identity:
 
 
 def market_of(config: Config) -> str:
-    """Return which market's prices a store holds."""
+    """Return which market's prices a store holds; a replay's by its file's name and first lines.
+
+    Where the file lies, and what is appended to it, does not make it another market.
+    """
     market = config.market
-    return f"simulated:{market.seed}" if market.source == "simulated" else market.source
+    if market.source == "simulated":
+        return f"simulated:{market.seed}"
+    assert market.path is not None, "Expected market.path to be checked already"
+    with market.path.open("rb") as file:
+        beginning = b"".join(file.readline(REPLAY_LINE_BYTES_MAX) for _ in range(REPLAY_LINES))
+    digest = hashlib.sha256(beginning).hexdigest()[:REPLAY_DIGITS]
+    return f"replay:{market.path.name}:{digest}"
 
 
 def ledger_path(config: Config) -> Path:

@@ -26,7 +26,7 @@ FROM store_identity ORDER BY identity_id DESC LIMIT 1
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store is for. `market` is simulated:SEED, replay or exchange."""
+    """What a store is for. `market` is simulated:SEED or replay:FILE:BEGINNING."""
 
     mode: str
     exchange: str

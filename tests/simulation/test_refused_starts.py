@@ -11,7 +11,7 @@ import pytest
 from actors import names
 from aegis.cli.codes import Code, trouble_of
 from supervisors.system import ledger_path
-from tests.simulation.candles import flat
+from tests.simulation.candles import flat, write_replay
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.world import World, config_of
 
@@ -113,6 +113,39 @@ def test_what_is_held_in_a_symbol_that_is_not_configured_is_refused(holding: Wor
         holding.start()
 
     assert files_of(holding).keys() == before.keys()
+
+
+def test_a_store_of_one_replay_file_is_not_another_files(
+    holding: World, make_world: MakeWorld
+) -> None:
+    other = make_world(flat(8, price="200"))
+    holding.config = holding.config.model_copy(update={"market": other.config.market})
+
+    with refused("Expected a store of market replay:candles.csv:.*, found one of market replay:"):
+        holding.start()
+
+
+def test_a_replay_file_that_was_moved_is_the_same_market(holding: World) -> None:
+    moved = holding.folder / "moved"
+    moved.mkdir()
+    path = holding.config.market.path
+    assert path is not None
+    market = holding.config.market.model_copy(update={"path": path.rename(moved / path.name)})
+    holding.config = holding.config.model_copy(update={"market": market})
+
+    holding.live()
+
+    holding.expect_truth()
+
+
+def test_a_replay_file_that_has_grown_is_the_same_market(holding: World) -> None:
+    path = holding.config.market.path
+    assert path is not None
+    write_replay(path, flat(12))
+
+    holding.live()
+
+    holding.expect_truth()
 
 
 @pytest.mark.parametrize("kept", [".paper", ".mark"])
