@@ -18,8 +18,8 @@ from aegis.config.model import Config
 from aegis.config.text import KeyPath
 
 NAME_BYTES_MAX = 255
-PATH_BYTES_MAX = 500
-"""What SQLite takes, which is less than the system does."""
+PATH_BYTES_MAX = 490
+"""SQLite takes 512 with the endings, which is less than the system does."""
 
 _DATABASE_FILES = ("", "-wal", "-shm", "-journal")
 _BESIDE_STORE = (
