@@ -12,6 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +145,7 @@ def open_ledger(
     if not may_create and not path.exists():
         raise missing_ledger(path, "none")
     with _door(path):
+        _make_private(path)
         connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -248,6 +250,16 @@ def _door(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        raise LedgerError(f"{path}: expected a paper ledger that works, was: {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file for a new ledger that nobody else may read."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
         raise LedgerError(f"{path}: expected a paper ledger that works, was: {error}") from error
 
 

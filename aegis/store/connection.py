@@ -181,6 +181,10 @@ def _expect_own(db: apsw.Connection) -> None:
     found = _value(db, "PRAGMA application_id")
     if found != APPLICATION_ID:
         raise StoreForeign("application", "AEGIS", f"other than AEGIS (id {found})")
+    reserved = db.reserve_bytes()
+    if reserved != CHECKSUM_BYTES:  # else SQLite would prove no page
+        text = f"expected {CHECKSUM_BYTES} reserved bytes a page in the header, was {reserved}"
+        raise StoreCorrupt("header", text)
 
 
 def _set(db: apsw.Connection, settings: tuple[tuple[str, str, object], ...]) -> None:

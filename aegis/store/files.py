@@ -7,14 +7,24 @@ Only `stat` asks: opening and closing them here would drop SQLite's locks.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from aegis.store.errors import StoreFailed
+
+PRIVATE = 0o600
+"""Whose files these are: nobody else's. SQLite gives the WAL the mode of its database."""
 
 
 def wal_path(store: Path) -> Path:
     """Return the path of a store's write-ahead log."""
     return store.with_name(store.name + "-wal")
+
+
+def make_private(store: Path) -> None:
+    """Make an empty file for a new database; nothing where there is one, which is not opened."""
+    with suppress(FileExistsError):
+        os.close(os.open(store, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
 
 
 class FileWatch:

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 
 from aegis.store.errors import StoreBusy, StoreFailed
-from aegis.store.files import identity_of
+from aegis.store.files import PRIVATE, identity_of
 
 TRIES = 20
 WAIT_S = 0.005  # 0.1 s in all: longer than any reader looks, short for a person
@@ -100,7 +100,7 @@ def holder_of(store: Path) -> int | None:
 
 
 def _locked_descriptor(path: Path, store: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     pause = threading.Event()
     for _ in range(TRIES):
         try:

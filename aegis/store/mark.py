@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from aegis.store.chain import GENESIS
+from aegis.store.files import PRIVATE
 
 SLOT_BYTES = 512  # a sector: written whole or not at all on most disks
 SLOTS = 2
@@ -69,7 +70,7 @@ class MarkFile:
 
     def __init__(self, store: Path, slot: int | None) -> None:
         path = mark_path(store)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
         self._slot = 0 if slot is None else slot
 
     def write(self, mark: Mark) -> None:

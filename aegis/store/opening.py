@@ -19,7 +19,7 @@ from aegis.domain.ids import EventId, Incarnation, Instant
 from aegis.domain.instants import instant_of
 from aegis.store.connection import WalWatch, close_quietly, failing, guard, open_writer
 from aegis.store.errors import StoreCorrupt
-from aegis.store.files import FileWatch
+from aegis.store.files import FileWatch, make_private
 from aegis.store.identity import (
     Identity,
     read_stored_identity,
@@ -62,6 +62,7 @@ def open_parts(
         reading = read_mark(path)
         if not path.exists():  # opening it makes it, and who looks next would find an empty store
             refuse_lost(path, reading)
+        make_private(path)
         db, wal = open_writer(path)
         undo.callback(close_quietly, db)
         _refuse_untrue(db, path, identity, reading)

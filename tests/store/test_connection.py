@@ -26,6 +26,8 @@ EXPECTED = {
     "busy_timeout": 5000,
 }
 
+RESERVED_BYTES_AT = 20  # of the database's header
+
 # Root may write anywhere, so it becomes somebody else, once all it needs is loaded.
 READING_AS_NOBODY = """
 import os, sys
@@ -165,3 +167,24 @@ def test_closing_what_is_closed_is_harmless(store: Store) -> None:
     close_quietly(reader)
     close_quietly(reader)
     assert store.head_hash
+
+
+def test_a_header_that_denies_the_checksums_is_corrupt(path: Path) -> None:
+    open_store(path).close()
+    data = bytearray(path.read_bytes())
+    data[RESERVED_BYTES_AT] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(StoreCorrupt, match="8 reserved bytes a page in the header, was 9"):
+        open_store(path)
+    with pytest.raises(StoreCorrupt):
+        open_reader(path)
+
+
+def test_every_file_of_a_store_is_its_owners_alone(path: Path) -> None:
+    store = open_store(path)
+    modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    store.close()
+
+    assert modes == dict.fromkeys(modes, 0o600)
+    assert {"aegis.db", "aegis.db-wal", "aegis.db.lock", "aegis.db.mark"} <= modes.keys()
