@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
-
-from aegis.cli.main import leave, main
 
 if TYPE_CHECKING:
     from aegis.cli.running import Start
@@ -19,5 +20,15 @@ def engine() -> Start:
     return run
 
 
+def stop(_number: int, _frame: FrameType | None) -> None:
+    """End what has not begun: nothing is open yet."""
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends nothing, however early it comes
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    from aegis.cli.main import leave, main
+
     leave(main(sys.argv[1:], beside=Path(__file__).parent, engine=engine))

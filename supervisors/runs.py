@@ -22,6 +22,7 @@ from aegis.config.model import Config, describe
 from aegis.control import ControlServer
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant
+from aegis.domain.instants import text_of
 from aegis.exchange.paper import no_faults
 from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
@@ -276,7 +277,8 @@ def _go_through(
 
     way.tell()
     runtime.run_while(goes_on)
-    why = "the data ended" if system.is_market_ended else "stopped early"
+    at = f"{text_of(runtime.clock.now())[:19]}Z"
+    why = "the data ended" if system.is_market_ended else f"stopped early at {at}"
     if system.verdicts.empty():
         runtime.run_for(SETTLE_S)
         system.stop()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -198,6 +200,66 @@ def test_a_market_that_ends_ends_the_run(place: Place, foreground: Start) -> Non
     assert "PositionClosed" in said.err
 
 
+EARLY = """
+import os, signal, sys
+sys.argv = ["run.py"]
+import builtins, runpy
+real, sent = builtins.__import__, []
+def importing(name, *rest, **named):
+    if name == {name!r} and not sent:
+        sent.append(name)
+        os.kill(os.getpid(), signal.{number})
+    return real(name, *rest, **named)
+builtins.__import__ = importing
+runpy.run_path({run!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["aegis.cli.main", "typer", "aegis.config.file", "pykka"])
+def test_a_signal_that_comes_early_ends_it_with_0_and_no_traceback(
+    place: Place, name: str, number: str
+) -> None:
+    done = early(place, name, number)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["aegis.cli.main", "typer", "aegis.config.file", "pykka"])
+def test_a_hang_up_that_comes_early_ends_nothing(place: Place, name: str) -> None:
+    place.configure(REPLAY)
+    write(place.folder, [HEADER, *rows()])
+    done = early(place, name, "SIGHUP")
+    assert done.returncode == 0
+    assert "the data ended" in done.stdout
+
+
+def early(place: Place, name: str, number: str) -> subprocess.CompletedProcess[str]:
+    """Run AEGIS, with a signal at the moment when a module is first asked for."""
+    program = EARLY.format(name=name, number=number, run=str(RUN))
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=place.folder,
+        env=clean_environ({"PYTHONPATH": str(ROOT)}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_replay_that_is_stopped_says_where(place: Place, foreground: Start) -> None:
+    place.configure("[market]\nspeed = 0\n[strategy]\nname = 'metronome'\n")
+    aegis = foreground("run")
+    clock = SystemClock()
+    until = clock.monotonic() + 20
+    while not (place.log.exists() and "PositionClosed" in place.log.read_text()):
+        assert clock.monotonic() < until
+        threading.Event().wait(0.01)
+    said = aegis.end()
+    assert said.code == 0
+    assert re.search(r"Ended +stopped early at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ; ", said.out)
+
+
 def test_the_second_signal_ends_a_process_at_once() -> None:
     program = (
         "import os, signal, threading\n"
@@ -211,11 +273,14 @@ def test_the_second_signal_ends_a_process_at_once() -> None:
     assert done.returncode == 1
 
 
-def test_a_reader_that_has_gone_changes_no_exit_code(place: Place) -> None:
+@pytest.mark.parametrize("arguments", [("config", "show"), ("--help",), ("verify", "--help")])
+def test_a_reader_that_has_gone_changes_no_exit_code(
+    place: Place, arguments: tuple[str, ...]
+) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, str(RUN), "config", "show"],
+        [sys.executable, str(RUN), *arguments],
         cwd=place.folder,
         env=clean_environ({}),
         stdout=writing,

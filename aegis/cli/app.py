@@ -34,6 +34,7 @@ class Session:
         self.engine = engine
         self.config: Path | None = None
         self.is_json = False
+        self.code_of_interrupt = Code.DONE  # a run that has not begun leaves nothing undone
 
 
 app = typer.Typer(
@@ -84,7 +85,7 @@ def root(
 @app.command()
 def run(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
     """Trade as configured, until Ctrl-C or to the end of the data."""
-    given = _given(context, config, is_json=json)
+    given = _given(context, config, is_json=json, is_run=True)
 
     def work(found: Config) -> int:
         from aegis.cli.running import run_and_tell
@@ -258,8 +259,12 @@ def _session(context: typer.Context) -> Session:
     return session
 
 
-def _given(context: typer.Context, named: Path | None, *, is_json: bool) -> _Given:
+def _given(
+    context: typer.Context, named: Path | None, *, is_json: bool, is_run: bool = False
+) -> _Given:
     session = _session(context)
+    if not is_run:
+        session.code_of_interrupt = Code.INTERRUPTED
     return _Given(
         path=config_path(named or session.config, session.beside),
         engine=session.engine,
@@ -297,5 +302,5 @@ def _carry_out(
         on_trouble(trouble.lines)
         complain(*trouble.lines)
         raise typer.Exit(trouble.code) from error
-    except KeyboardInterrupt as interrupt:  # a run that has not begun leaves nothing undone
-        raise typer.Exit(Code.DONE if is_trading else Code.INTERRUPTED) from interrupt
+    except KeyboardInterrupt as interrupt:  # `main` knows the code
+        raise typer.Exit(Code.INTERRUPTED) from interrupt

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def main(arguments: Sequence[str], *, beside: Path, engine: Callable[[], Start])
 
     `beside` is the folder of run.py; `engine` loads what runs AEGIS, and only `run` calls it.
     """
-    with _interruptible():
+    with _interruptible() as is_interrupted:
         try:
-            return _main(arguments, beside, engine)
+            return _main(arguments, beside, engine, is_interrupted)
         except KeyboardInterrupt:  # before a command had begun
             return 0
 
@@ -41,7 +42,12 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _main(arguments: Sequence[str], beside: Path, engine: Callable[[], Start]) -> int:
+def _main(
+    arguments: Sequence[str],
+    beside: Path,
+    engine: Callable[[], Start],
+    is_interrupted: Callable[[], bool],
+) -> int:
     import typer
 
     from aegis.cli.app import Session, app
@@ -49,22 +55,33 @@ def _main(arguments: Sequence[str], beside: Path, engine: Callable[[], Start]) -
 
     make_safe()
     command = typer.main.get_command(app)
+    session = Session(beside, engine)
     try:
-        command.main(args=list(arguments), prog_name="run.py", obj=Session(beside, engine))
+        command.main(args=list(arguments), prog_name="run.py", obj=session)
     except SystemExit as end:
+        if is_interrupted():  # whatever the interrupted code made of it
+            return session.code_of_interrupt
+        if isinstance(end.__context__, BrokenPipeError):  # the help's reader had read enough
+            return 0
         return end.code if isinstance(end.code, int) else 1
     return 0
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM interrupt as SIGINT does, until a run has its own way of hearing them."""
-    before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Let SIGTERM interrupt as SIGINT does, until a run has its own way of hearing them.
+
+    Yields what says whether one of them came.
+    """
+    heard: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield lambda: bool(heard)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

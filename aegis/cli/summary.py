@@ -64,6 +64,7 @@ def replay_rows(
         return NOTHING if value is None else f"{money(value, quote)} {quote}"
 
     return [
+        ("Ended", ending.reason),
         ("Trades", f"{summary.trades:,}"),
         ("Win rate", _rounded(summary.win_rate_pct, " %")),
         ("Average P&L", sum_of(summary.pnl_average)),
