@@ -115,6 +115,14 @@ def _backoff_grows(config: Config, _names: Names) -> Broken | None:
     return Broken(("supervisor", "backoff_ms_max"), expected, (most,))
 
 
+def _entry_is_within_its_limit(config: Config, _names: Names) -> Broken | None:
+    value, most = config.sizing.value, config.risk.order_notional_max
+    if config.sizing.method != "notional" or value <= most:
+        return None
+    expected = f"expected at most risk.order_notional_max ({most}), or no entry is ever taken"
+    return Broken(("sizing", "value"), expected, (value,))
+
+
 _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
     ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
@@ -122,4 +130,8 @@ _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("market", "source"), ("market", "path")), _replay_has_its_file),
     ((("market", "source"), ("exchange", "symbols")), _replay_has_one_symbol),
     ((("supervisor", "backoff_ms_first"), ("supervisor", "backoff_ms_max")), _backoff_grows),
+    (
+        (("sizing", "method"), ("sizing", "value"), ("risk", "order_notional_max")),
+        _entry_is_within_its_limit,
+    ),
 )

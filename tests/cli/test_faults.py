@@ -47,6 +47,10 @@ CONFIGS = {
     "out of range": ("[market]\nspeed = -1", "config.toml:2: market.speed"),
     "of another type": ('[store]\npath = ""\n[sizing]\nvalue = "x"', "config.toml:4: sizing.value"),
     "a secret in the file": ('[exchange]\napi_key = "abcdefgh"', "AEGIS_EXCHANGE__API_KEY"),
+    "an entry above its limit": (
+        "[risk]\norder_notional_max = 50\n[sizing]\nvalue = 50.01",
+        "config.toml:4: sizing.value: expected at most risk.order_notional_max (50)",
+    ),
     "a replay without a file": ('[market]\nsource = "replay"', "market.path"),
 }
 
