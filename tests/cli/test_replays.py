@@ -112,7 +112,9 @@ def test_a_replayed_store_verifies(lived: Place) -> None:
 def test_the_status_tells_what_the_store_is_and_holds(lived: Place) -> None:
     said = lived.say("status")
     assert said.code == 0
-    assert row(said, "Made for") == "paper, replay, main at cryptocom"
+    made_for = row(said, "Made for")
+    assert made_for.startswith("paper, replay:candles.csv:")
+    assert made_for.endswith(", main at cryptocom")
     assert row(said, "AEGIS").endswith("not running")
     assert row(said, "Trading") == "ACTIVE"
     told = lived.say("status", "--json").json
