@@ -10,6 +10,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aegis.cli.running import Start
 
 
@@ -18,6 +20,13 @@ def engine() -> Start:
     from supervisors.runs import run
 
     return run
+
+
+def shield(code: Callable[[], object]) -> object:
+    """Run a person's code; what it raises comes back as a value."""
+    from actors.base import outcome_of
+
+    return outcome_of(code)
 
 
 def stop(_number: int, _frame: FrameType | None) -> None:
@@ -31,4 +40,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
     from aegis.cli.main import leave, main
 
-    leave(main(sys.argv[1:], beside=Path(__file__).parent, engine=engine))
+    leave(main(sys.argv[1:], beside=Path(__file__).parent, engine=engine, shield=shield))

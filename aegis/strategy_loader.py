@@ -14,11 +14,12 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aegis.domain.strategies import Strategy
 from aegis.domain.strategies.ema_cross import EmaCross
 from aegis.domain.strategies.metronome import Metronome
+from aegis.ports import Raised
 
 BUILT_IN: Mapping[str, type[Any]] = {"ema_cross": EmaCross, "metronome": Metronome}
 
@@ -26,18 +27,22 @@ WARMUP_MAX = 5_000
 PERIOD_S_MAX = 365 * 86_400
 
 T = TypeVar("T")
+Shield = Callable[[Callable[[], object]], object]
 
 
 class StrategyFault(ValueError):  # noqa: N818  it is a fault of the configuration
     """A strategy that cannot be had, or does not take its parameters; the text says why."""
 
 
-def strategy_maker(name: str, params: Mapping[str, object], folder: Path) -> Callable[[], Strategy]:
+def strategy_maker(
+    name: str, params: Mapping[str, object], folder: Path, shield: Shield
+) -> Callable[[], Strategy]:
     """Return what makes one instance of the named strategy; raises `StrategyFault`, as that does.
 
-    `folder` is where a person's own modules are looked for first.
+    `folder` is where a person's own modules are looked for first. `shield` runs a function and
+    returns its value, or `Raised` whatever it raised: code that we did not write may exit, too.
     """
-    kind = _class_of(name, folder)
+    kind = _class_of(name, folder, shield)
 
     def made() -> Strategy:
         strategy: Strategy = kind(params)
@@ -46,29 +51,33 @@ def strategy_maker(name: str, params: Mapping[str, object], folder: Path) -> Cal
         return strategy
 
     def make() -> Strategy:
-        return _guarded(made, f"{name}: ", " while it was made", is_value_told_plainly=True)
+        return _shielded(shield, made, f"{name}: ", " while it was made")
 
     make()
     return make
 
 
-def fault_of_strategy(name: str, params: Mapping[str, object], folder: Path) -> str | None:
+def fault_of_strategy(
+    name: str, params: Mapping[str, object], folder: Path, shield: Shield
+) -> str | None:
     """Return why a strategy cannot be had, or None."""
     try:
-        strategy_maker(name, params, folder)
+        strategy_maker(name, params, folder, shield)
     except StrategyFault as fault:
         return str(fault)
     return None
 
 
-def fault_of_name(name: str, params: Mapping[str, object], folder: Path) -> str | None:
+def fault_of_name(
+    name: str, params: Mapping[str, object], folder: Path, shield: Shield
+) -> str | None:
     """Return what is wrong with a strategy as far as that can be told without a person's code."""
     if ":" in name:
         return None if all(name.partition(":")) else _unknown(name)
-    return fault_of_strategy(name, params, folder)
+    return fault_of_strategy(name, params, folder, shield)
 
 
-def _class_of(name: str, folder: Path) -> type[Any]:
+def _class_of(name: str, folder: Path, shield: Shield) -> type[Any]:
     if name in BUILT_IN:
         return BUILT_IN[name]
     module_name, _colon, class_name = name.partition(":")
@@ -80,7 +89,7 @@ def _class_of(name: str, folder: Path) -> type[Any]:
     def found() -> object:
         return getattr(importlib.import_module(module_name), class_name, None)
 
-    kind = _guarded(found, f"cannot import {module_name}: ", f" (looked in {folder})")
+    kind = _shielded(shield, found, f"cannot import {module_name}: ", f" (looked in {folder})")
     if not isinstance(kind, type):
         raise StrategyFault(f"{module_name} has no class {class_name}")
     return kind
@@ -110,31 +119,21 @@ def _is_whole(value: object, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _guarded(
-    code: Callable[[], T], before: str, after: str, *, is_value_told_plainly: bool = False
-) -> T:
-    """Run a person's code; whatever it raises, an exit too, is a fault of the configuration.
+def _shielded(shield: Shield, code: Callable[[], T], before: str, after: str) -> T:
+    """Run a person's code; whatever it raises is a fault of the configuration, on one line."""
 
-    Everything must be caught here: code that we did not write may raise anything, as it may
-    in an actor, and no actor is there yet. A signal is not lost: whoever heard it knows.
-    """
-    try:
-        return code()
-    except StrategyFault as fault:
-        raise StrategyFault(_line(fault)) from None
-    except BaseException as fault:
-        text = _line(fault)
-        if is_value_told_plainly and isinstance(fault, ValueError) and text:
-            raise StrategyFault(text) from fault  # what a strategy has to say of its parameters
-        kind = "" if isinstance(fault, ImportError) else type(fault).__name__
-        told = ": ".join(part for part in (kind, text) if part)
-        raise StrategyFault(f"{before}{told}{after}") from fault
+    def told() -> T | StrategyFault:
+        try:
+            return code()
+        except ImportError as fault:
+            return StrategyFault(f"{before}{fault}{after}")
+        except ValueError as fault:  # what a strategy has to say of its parameters
+            return StrategyFault(str(fault) or f"{before}ValueError{after}")
 
-
-def _line(fault: BaseException) -> str:
-    """Return what an exception says on one line; it may be of a person's own kind."""
-    try:
-        text = str(fault)
-    except BaseException:  # noqa: BLE001  its own __str__ is a person's code, too
-        return "no text"
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    outcome = shield(told)
+    if isinstance(outcome, Raised):
+        outcome = StrategyFault(f"{before}{outcome.error}{after}")
+    if isinstance(outcome, StrategyFault):
+        lines = str(outcome).splitlines()
+        raise StrategyFault("; ".join(line.strip() for line in lines if line.strip()))
+    return cast("T", outcome)

@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from actors import names
-from actors.base import ActorRuntime, Log
+from actors.base import ActorRuntime, Log, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
 from actors.strategy import Plan
@@ -237,7 +237,9 @@ class System:
             ),
             market=self.market,
             on_market_ended=self._market_ended,
-            make_strategy=strategy_maker(config.strategy.name, config.strategy.params, folder),
+            make_strategy=strategy_maker(
+                config.strategy.name, config.strategy.params, folder, outcome_of
+            ),
             plan=Plan(
                 name=config.strategy.name,
                 symbols=config.exchange.symbols,

@@ -21,6 +21,7 @@ from aegis.cli.settings import config_path, load_config
 if TYPE_CHECKING:
     from aegis.cli.running import Start
     from aegis.config.model import Config
+    from aegis.strategy_loader import Shield
 
 LOOK = "Look (works beside a running AEGIS)"
 ACT = "Act (on the AEGIS that runs)"
@@ -29,9 +30,10 @@ ACT = "Act (on the AEGIS that runs)"
 class Session:
     """What run.py hands in, and what was given before the command's name."""
 
-    def __init__(self, beside: Path, engine: Callable[[], Start]) -> None:
+    def __init__(self, beside: Path, engine: Callable[[], Start], shield: Shield) -> None:
         self.beside = beside
         self.engine = engine
+        self.shield = shield
         self.config: Path | None = None
         self.is_json = False
         self.code_of_interrupt = Code.DONE  # a run that has not begun leaves nothing undone
@@ -250,6 +252,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     engine: Callable[[], Start]
+    shield: Shield
     is_json: bool
 
 
@@ -268,6 +271,7 @@ def _given(
     return _Given(
         path=config_path(named or session.config, session.beside),
         engine=session.engine,
+        shield=session.shield,
         is_json=is_json or session.is_json,
     )
 
@@ -294,7 +298,7 @@ def _carry_out(
     """
     store: Path | None = None
     try:
-        config = load_config(given.path, os.environ, is_trading=is_trading)
+        config = load_config(given.path, os.environ, is_trading=is_trading, shield=given.shield)
         store = config.store.path
         raise typer.Exit(work(config))
     except expected_errors() as error:

@@ -18,16 +18,20 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from aegis.cli.running import Start
+    from aegis.strategy_loader import Shield
 
 
-def main(arguments: Sequence[str], *, beside: Path, engine: Callable[[], Start]) -> int:
+def main(
+    arguments: Sequence[str], *, beside: Path, engine: Callable[[], Start], shield: Shield
+) -> int:
     """Carry out the command and return the exit code.
 
     `beside` is the folder of run.py; `engine` loads what runs AEGIS, and only `run` calls it.
+    `shield` runs a person's code and returns what came of it, whatever that raises.
     """
     with _interruptible() as is_interrupted:
         try:
-            return _main(arguments, beside, engine, is_interrupted)
+            return _main(arguments, beside, engine, shield, is_interrupted)
         except KeyboardInterrupt:  # before a command had begun
             return 0
 
@@ -46,6 +50,7 @@ def _main(
     arguments: Sequence[str],
     beside: Path,
     engine: Callable[[], Start],
+    shield: Shield,
     is_interrupted: Callable[[], bool],
 ) -> int:
     import typer
@@ -55,7 +60,7 @@ def _main(
 
     make_safe()
     command = typer.main.get_command(app)
-    session = Session(beside, engine)
+    session = Session(beside, engine, shield)
     try:
         command.main(args=list(arguments), prog_name="run.py", obj=session)
     except SystemExit as end:

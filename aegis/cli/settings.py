@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aegis.config.model import Config
     from aegis.log.logger import Log
+    from aegis.strategy_loader import Shield
 
 FILE_NAME = "config.toml"
 
@@ -30,7 +31,9 @@ def config_path(named: Path | None, beside: Path) -> Path:
     return here if os.path.lexists(here) else beside / FILE_NAME
 
 
-def load_config(path: Path, environ: Mapping[str, str], *, is_trading: bool) -> Config:
+def load_config(
+    path: Path, environ: Mapping[str, str], *, is_trading: bool, shield: Shield
+) -> Config:
     """Return the settings, or raise `ConfigFaults` with all that is wrong.
 
     Only who trades loads the strategy: a look at the store must not run a person's own module,
@@ -38,7 +41,9 @@ def load_config(path: Path, environ: Mapping[str, str], *, is_trading: bool) -> 
     """
     from aegis.strategy_loader import fault_of_strategy
 
-    judge = partial(fault_of_strategy, folder=folder_of(path)) if is_trading else _no_fault
+    judge: Judge = _no_fault
+    if is_trading:
+        judge = partial(fault_of_strategy, folder=folder_of(path), shield=shield)
     return _load(path, environ, judge)
 
 
@@ -73,7 +78,8 @@ def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> 
     from aegis.strategy_loader import fault_of_name
 
     try:
-        new = _load(path, environ, partial(fault_of_name, folder=folder_of(path)))
+        judge = partial(fault_of_name, folder=folder_of(path), shield=_run_plainly)
+        new = _load(path, environ, judge)
     except (ConfigFaults, OSError) as error:
         log("ConfigKept", level="warning", path=path, faults=str(error).splitlines())
         return
@@ -81,6 +87,11 @@ def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> 
     for secret in new.secrets.given():
         log.register_secret(secret.reveal())
     log("ConfigRead", path=path, changed=changed, takes_effect="at the next start")
+
+
+def _run_plainly(code: Callable[[], object]) -> object:
+    """Run code of our own: a built-in strategy raises nothing but what it says."""
+    return code()
 
 
 def _load(path: Path, environ: Mapping[str, str], judge: Judge) -> Config:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.base import outcome_of
 from aegis.cli.main import main
 from aegis.cli.running import Start
 
@@ -63,7 +64,7 @@ class Place:
         """Carry out a command in this process, from the folder."""
         self._patch.chdir(self.folder)
         self._capture.readouterr()
-        code = main(arguments, beside=ROOT, engine=engine or engine_of_aegis)
+        code = main(arguments, beside=ROOT, engine=engine or engine_of_aegis, shield=outcome_of)
         told = self._capture.readouterr()
         return Said(code, told.out, told.err)
 

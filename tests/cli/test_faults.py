@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from actors.base import outcome_of
 from aegis.cli.codes import Code, expected_errors, trouble_of
 from aegis.cli.settings import load_config, reread
 from aegis.clock import wall_text
@@ -145,10 +146,10 @@ def test_a_usage_error_is_two_and_goes_to_stderr(place: Place, arguments: tuple[
         (
             "class Mute(Exception):\n    def __str__(self): raise self\nraise Mute",
             "mine:Mine",
-            "Mute: no text",
+            "Mute: (its message cannot be read)",
         ),
         (MINE.format(init="raise ValueError('one\\n\\ntwo')"), "mine:Mine", "one; two"),
-        (MINE.format(init="raise SystemExit(0)"), "mine:Mine", "SystemExit: 0 while it was made"),
+        (MINE.format(init="raise SystemExit(0)"), "mine:Mine", "SystemExit: 0 at mine.py"),
         (MINE.format(init="self.warmup = -1"), "mine:Mine", "0 to 5000 as warmup, was -1"),
         (MINE.format(init="self.warmup = 5001"), "mine:Mine", "as warmup, was 5001"),
         (MINE.format(init="self.warmup = True"), "mine:Mine", "as warmup, was True"),
@@ -182,7 +183,7 @@ def test_reading_the_settings_again_runs_no_code_of_a_persons(
     place: Place, name: str, event: str
 ) -> None:
     path = place.folder / "config.toml"
-    config = load_config(path, {}, is_trading=True)
+    config = load_config(path, {}, is_trading=True, shield=outcome_of)
     (place.folder / "unread.py").write_text("raise SystemExit(0)")
     place.configure(f'[strategy]\nname = "{name}"\n')
     console = io.StringIO()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
+from actors.base import outcome_of
 from aegis.cli.main import leave, main
 from aegis.config.model import Config
 from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
@@ -89,4 +90,4 @@ def start(
 
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
-    leave(main(sys.argv[1:], beside=root, engine=lambda: start))
+    leave(main(sys.argv[1:], beside=root, engine=lambda: start, shield=outcome_of))
