@@ -16,7 +16,6 @@ from aegis.domain.book import Book
 from aegis.domain.commands import Quote, RaiseStop
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.money import (
-    HUNDRED,
     bps_of,
     ceil_to,
     distance,
@@ -24,7 +23,6 @@ from aegis.domain.money import (
     minus,
     percent_of,
     plus,
-    ratio,
     times,
 )
 from aegis.domain.order import Order, OrderType, Role
@@ -142,13 +140,6 @@ def is_stopless(position: Position) -> bool:
     """Say whether a held position lacks a stop that its policy asks for."""
     asks = position.policy.stop_loss_pct > 0 or position.policy.trailing_stop_pct > 0
     return is_held(position) and asks and position.stop_price is None
-
-
-def distance_pct(position: Position) -> Decimal | None:
-    """Return how far the mark is above the stop, in per cent of the mark."""
-    if position.mark is None or position.stop_price is None:
-        return None
-    return times(ratio(minus(position.mark, position.stop_price), position.mark), HUNDRED)
 
 
 def is_mark_due(position: Position, price: Decimal) -> bool:

@@ -109,11 +109,6 @@ class PacedMarket:
         self._ticket: object = None
         self._timer: Timer | None = None
 
-    @property
-    def next_due_at(self) -> Instant | None:
-        """When the next news is due: where a clock has to start; None when all is told."""
-        return None if self._upcoming is None else self._upcoming.at
-
     def next(self, reply_to: Callable[[MarketNews], None]) -> None:
         """Ask for the next news; an asker before, whose answer is still to come, hears none."""
         with self._lock:

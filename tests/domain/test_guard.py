@@ -14,7 +14,6 @@ from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
     day_start,
-    distance_pct,
     exit_order,
     is_mark_due,
     is_peak_due,
@@ -252,12 +251,6 @@ def test_what_is_opening_has_no_stop_yet() -> None:
     desk = Desk()
     desk.accepted(entry("1"))
     assert not is_stopless(desk.position())
-
-
-def test_the_distance_to_the_stop_is_in_per_cent_of_the_mark() -> None:
-    assert distance_pct(holding()) == 2
-    assert distance_pct(msgspec.structs.replace(holding(), stop_price=None)) is None
-    assert distance_pct(msgspec.structs.replace(holding(), mark=None)) is None
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,6 @@ def test_a_gap_is_waited_through() -> None:
 def test_an_ended_market_goes_on_saying_so() -> None:
     stage = Stage([replayed(candle(0))])
     stage.play()
-    assert stage.market.next_due_at is None
     assert stage.one() == MarketEnded()
 
 
@@ -275,11 +274,6 @@ class Unstoppable(SeededRuntime):
     def after(self, delay_s: float, deliver: Callable[[], None]) -> Timer:
         super().after(delay_s, deliver)
         return super().after(3_600, lambda: None)
-
-
-def test_the_clock_may_start_when_the_first_news_is_due() -> None:
-    assert Stage([replayed(candle(3), candle(4))]).market.next_due_at == after(180)
-    assert Stage([replayed(candle(0))], start_after=after(20)).market.next_due_at == after(30)
 
 
 def test_late_news_is_delivered_at_once_in_order_and_none_is_left_out() -> None:
