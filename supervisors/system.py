@@ -6,7 +6,6 @@ and close; it must never decide anything about trading. Who drives the runtime i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,19 +23,15 @@ from aegis.domain.candles import Candle
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Instant, account_tag
 from aegis.domain.notices import notice_of
-from aegis.domain.position import StopPolicy
-from aegis.domain.risk import Limits
 from aegis.domain.sizing import Sizing
 from aegis.exchange.called import CalledExchange
 from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paced import PacedMarket, Source
 from aegis.exchange.paper import Fault, PaperExchange, no_faults
-from aegis.exchange.paper_matching import PaperRules
 from aegis.exchange.replay import ReplaySource, read_candles
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import Execute
-from aegis.store.identity import Identity
 from aegis.store.inspection import Inspection
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
@@ -46,6 +41,17 @@ from supervisors.preflight import (
     refuse_unguarded,
     refuse_vanished,
     shrunken_store,
+)
+from supervisors.settings import (
+    identity_of,
+    late_after_s,
+    ledger_path,
+    limits_of,
+    market_of,
+    market_speed,
+    paper_rules,
+    second_of_day,
+    stop_policy_of,
 )
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
@@ -66,12 +72,6 @@ TICKS_A_CANDLE = 4
 """Of a market made from candles: a price is stale when the next tick is overdue, not before."""
 
 DEAD_LETTER_CHARS_MAX = 500
-
-REPLAY_LINES = 2
-"""What tells one replay's file from another: its columns, and its first candle."""
-
-REPLAY_LINE_BYTES_MAX = 4096
-REPLAY_DIGITS = 12
 
 Faults = Callable[[ExchangeRequest], Fault | None]
 
@@ -215,11 +215,6 @@ class System:
     def _tree(self, folder: Path, control: ControlPort) -> Tree:
         config, clock = self.config, self.runtime.clock
         identity = identity_of(config)
-        policy = StopPolicy(
-            stop_loss_pct=config.risk.stop_loss_pct,
-            take_profit_pct=config.risk.take_profit_pct,
-            trailing_stop_pct=config.risk.trailing_stop_pct,
-        )
         is_watched = config.market.speed > 0
         parts = Parts(
             tag=account_tag(identity.mode, identity.exchange, identity.account),
@@ -244,7 +239,7 @@ class System:
                 name=config.strategy.name,
                 symbols=config.exchange.symbols,
                 sizing=Sizing(method=config.sizing.method, value=config.sizing.value),
-                policy=policy,
+                policy=stop_policy_of(config),
                 spread_bps=config.paper.spread_bps,
             ),
             inspect=self._inspection.look,
@@ -283,79 +278,3 @@ def sources_of(config: Config) -> tuple[Source, ...]:
 def candles_of(sources: tuple[Source, ...]) -> tuple[Candle, ...]:
     """Return all candles that a run at speed 0 goes through; endless for a live one."""
     return tuple(candle for source in sources for candle in source.candles(Instant(0)))
-
-
-def identity_of(config: Config) -> Identity:
-    """Return what the store must have been made for."""
-    return Identity(
-        mode=config.mode,
-        exchange=config.exchange.name,
-        account=config.exchange.account,
-        market=market_of(config),
-    )
-
-
-def market_of(config: Config) -> str:
-    """Return which market's prices a store holds; a replay's by its file's name and first lines.
-
-    Where the file lies, and what is appended to it, does not make it another market.
-    """
-    market = config.market
-    if market.source == "simulated":
-        return f"simulated:{market.seed}"
-    assert market.path is not None, "Expected market.path to be checked already"
-    with market.path.open("rb") as file:
-        beginning = b"".join(file.readline(REPLAY_LINE_BYTES_MAX) for _ in range(REPLAY_LINES))
-    digest = hashlib.sha256(beginning).hexdigest()[:REPLAY_DIGITS]
-    return f"replay:{market.path.name}:{digest}"
-
-
-def ledger_path(config: Config) -> Path:
-    """Return where the paper exchange keeps its own record."""
-    return config.store.path.with_name(config.store.path.name + ".paper")
-
-
-def market_speed(config: Config) -> int:
-    """Return how many market seconds a real second has; 1 where real time means nothing."""
-    return max(config.market.speed, 1)
-
-
-def late_after_s(config: Config) -> float:
-    """Return after how many market seconds the paper exchange refuses a request as late."""
-    return config.exchange.call_deadline_s * market_speed(config)
-
-
-def paper_rules(config: Config) -> PaperRules:
-    """Return what trading on paper costs."""
-    paper = config.paper
-    return PaperRules(
-        fee_rate=paper.fee_rate,
-        fee_currency=paper.fee_currency,
-        spread_bps=paper.spread_bps,
-        slippage_bps=paper.slippage_bps,
-        volume_share_max=paper.volume_share_max,
-        late_after_s=late_after_s(config),
-    )
-
-
-def limits_of(config: Config) -> Limits:
-    """Return the limits that stand below the strategy."""
-    risk = config.risk
-    return Limits(
-        quote_coin=config.exchange.quote,
-        open_positions_max=risk.open_positions_max,
-        entries_per_position_max=risk.entries_per_position_max,
-        order_notional_max=risk.order_notional_max,
-        exposure_max=risk.exposure_max,
-        orders_per_minute_max=risk.orders_per_minute_max,
-        price_collar_pct=risk.price_collar_pct,
-        daily_loss_max=risk.daily_loss_max,
-        drawdown_max_pct=risk.drawdown_max_pct,
-        cooldown_s=risk.cooldown_s,
-    )
-
-
-def second_of_day(text: str) -> int:
-    """Return the second of the day of "HH:MM"."""
-    hours, minutes = text.split(":")
-    return int(hours) * 3600 + int(minutes) * 60

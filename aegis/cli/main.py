@@ -55,8 +55,9 @@ def _main(
 ) -> int:
     import typer
 
-    from aegis.cli.app import Session, app
+    from aegis.cli.app import app
     from aegis.cli.output import make_safe
+    from aegis.cli.session import Session
 
     make_safe()
     command = typer.main.get_command(app)

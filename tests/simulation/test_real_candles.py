@@ -18,7 +18,7 @@ from aegis.domain.order import Order, Side
 from aegis.exchange.paper_ledger import LedgerView, read_ledger
 from aegis.store.reading import View, read_fills, read_positions, read_status
 from aegis.store.verify import verify
-from supervisors.system import ledger_path
+from supervisors.settings import ledger_path
 from tests.crash.evidence import differing, look, unlawful
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of

@@ -10,7 +10,7 @@ import pytest
 
 from actors import names
 from aegis.cli.codes import Code, trouble_of
-from supervisors.system import ledger_path
+from supervisors.settings import ledger_path
 from tests.simulation.candles import flat, write_replay
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.world import World, config_of

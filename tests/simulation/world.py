@@ -31,8 +31,9 @@ from aegis.store.connection import open_writer
 from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status
 from aegis.store.verify import Verification, verify
 from supervisors.runtime import SeededRuntime, ThreadRuntime
+from supervisors.settings import ledger_path, market_of
 from supervisors.supervisor import Verdict
-from supervisors.system import System, ledger_path, market_of
+from supervisors.system import System
 from tests.crash.evidence import Evidence, differing, look, unlawful
 from tests.simulation.candles import SYMBOL, opens_at, write_replay
 

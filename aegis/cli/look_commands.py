@@ -1,0 +1,93 @@
+"""The commands that look: at the store, or at what a running AEGIS says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from aegis.cli.session import (
+    All,
+    AsJson,
+    ConfigPath,
+    Limit,
+    PositionIdentity,
+    carry_out,
+    given_of,
+)
+
+if TYPE_CHECKING:
+    from aegis.config.model import Config
+
+
+def status(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Show the store at a glance."""
+    given = given_of(context, config, is_json=json)
+
+    def work(found: Config) -> int:
+        from aegis.cli.views import show_status
+
+        return show_status(found, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def positions(
+    context: typer.Context,
+    *,
+    all_: All = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Show the open positions."""
+    given = given_of(context, config, is_json=json)
+
+    def work(found: Config) -> int:
+        from aegis.cli.views import show_positions
+
+        return show_positions(found, is_all=all_, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def history(
+    context: typer.Context,
+    position: PositionIdentity = None,
+    *,
+    limit: Limit = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Show the latest events, or all of one position."""
+    given = given_of(context, config, is_json=json)
+
+    def work(found: Config) -> int:
+        from aegis.cli.views import show_history
+
+        return show_history(found, position, limit=limit, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def verify(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Prove that the store is whole: pages, chain, mark, keys, and rows = events."""
+    given = given_of(context, config, is_json=json)
+
+    def work(found: Config) -> int:
+        from aegis.cli.views import show_verification
+
+        return show_verification(found, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def health(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Say whether the running AEGIS is well; exit code 1 when it is not."""
+    given = given_of(context, config, is_json=json)
+
+    def work(found: Config) -> int:
+        from aegis.cli.vitals import show_health
+
+        return show_health(found, is_json=given.is_json)
+
+    carry_out(given, work)

@@ -1,0 +1,29 @@
+"""The command that trades."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from aegis.cli.session import (
+    AsJson,
+    ConfigPath,
+    carry_out,
+    given_of,
+)
+
+if TYPE_CHECKING:
+    from aegis.config.model import Config
+
+
+def run(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Trade as configured, until Ctrl-C or to the end of the data."""
+    given = given_of(context, config, is_json=json, is_run=True)
+
+    def work(found: Config) -> int:
+        from aegis.cli.running import run_and_tell
+
+        return run_and_tell(found, given.path, given.engine, is_json=given.is_json)
+
+    carry_out(given, work, is_trading=True)

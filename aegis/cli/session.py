@@ -1,0 +1,106 @@
+"""What a command is given, and how its work becomes an exit code.
+
+Invariant: importing this module loads typer and nothing else that takes time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from aegis.cli.codes import Code, expected_errors, trouble_of
+from aegis.cli.output import complain
+from aegis.cli.settings import config_path, load_config
+
+if TYPE_CHECKING:
+    from aegis.cli.running import Start
+    from aegis.config.model import Config
+    from aegis.strategy_loader import Shield
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="The settings' file.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON, with exact figures.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
+Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.")]
+All = Annotated[bool, typer.Option("--all", metavar="", help="Also those that are closed.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="The last N events.")
+]
+PositionIdentity = Annotated[
+    str | None, typer.Argument(metavar="ID", help="A position.", show_default=False)
+]
+
+
+class Session:
+    """What run.py hands in, and what was given before the command's name."""
+
+    def __init__(self, beside: Path, engine: Callable[[], Start], shield: Shield) -> None:
+        self.beside = beside
+        self.engine = engine
+        self.shield = shield
+        self.config: Path | None = None
+        self.is_json = False
+        self.code_of_interrupt = Code.DONE  # a run that has not begun leaves nothing undone
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command was given, before and after its name."""
+
+    path: Path
+    engine: Callable[[], Start]
+    shield: Shield
+    is_json: bool
+
+
+def session_of(context: typer.Context) -> Session:
+    """Return what run.py handed in."""
+    session = context.obj
+    assert isinstance(session, Session), f"Expected a session, was {session!r}"
+    return session
+
+
+def given_of(
+    context: typer.Context, named: Path | None, *, is_json: bool, is_run: bool = False
+) -> Given:
+    """Return what a command was given; what stands after its name wins."""
+    session = session_of(context)
+    if not is_run:
+        session.code_of_interrupt = Code.INTERRUPTED
+    return Given(
+        path=config_path(named or session.config, session.beside),
+        engine=session.engine,
+        shield=session.shield,
+        is_json=is_json or session.is_json,
+    )
+
+
+def carry_out(
+    given: Given,
+    work: Callable[[Config], int],
+    *,
+    is_trading: bool = False,
+    on_trouble: Callable[[tuple[str, ...]], None] = lambda _lines: None,
+) -> None:
+    """Load the settings and do the work; then exit with its code, or with that of the trouble.
+
+    `on_trouble` hears the lines that go to stderr.
+    """
+    store: Path | None = None
+    try:
+        config = load_config(given.path, os.environ, is_trading=is_trading, shield=given.shield)
+        store = config.store.path
+        raise typer.Exit(work(config))
+    except expected_errors() as error:
+        trouble = trouble_of(error, store)
+        on_trouble(trouble.lines)
+        complain(*trouble.lines)
+        raise typer.Exit(trouble.code) from error
+    except KeyboardInterrupt as interrupt:  # `main` knows the code
+        raise typer.Exit(Code.INTERRUPTED) from interrupt

@@ -1,0 +1,106 @@
+"""What the configuration means to the parts: identity, limits, rules.
+
+It chooses nothing and opens nothing but the first lines of a replay, which name its market.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from aegis.config.model import Config
+from aegis.domain.position import StopPolicy
+from aegis.domain.risk import Limits
+from aegis.exchange.paper_matching import PaperRules
+from aegis.store.identity import Identity
+
+REPLAY_LINES = 2
+"""What tells one replay's file from another: its columns, and its first candle."""
+
+REPLAY_LINE_BYTES_MAX = 4096
+REPLAY_DIGITS = 12
+
+
+def identity_of(config: Config) -> Identity:
+    """Return what the store must have been made for."""
+    return Identity(
+        mode=config.mode,
+        exchange=config.exchange.name,
+        account=config.exchange.account,
+        market=market_of(config),
+    )
+
+
+def market_of(config: Config) -> str:
+    """Return which market's prices a store holds; a replay's by its file's name and first lines.
+
+    Where the file lies, and what is appended to it, does not make it another market.
+    """
+    market = config.market
+    if market.source == "simulated":
+        return f"simulated:{market.seed}"
+    assert market.path is not None, "Expected market.path to be checked already"
+    with market.path.open("rb") as file:
+        beginning = b"".join(file.readline(REPLAY_LINE_BYTES_MAX) for _ in range(REPLAY_LINES))
+    digest = hashlib.sha256(beginning).hexdigest()[:REPLAY_DIGITS]
+    return f"replay:{market.path.name}:{digest}"
+
+
+def ledger_path(config: Config) -> Path:
+    """Return where the paper exchange keeps its own record."""
+    return config.store.path.with_name(config.store.path.name + ".paper")
+
+
+def market_speed(config: Config) -> int:
+    """Return how many market seconds a real second has; 1 where real time means nothing."""
+    return max(config.market.speed, 1)
+
+
+def late_after_s(config: Config) -> float:
+    """Return after how many market seconds the paper exchange refuses a request as late."""
+    return config.exchange.call_deadline_s * market_speed(config)
+
+
+def paper_rules(config: Config) -> PaperRules:
+    """Return what trading on paper costs."""
+    paper = config.paper
+    return PaperRules(
+        fee_rate=paper.fee_rate,
+        fee_currency=paper.fee_currency,
+        spread_bps=paper.spread_bps,
+        slippage_bps=paper.slippage_bps,
+        volume_share_max=paper.volume_share_max,
+        late_after_s=late_after_s(config),
+    )
+
+
+def limits_of(config: Config) -> Limits:
+    """Return the limits that stand below the strategy."""
+    risk = config.risk
+    return Limits(
+        quote_coin=config.exchange.quote,
+        open_positions_max=risk.open_positions_max,
+        entries_per_position_max=risk.entries_per_position_max,
+        order_notional_max=risk.order_notional_max,
+        exposure_max=risk.exposure_max,
+        orders_per_minute_max=risk.orders_per_minute_max,
+        price_collar_pct=risk.price_collar_pct,
+        daily_loss_max=risk.daily_loss_max,
+        drawdown_max_pct=risk.drawdown_max_pct,
+        cooldown_s=risk.cooldown_s,
+    )
+
+
+def stop_policy_of(config: Config) -> StopPolicy:
+    """Return what is recorded with each new position; those that are there keep their own."""
+    return StopPolicy(
+        stop_loss_pct=config.risk.stop_loss_pct,
+        take_profit_pct=config.risk.take_profit_pct,
+        trailing_stop_pct=config.risk.trailing_stop_pct,
+    )
+
+
+def second_of_day(text: str) -> int:
+    """Return the second of the day of "HH:MM"."""
+    hours, minutes = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
