@@ -157,6 +157,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ENDED
 
     @property
+    def adds(self) -> bool:
+        """Whether its fills make the position larger."""
+        return self.role is Role.ENTRY
+
+    @property
     def remaining(self) -> Decimal:
         """What may still fill, in base; UNKNOWN counts at full size."""
         return ZERO if self.is_ended else minus(self.amount, self.filled)

@@ -1,0 +1,29 @@
+"""The fold: how an order, a position and the account follow from an event.
+
+Pure functions, value and event in, next value out. They decide nothing: an event that does not
+fit the value is corruption, and asserts.
+"""
+
+from __future__ import annotations
+
+from aegis.domain.fold.account import evolve_account
+from aegis.domain.fold.orders import (
+    ORDER_EVENTS,
+    STEP_OF,
+    OrderEvent,
+    evolve_order,
+    intended_order,
+)
+from aegis.domain.fold.positions import evolve_position, opening_position, status_of
+
+__all__ = [
+    "ORDER_EVENTS",
+    "STEP_OF",
+    "OrderEvent",
+    "evolve_account",
+    "evolve_order",
+    "evolve_position",
+    "intended_order",
+    "opening_position",
+    "status_of",
+]

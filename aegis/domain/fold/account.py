@@ -1,0 +1,109 @@
+"""How the account follows from an event of anybody's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from aegis.domain.account import Account
+from aegis.domain.events import (
+    BalancesStarted,
+    DayStarted,
+    DustSetAside,
+    EquityPeaked,
+    ExternalChangeSeen,
+    OrderFilled,
+    OrderSubmitted,
+    PositionClosed,
+    PositionUnpriced,
+    ReconciliationCompleted,
+    TradingStateChanged,
+)
+from aegis.domain.fold.coins import with_coin
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
+from aegis.domain.money import ZERO, negative, plus, times
+from aegis.domain.order import Order, Side
+from aegis.domain.position import Position
+
+replace = msgspec.structs.replace
+
+RATE_WINDOW_NS = 60 * NANOS_PER_SECOND
+
+
+def evolve_account(
+    account: Account,
+    event: object,
+    at: Instant,
+    position: Position | None,
+    order: Order | None,
+) -> Account:
+    """Return the account after one event of anybody's."""
+    match event:
+        case BalancesStarted():
+            return replace(account, balances=dict(event.balances), has_balances=True)
+        case OrderFilled():
+            assert position is not None
+            return replace(account, balances=_after_fill(account.balances, position, event))
+        case ExternalChangeSeen():
+            return _transferred(account, event)
+        case DustSetAside():
+            return replace(account, dust=with_coin(account.dust, event.coin, event.amount))
+        case OrderSubmitted() if order is not None and order.adds:
+            recent = [t for t in account.entries_submitted_at if t > at - RATE_WINDOW_NS]
+            return replace(account, entries_submitted_at=(*recent, at))
+        case PositionClosed() | PositionUnpriced():
+            closed = {**account.last_closed_at, event.symbol: at}
+            return replace(account, last_closed_at=closed)
+        case DayStarted():
+            return replace(
+                account,
+                day_started_at=event.day_started_at,
+                day_start_equity=event.equity,
+                peak_equity=max(account.peak_equity, event.equity),
+            )
+        case EquityPeaked():
+            return replace(account, peak_equity=event.equity)
+        case TradingStateChanged():
+            return replace(
+                account,
+                trading_state=event.state,
+                cause=event.cause,
+                reason=event.reason,
+                is_flattening=event.is_flattening,
+                peak_equity=account.peak_equity if event.equity is None else event.equity,
+            )
+        case ReconciliationCompleted() if not event.is_dry_run:
+            open_ends = [found for found in event.discrepancies if not found.is_healed]
+            return replace(
+                account,
+                blocked=tuple(sorted({f.symbol for f in open_ends if f.symbol is not None})),
+                orphans=tuple(f.subject for f in open_ends if f.kind == "orphan"),
+                reconciled_at=at,
+            )
+        case _:
+            return account
+
+
+def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
+    """Return the account after a transfer: loss limits go on from what is there now."""
+    after = replace(account, balances=with_coin(account.balances, event.coin, event.amount))
+    if not event.counts_as_equity:
+        return after
+    return replace(
+        after,
+        day_start_equity=plus(account.day_start_equity, event.amount),
+        peak_equity=max(ZERO, plus(account.peak_equity, event.amount)),
+    )
+
+
+def _after_fill(
+    balances: dict[Coin, Decimal], position: Position, event: OrderFilled
+) -> dict[Coin, Decimal]:
+    fill, cost = event.fill, times(event.fill.amount, event.fill.price)
+    is_buy = event.side is Side.BUY
+    base = fill.amount if is_buy else negative(fill.amount)
+    quote = negative(cost) if is_buy else cost
+    after = with_coin(balances, position.instrument.base, base)
+    after = with_coin(after, position.instrument.quote, quote)
+    return with_coin(after, fill.fee_currency, negative(fill.fee))

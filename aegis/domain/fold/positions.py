@@ -1,0 +1,190 @@
+"""How a position follows from an event of its own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from aegis.domain.events import (
+    DustSetAside,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderNotPlaced,
+    OrderRejected,
+    PositionClosed,
+    PositionMarked,
+    PositionOpened,
+    PositionUnpriced,
+    PositionVoided,
+    StopRaised,
+)
+from aegis.domain.fold.coins import with_coin
+from aegis.domain.ids import Instant, PositionId
+from aegis.domain.money import ZERO, minus, plus, share, times
+from aegis.domain.order import Order, Role
+from aegis.domain.position import Position, PositionStatus
+
+replace = msgspec.structs.replace
+
+COST_STEP = Decimal("0.00000001")
+"""A partial exit's share of the cost is rounded down to this; the last exit takes the rest."""
+
+
+def opening_position(position: PositionId, event: OrderIntended, at: Instant) -> Position:
+    """Return the position, still empty, that an entry's intent begins."""
+    assert event.opening is not None
+    return Position(
+        position_id=position,
+        symbol=event.symbol,
+        side=event.opening.side,
+        strategy=event.strategy,
+        created_by=event.opening.created_by,
+        policy=event.opening.policy,
+        instrument=event.opening.instrument,
+        intended_price=event.decision_price,
+        opened_at=at,
+    )
+
+
+def evolve_position(
+    position: Position, event: object, at: Instant, order: Order | None
+) -> Position:
+    """Return the position after one event of its own; `order` is the event's, evolved."""
+    match event:
+        case OrderIntended() if event.role is not Role.ENTRY:
+            assert position.is_alive, f"An exit from what is not alive: {position}"
+            return position
+        case OrderFilled():
+            assert order is not None
+            filled = _entered(position, event) if order.adds else _left(position, event)
+            return _exit_ended(filled) if order.is_ended and not order.adds else filled
+        case OrderCanceled() | OrderRejected() | OrderExpired() | OrderNotPlaced():
+            assert order is not None
+            return position if order.adds else _exit_ended(position)
+        case PositionOpened():
+            assert position.amount > 0, f"Opened with nothing entered: {position}"
+            return _opened(position, event, at)
+        case PositionMarked():
+            assert position.is_alive, f"A mark for what is not alive: {position}"
+            return replace(position, mark=event.price)
+        case StopRaised():
+            assert position.is_alive, f"A stop for what is not alive: {position}"
+            return replace(position, stop_price=event.stop_price)
+        case DustSetAside():
+            return _without_dust(position, event)
+        case PositionClosed():
+            assert position.is_alive, f"Closed twice: {position}"
+            assert position.amount == 0, f"Closed with {position.amount} left: {position}"
+            assert position.cost == 0, f"Closed with a cost of {position.cost} left: {position}"
+            return replace(
+                position,
+                status=PositionStatus.CLOSED,
+                closed_at=at,
+                close_reason=event.reason,
+            )
+        case PositionVoided():
+            assert position.is_alive, f"Voided twice: {position}"
+            assert position.entered == 0, f"Voided with {position.entered} entered: {position}"
+            return replace(
+                position, status=PositionStatus.VOID, closed_at=at, close_reason=event.reason
+            )
+        case PositionUnpriced():
+            return replace(
+                position,
+                status=PositionStatus.CLOSED,
+                closed_at=at,
+                close_reason=event.reason,
+                is_unpriced=True,
+            )
+        case _:
+            return position
+
+
+def status_of(position: Position, *, is_leaving: bool) -> PositionStatus:
+    """Return an alive position's status from what it holds and whether an exit is in flight."""
+    if not position.is_alive:
+        return position.status
+    if is_leaving:
+        return PositionStatus.CLOSING
+    return PositionStatus.OPENING if position.entered == 0 else PositionStatus.OPEN
+
+
+def _opened(position: Position, event: PositionOpened, at: Instant) -> Position:
+    """Return the position from its first fill on, or anew: an order given up may yet appear."""
+    return replace(
+        position,
+        status=PositionStatus.OPEN,
+        mark=event.price,
+        stop_price=event.stop_price,
+        take_profit_price=event.take_profit_price,
+        opened_at=at,
+        closed_at=None,
+        close_reason="",
+    )
+
+
+def _entered(position: Position, event: OrderFilled) -> Position:
+    fill, cost = event.fill, times(event.fill.amount, event.fill.price)
+    fee_base, fee_quote = _fee_parts(position, event)
+    assert fee_base < fill.amount, f"A fee of all that came in: {event}"
+    return replace(
+        position,
+        amount=plus(position.amount, minus(fill.amount, fee_base)),
+        cost=plus(position.cost, cost),
+        entered=plus(position.entered, fill.amount),
+        paid=plus(position.paid, cost),
+        pnl=minus(position.pnl, fee_quote),
+        fees=with_coin(position.fees, fill.fee_currency, fill.fee),
+        fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
+    )
+
+
+def _left(position: Position, event: OrderFilled) -> Position:
+    """Return the position after an exit's fill.
+
+    A fee in base beyond what is held was paid from other holdings of that coin: it is in `fees`,
+    like a fee in a third coin, and not in the P&L.
+    """
+    fill, proceeds = event.fill, times(event.fill.amount, event.fill.price)
+    fee_base, fee_quote = _fee_parts(position, event)
+    assert fill.amount <= position.amount, f"Sold {fill.amount} of {position.amount}: {event}"
+    gone = min(plus(fill.amount, fee_base), position.amount)
+    cost = (
+        position.cost
+        if gone == position.amount
+        else share(position.cost, gone, position.amount, COST_STEP)
+    )
+    return replace(
+        position,
+        amount=minus(position.amount, gone),
+        cost=minus(position.cost, cost),
+        exited=plus(position.exited, fill.amount),
+        received=plus(position.received, proceeds),
+        pnl=plus(position.pnl, minus(minus(proceeds, cost), fee_quote)),
+        fees=with_coin(position.fees, fill.fee_currency, fill.fee),
+        fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
+    )
+
+
+def _exit_ended(position: Position) -> Position:
+    return replace(position, exits_ended=position.exits_ended + 1)
+
+
+def _without_dust(position: Position, event: DustSetAside) -> Position:
+    assert event.amount == position.amount, f"Expected all of {position.amount}, was {event}"
+    assert event.cost == position.cost, f"Expected all of {position.cost}, was {event}"
+    return replace(position, amount=ZERO, cost=ZERO, pnl=minus(position.pnl, position.cost))
+
+
+def _fee_parts(position: Position, event: OrderFilled) -> tuple[Decimal, Decimal]:
+    coin, fee = event.fill.fee_currency, event.fill.fee
+    if coin == position.instrument.base:
+        return fee, ZERO
+    return ZERO, fee if coin == position.instrument.quote else ZERO
+
+
+def _fee_value(event: OrderFilled, fee_base: Decimal, fee_quote: Decimal) -> Decimal:
+    return plus(fee_quote, times(fee_base, event.fill.price))
