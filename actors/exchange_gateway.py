@@ -267,10 +267,12 @@ class ExchangeGateway(Actor):
                 assert_never(request)
 
     def _count(self, answer: ExchangeAnswer) -> None:
-        change = self._breaker.count(answer)
-        if change is not None:
-            self.log(change, level="warning", text=self._breaker.hold or "the exchange answers")
-        if self._breaker.hold is not None and change is not None:
+        if not self._breaker.count(answer):
+            return
+        if (hold := self._breaker.hold) is None:
+            self.log("BreakerClosed", level="warning", text="the exchange answers")
+        else:
+            self.log("BreakerOpened", level="warning", text=hold)
             self.tell(names.RECONCILER, ReconcileNow(trigger="breaker open"))
 
     def _heard_place(self, request: PlaceOrder, answer: ExchangeAnswer) -> None:

@@ -133,14 +133,11 @@ class Breaker:
             return None
         return f"the exchange left {self._failures} requests in a row unanswered"
 
-    def count(self, answer: ExchangeAnswer) -> str | None:
-        """Take an answer; return the name of the event if it opened or closed the breaker."""
+    def count(self, answer: ExchangeAnswer) -> bool:
+        """Take an answer; say whether it opened or closed the breaker."""
         was_open = self.hold is not None
         self._failures = self._failures + 1 if isinstance(answer, NoAnswer) else 0
-        is_open = self.hold is not None
-        if is_open is was_open:
-            return None
-        return "BreakerOpened" if is_open else "BreakerClosed"
+        return was_open is not (self.hold is not None)
 
 
 def _is_first(seen: set[ClientOrderId], order_id: ClientOrderId) -> bool:
