@@ -35,7 +35,6 @@ from aegis.domain.events import (
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
-    day_start,
     exit_order,
     is_mark_due,
     is_peak_due,
@@ -44,6 +43,7 @@ from aegis.domain.guard import (
     watch,
 )
 from aegis.domain.ids import Incarnation, PositionId, Symbol, exit_order_id
+from aegis.domain.instants import day_start
 from aegis.domain.money import text
 from aegis.domain.order import OrderState, Role
 from aegis.domain.position import Position

@@ -14,7 +14,7 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, RaiseStop
-from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
+from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.money import (
     bps_of,
     ceil_to,
@@ -65,15 +65,10 @@ def quote_of(price: Decimal, spread_bps: Decimal, at: Instant) -> Quote:
 def opening_stops(position: Position, price: Decimal) -> tuple[Decimal | None, Decimal | None]:
     """Return stop and target for a position entered at a price, by its policy; None is off."""
     policy, step = position.policy, position.instrument.price_step
-    stops = [
-        max(floor_to(minus(price, percent_of(price, percent)), step), step)  # zero is no stop
-        for percent in (policy.stop_loss_pct, policy.trailing_stop_pct)
-        if percent > 0
-    ]
     target = None
     if policy.take_profit_pct > 0:
         target = ceil_to(plus(price, percent_of(price, policy.take_profit_pct)), step)
-    return (max(stops) if stops else None), target
+    return policy.first_stop(price, step), target
 
 
 def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
@@ -152,9 +147,3 @@ def is_mark_due(position: Position, price: Decimal) -> bool:
 def is_peak_due(peak: Decimal, equity: Decimal) -> bool:
     """Say whether the equity is high enough above its recorded peak to be a new one."""
     return peak > 0 and equity >= plus(peak, percent_of(peak, PEAK_STEP_PCT))
-
-
-def day_start(now: Instant, day_starts_at_s: int) -> Instant:
-    """Return when the trading day that contains an instant began."""
-    day_ns, offset_ns = 86_400 * NANOS_PER_SECOND, day_starts_at_s * NANOS_PER_SECOND
-    return Instant((now - offset_ns) // day_ns * day_ns + offset_ns)

@@ -1,4 +1,6 @@
-"""How an instant is written: RFC 3339, UTC, always 30 characters, so that text sorts as time.
+"""How an instant is written, and the day it lies in.
+
+RFC 3339, UTC, always 30 characters, so that text sorts as time.
 
 Invariants:
 1. `instant_of(text_of(instant)) == instant`, to the nanosecond.
@@ -35,6 +37,12 @@ def instant_of(text: str) -> Instant:
     if not 0 <= seconds < _SECONDS_END or text_of(instant) != text:
         raise ValueError(f"Expected an instant as 2025-01-31T23:59:59.123456789Z, was {text!r}")
     return instant
+
+
+def day_start(now: Instant, day_starts_at_s: int) -> Instant:
+    """Return when the trading day that contains an instant began."""
+    day_ns, offset_ns = 86_400 * NANOS_PER_SECOND, day_starts_at_s * NANOS_PER_SECOND
+    return Instant((now - offset_ns) // day_ns * day_ns + offset_ns)
 
 
 @lru_cache(maxsize=1024)  # events come many to a second

@@ -14,7 +14,7 @@ import msgspec
 
 from aegis.domain.ids import Coin, Instant, PositionId, Symbol
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import ZERO, ratio
+from aegis.domain.money import ZERO, floor_to, minus, percent_of, ratio
 
 
 class PositionSide(StrEnum):
@@ -39,6 +39,15 @@ class StopPolicy(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss_pct: Decimal
     take_profit_pct: Decimal = ZERO
     trailing_stop_pct: Decimal = ZERO
+
+    def first_stop(self, price: Decimal, price_step: Decimal) -> Decimal | None:
+        """Return the stop of what is entered at a price: the nearer of the two; None is off."""
+        stops = [
+            max(floor_to(minus(price, percent_of(price, percent)), price_step), price_step)
+            for percent in (self.stop_loss_pct, self.trailing_stop_pct)  # zero is no stop
+            if percent > 0
+        ]
+        return max(stops, default=None)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ from aegis.domain.commands import RaiseStop
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
-    day_start,
     exit_order,
     is_mark_due,
     is_peak_due,
@@ -24,6 +23,7 @@ from aegis.domain.guard import (
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
+from aegis.domain.instants import day_start
 from aegis.domain.money import floor_to, minus, percent_of
 from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import Position, StopPolicy

@@ -41,5 +41,5 @@ def test_an_ema_over_one_value_is_that_value() -> None:
 
 
 def test_a_period_has_at_least_one_value() -> None:
-    with pytest.raises(AssertionError, match="positive period"):
+    with pytest.raises(ValueError, match="period: expected a whole number from 1 to 5000, was 0"):
         Ema(0)
