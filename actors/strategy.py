@@ -39,11 +39,12 @@ from aegis.domain.ids import (
     exit_order_id,
     position_id,
 )
+from aegis.domain.indicators import Atr
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, OrderState, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, StopPolicy
-from aegis.domain.risk import is_held
-from aegis.domain.sizing import Sizing, size
+from aegis.domain.risk import equity_of, is_held
+from aegis.domain.sizing import ATR_PERIOD, Prospect, Sizing, size
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
 from aegis.messages import (
     Beat,
@@ -94,6 +95,7 @@ class StrategyRunner(Actor):
         self._incarnation = Incarnation("")
         self._instruments: dict[Symbol, Instrument] = {}
         self._strategies: dict[Symbol, Strategy] = {}
+        self._ranges = {symbol: Atr(ATR_PERIOD) for symbol in plan.symbols}
         self._seen: dict[Symbol, int] = {}
         self._last: dict[Symbol, Candle] = {}
         self._early: list[CandleClosed] = []  # closed while the history was on its way
@@ -114,7 +116,7 @@ class StrategyRunner(Actor):
     def _want_history(self, symbol: Symbol) -> None:
         if symbol in self._seen:
             return
-        count = self._strategies[symbol].warmup
+        count = max(self._strategies[symbol].warmup, self._plan.sizing.warmup)
         wanted = ReadHistory(symbol=symbol, count=count, reply_to=self.name)
         self.tell(names.MARKET_FEED, wanted)
         self.after(HISTORY_AFTER_S, HistoryWanted(symbol=symbol))
@@ -224,6 +226,7 @@ class StrategyRunner(Actor):
             return None
         self._last[symbol] = candle
         self._seen[symbol] += 1
+        self._ranges[symbol].add(candle)
         strategy = self._strategies[symbol]
         signal = _meant(strategy.on_candle(candle, is_holding=self._position(symbol) is not None))
         return signal if self._seen[symbol] > strategy.warmup else None
@@ -251,15 +254,22 @@ class StrategyRunner(Actor):
         elif signal is Signal.ENTER and position is None:
             is_active = self._book.account.trading_state is TradingState.ACTIVE
             if is_active:
-                self._enter(symbol, decided_at)
+                self._enter(self._book, symbol, decided_at)
 
-    def _enter(self, symbol: Symbol, decided_at: Instant) -> None:
+    def _enter(self, book: Book, symbol: Symbol, decided_at: Instant) -> None:
         instrument, price = self._instruments.get(symbol), self._last[symbol].close
         if instrument is None or not instrument.is_active:
             text = f"{symbol} is not traded at the exchange now"
             self.log("EntryRefused", level="warning", code="inactive", text=text)
             return
-        amount = size(self._plan.sizing, price, instrument, self._plan.policy)
+        prospect = Prospect(
+            instrument=instrument,
+            price=price,
+            stop_price=self._plan.policy.first_stop(price, instrument.price_step),
+            equity=equity_of(book, instrument.quote),
+            atr=self._ranges[symbol].value,
+        )
+        amount = size(self._plan.sizing, prospect)
         if isinstance(amount, Refusal):
             self.log("EntryRefused", level="warning", code=amount.code, text=amount.text)
             return

@@ -194,7 +194,23 @@ BAD_FILES = [
     ),
     (
         '[sizing]\nmethod = "equity_pct"',
-        'config.toml:2: sizing.method: expected "notional" (the others are not in this version)',
+        "config.toml:1: sizing.value: expected at most 10, or risk.order_notional_max (1000) refus",
+    ),
+    (
+        '[sizing]\nmethod = "equity_pct"\nvalue = 100.5',
+        "config.toml:3: sizing.value: expected at most 100, since equity_pct takes per cents of",
+    ),
+    (
+        '[sizing]\nmethod = "volatility"\nvalue = 101',
+        "config.toml:3: sizing.value: expected at most 100, since volatility takes per cents of",
+    ),
+    (
+        '[sizing]\nmethod = "risk_per_trade"\nvalue = 0.2001',
+        "config.toml:3: sizing.value: expected at most 0.2, or risk.order_notional_max (1000) ref",
+    ),
+    (
+        '[sizing]\nmethod = "risk_per_trade"\nvalue = 1\n[risk]\nstop_loss_pct = 0',
+        "config.toml:2: sizing.method: expected a stop to size by: risk.stop_loss_pct or risk.tr",
     ),
     ('[sizing]\nmethod = "kelly"', "config.toml:2: sizing.method: expected "),
     ("[sizing]\nvalue = 0", "config.toml:2: sizing.value: expected a number above 0"),
@@ -324,6 +340,25 @@ def test_a_bad_variable_is_refused_by_its_name(
     assert fault.startswith(f"{name}: {expected}"), fault
 
 
+@pytest.mark.parametrize(
+    ("method", "value", "more"),
+    [
+        ("equity_pct", "10", ""),
+        ("risk_per_trade", "0.2", ""),
+        ("risk_per_trade", "0.1", "[risk]\ntrailing_stop_pct = 1"),
+        ("risk_per_trade", "0.5", "[risk]\nstop_loss_pct = 0\ntrailing_stop_pct = 5"),
+        ("equity_pct", "100", "[paper]\nbalances = { USDT = 1000 }"),
+        ("equity_pct", "100", "[paper]\nbalances = { USDT = 0 }"),
+        ("volatility", "100", ""),
+    ],
+)
+def test_a_size_whose_first_entry_is_within_the_limit_is_taken(
+    loaded: Load, method: str, value: str, more: str
+) -> None:
+    sizing = loaded(f'[sizing]\nmethod = "{method}"\nvalue = {value}\n{more}').sizing
+    assert (sizing.method, sizing.value) == (method, Decimal(value))
+
+
 def test_a_name_that_no_terminal_should_see_is_told_in_escapes(faults: Faults) -> None:
     (fault,) = faults("", **{"AEGIS_\x1b[2J\n": "1"})
     assert fault == '"AEGIS_\\u001b[2J\\n": unknown'
@@ -341,7 +376,7 @@ def test_all_faults_of_a_file_and_an_environment_are_told_at_once(faults: Faults
     stop_los_pct = 2
     stop_loss_pct = -2
     [sizing]
-    method = "volatility"
+    method = "volatile"
     [strategy]
     name = "x"
     """

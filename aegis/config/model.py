@@ -34,6 +34,7 @@ from aegis.config.text import KeyPath, toml
 from aegis.config.values import Expected, quote_of
 from aegis.domain.candles import TIMEFRAMES_S
 from aegis.domain.ids import Coin, Symbol
+from aegis.domain.sizing import Method
 
 _MONEY_MAX = "1000000000000000"
 _SECONDS_MAX = 365 * 86_400
@@ -138,7 +139,9 @@ class StrategyConfig(Section):
 
 
 class SizingConfig(Section):
-    method: Literal["notional", "equity_pct", "risk_per_trade", "volatility"] = "notional"
+    """`value` is money in the quote coin for `notional`, per cents of the equity otherwise."""
+
+    method: Method = "notional"
     value: Amount = Decimal(100)
 
 

@@ -8,6 +8,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 
 import msgspec
@@ -15,6 +16,9 @@ import msgspec
 from aegis.config.faults import Notebook
 from aegis.config.model import Config
 from aegis.config.text import KeyPath, toml
+from aegis.domain.money import HUNDRED, ZERO, share, text, times
+
+_PERCENT_STEP = Decimal("0.0001")
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -31,7 +35,6 @@ class Names(msgspec.Struct, frozen=True):
 _IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
     (("exchange", "kind"), ("spot",)),
     (("market", "source"), ("simulated", "replay")),
-    (("sizing", "method"), ("notional",)),
     (("risk", "exchange_stop"), ("off",)),
 )
 
@@ -115,6 +118,14 @@ def _backoff_grows(config: Config, _names: Names) -> Broken | None:
     return Broken(("supervisor", "backoff_ms_max"), expected, (most,))
 
 
+def _percentage_is_one(config: Config, _names: Names) -> Broken | None:
+    sizing = config.sizing
+    if sizing.method == "notional" or sizing.value <= HUNDRED:
+        return None
+    expected = f"expected at most 100, since {sizing.method} takes per cents of the equity"
+    return Broken(("sizing", "value"), expected, (sizing.value,))
+
+
 def _entry_is_within_its_limit(config: Config, _names: Names) -> Broken | None:
     value, most = config.sizing.value, config.risk.order_notional_max
     if config.sizing.method != "notional" or value <= most:
@@ -122,6 +133,38 @@ def _entry_is_within_its_limit(config: Config, _names: Names) -> Broken | None:
     expected = f"expected at most risk.order_notional_max ({most}), or no entry is ever taken"
     return Broken(("sizing", "value"), expected, (value,))
 
+
+def _first_entry_is_within_its_limit(config: Config, _names: Names) -> Broken | None:
+    """Judge a share of the equity where the equity is known: on paper, before the first trade.
+
+    An entry of a share costs equity * value / 100, one by its risk equity * value / stop, with
+    value and stop in per cent.
+    """
+    value, limit = config.sizing.value, config.risk.order_notional_max
+    equity = config.paper.balances.get(config.exchange.quote, ZERO)
+    per_cents = {"equity_pct": HUNDRED, "risk_per_trade": _nearest_stop_pct(config)}
+    of = per_cents.get(config.sizing.method, ZERO)
+    if of == 0 or value > HUNDRED or times(equity, value) <= times(limit, of):
+        return None
+    most = text(share(limit, of, equity, _PERCENT_STEP))
+    refuses = f"or risk.order_notional_max ({limit}) refuses the first entry"
+    expected = f"expected at most {most}, {refuses}"
+    return Broken(("sizing", "value"), expected, (value,))
+
+
+def _nearest_stop_pct(config: Config) -> Decimal:
+    stops = (config.risk.stop_loss_pct, config.risk.trailing_stop_pct)
+    return min((each for each in stops if each > 0), default=ZERO)
+
+
+def _risk_has_its_stop(config: Config, _names: Names) -> Broken | None:
+    if config.sizing.method != "risk_per_trade" or _nearest_stop_pct(config) > 0:
+        return None
+    expected = "expected a stop to size by: risk.stop_loss_pct or risk.trailing_stop_pct above 0"
+    return Broken(("sizing", "method"), expected, (config.sizing.method,))
+
+
+_SIZED_BY = (("sizing", "method"), ("risk", "stop_loss_pct"), ("risk", "trailing_stop_pct"))
 
 _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
@@ -134,4 +177,10 @@ _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
         (("sizing", "method"), ("sizing", "value"), ("risk", "order_notional_max")),
         _entry_is_within_its_limit,
     ),
+    ((("sizing", "method"), ("sizing", "value")), _percentage_is_one),
+    (
+        (*_SIZED_BY, ("sizing", "value"), ("risk", "order_notional_max"), ("paper", "balances")),
+        _first_entry_is_within_its_limit,
+    ),
+    (_SIZED_BY, _risk_has_its_stop),
 )
