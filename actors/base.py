@@ -14,7 +14,6 @@ Invariants:
 
 from __future__ import annotations
 
-import threading
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,7 @@ import msgspec
 import pykka
 
 from actors.directory import STOP, Address, Directory, Seat
+from actors.timers import Timers
 from aegis.dialogue import Message
 from aegis.domain.ids import Generation
 from aegis.ports import Clock, Raised, Runtime, Timer
@@ -103,7 +103,7 @@ class Actor(pykka.Actor):
         self._runtime = context.runtime
         self._supervisor = context.supervisor
         self._monotonic = context.runtime.clock.monotonic
-        self._timers = _Timers()
+        self._timers = Timers()
         self.is_set_up = False
         self._has_opened = False
         self._seat = self.actor_inbox
@@ -300,50 +300,6 @@ class Actor(pykka.Actor):
 
     def _refuse(self, message: object) -> NoReturn:
         raise TypeError(f"{type(self).__name__} takes no {message!r:.200}")
-
-
-class _Timers:
-    """The timers that an incarnation has running, to be cancelled at its end."""
-
-    __slots__ = ("_lock", "_running", "_serial", "is_closed")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[int, Timer] = {}
-        self._serial = 0
-        self.is_closed = False
-
-    def start(
-        self,
-        starter: Callable[[float, Callable[[], None]], Timer],
-        delay_s: float,
-        deliver: Callable[[], None],
-        *,
-        once: bool,
-    ) -> Timer:
-        with self._lock:  # a short timer may fire in its own thread before it is noted here
-            self._serial += 1
-            serial = self._serial
-            fire = partial(self._fire, serial, deliver) if once else deliver
-            timer = starter(delay_s, fire)
-            if self.is_closed:
-                timer.cancel()
-            else:
-                self._running[serial] = timer
-        return timer
-
-    def close(self) -> None:
-        """Cancel them all, and any that a last handler may still start."""
-        with self._lock:
-            self.is_closed = True
-            running, self._running = self._running, {}
-        for timer in running.values():
-            timer.cancel()
-
-    def _fire(self, serial: int, deliver: Callable[[], None]) -> None:
-        with self._lock:
-            self._running.pop(serial, None)
-        deliver()
 
 
 def launch(build: Callable[[Context], Actor], context: Context) -> None:

@@ -66,6 +66,12 @@ class Fold:
         """Return the rows of all orders, by id."""
         return {key: order_row(order) for key, order in self.book.orders.items()}
 
+    def forget_ended(self) -> None:
+        """Let go of what has ended: a look that goes on for months keeps to what is alive."""
+        self.book.forget_ended()
+        alive = self.book.positions
+        self.entry_ids = {key: each for key, each in self.entry_ids.items() if key in alive}
+
     def _count(self, recorded: Recorded) -> None:
         position = self.book.positions.get(recorded.position_id)
         if recorded.position_id == SYSTEM_POSITION:

@@ -106,7 +106,7 @@ class Inspector:
         else:
             self._catch_up(self._fold)
         yield from self._differing(self._fold)
-        self._fold.book.forget_ended()
+        self._fold.forget_ended()
 
     def _first_fold(self) -> Fold:
         fold = Fold(self._quarantined)

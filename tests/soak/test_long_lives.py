@@ -1,0 +1,87 @@
+"""What a day, a month and ten minutes leave behind: the truth, readable lines, and no memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegis.store.verify import verify
+from tests.soak.lives import Life, live_on_the_clock, live_seeded
+
+BLOCKS_A_TRADE_MAX = 3
+"""Of memory that a trade may leave behind; it was 28 while cancelled timers were kept."""
+
+RESIDENT_GROWTH_KB_MAX = 4_000
+"""Between a settled life and its end; the first month on a seed once grew by 5,000."""
+
+LEVELS = {"debug", "info", "warning", "error"}
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return live_seeded(tmp_path_factory.mktemp("day"), 24)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[6, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])],
+)
+def minutes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return live_on_the_clock(tmp_path_factory.mktemp("minutes"), request.param)
+
+
+@pytest.fixture(params=["day", "minutes"])
+def life(request: pytest.FixtureRequest) -> Life:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Life)
+    return found
+
+
+def test_it_ends_in_peace(life: Life) -> None:
+    assert life.exit_code == 0
+
+
+def test_its_store_is_proved(life: Life) -> None:
+    verification = verify(life.store)
+
+    assert verification.problems == ()
+    assert verification.positions > 0
+
+
+def test_every_line_of_its_log_is_a_fact(life: Life) -> None:
+    lines = life.lines()
+
+    assert lines
+    for line in lines:
+        assert line["level"] in LEVELS, line
+        assert line["event"], line
+        assert line["ts"].endswith("Z"), line
+
+
+def test_nothing_goes_wrong_in_it(life: Life) -> None:
+    assert [line for line in life.lines() if line["level"] == "error"] == []
+
+
+def test_a_day_leaves_no_memory_behind(day: Life) -> None:
+    settled = day.settled
+    assert settled[-1].resident_kb - settled[0].resident_kb < RESIDENT_GROWTH_KB_MAX
+
+
+def test_minutes_on_the_clock_leave_no_memory_behind(minutes: Life) -> None:
+    settled = minutes.settled
+    assert settled[-1].resident_kb - settled[0].resident_kb < RESIDENT_GROWTH_KB_MAX
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_month_leaves_no_memory_behind_for_its_trades(tmp_path: Path) -> None:
+    month = live_seeded(tmp_path, 30 * 24)
+
+    settled = month.settled
+    first, last = settled[0].blocks, settled[-1].blocks
+    assert first is not None
+    assert last is not None
+    trades = verify(month.store).positions * len(settled) // len(month.samples)
+    assert trades > 500
+    assert last - first < BLOCKS_A_TRADE_MAX * trades
