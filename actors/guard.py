@@ -6,6 +6,7 @@ by a limit. It takes up a position as soon as none of its orders is in doubt.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import assert_never
 
 from actors import names
@@ -35,11 +36,15 @@ from aegis.domain.events import (
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
+    Seen,
     exit_order,
     is_mark_due,
+    is_mark_due_of,
     is_peak_due,
+    mid_of,
     quote_of,
     retry_after_s,
+    seen_with,
     watch,
 )
 from aegis.domain.ids import Incarnation, PositionId, Symbol, exit_order_id
@@ -96,6 +101,7 @@ class Guard(Actor):
         self._book: Book | None = None
         self._incarnation = Incarnation("")
         self._quotes: dict[Symbol, Quote] = {}
+        self._seen: dict[PositionId, Seen] = {}
         self._asked: dict[PositionId, int] = {}  # the exit that was asked for, by its ordinal
         self._failures: dict[PositionId, tuple[int, float]] = {}  # how many, and not before
 
@@ -141,10 +147,27 @@ class Guard(Actor):
         self._quotes[symbol] = quote
         position = book.position_of(symbol)
         if position is not None and is_held(position):
+            self._note_extremes(position, quote)
             self._watch(book, position, quote)
         if book.account.is_flattening:
             self._flatten(book)
         self._completed += 1
+
+    def _note_extremes(self, position: Position, quote: Quote) -> None:
+        seen = seen_with(self._seen.get(position.position_id), quote.bid)
+        self._seen[position.position_id] = seen
+        if is_mark_due_of(position, seen):
+            self._mark(position, mid_of(quote))
+
+    def _mark(self, position: Position, price: Decimal) -> None:
+        seen = self._seen.pop(position.position_id, None)
+        mark = MarkPosition(
+            position_id=position.position_id,
+            price=price,
+            high=None if seen is None else seen.high,
+            low=None if seen is None else seen.low,
+        )
+        self._execute(mark)
 
     def _check_feed(self) -> None:
         """Ask the exchange itself for the price of what is held, where the feed is silent."""
@@ -215,8 +238,7 @@ class Guard(Actor):
             return
         position = book.position_of(candle.symbol)
         if position is not None and is_held(position) and is_mark_due(position, candle.close):
-            mark = MarkPosition(position_id=position.position_id, price=candle.close)
-            self._execute(mark)
+            self._mark(position, candle.close)
         if book.account.has_balances:
             self._look_at_losses(book)
 
@@ -255,6 +277,7 @@ class Guard(Actor):
             self._beat(is_first=True)
         elif isinstance(event, PositionClosed):
             self._failures.pop(position_id, None)
+            self._seen.pop(position_id, None)
             self._asked.pop(position_id, None)
         book.forget_ended()
 

@@ -90,8 +90,12 @@ class AskForHuman(_Command, frozen=True, kw_only=True):
 
 
 class MarkPosition(_Command, frozen=True, kw_only=True):
+    """`high` and `low` are the best and worst price at which one could get out since the last."""
+
     position_id: PositionId
     price: Decimal
+    high: Decimal | None = None
+    low: Decimal | None = None
 
 
 class RaiseStop(_Command, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ gives no events: it is known, not wrong.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import assert_never
 
 from aegis.domain.book import Book
@@ -43,6 +44,7 @@ from aegis.domain.events import (
     StrategyArmed,
 )
 from aegis.domain.fills import end_order, record_fills
+from aegis.domain.fold import is_wider
 from aegis.domain.ids import Instant
 from aegis.domain.intents import intend, submit
 from aegis.domain.money import is_amount, is_figure
@@ -133,16 +135,23 @@ def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
     position = book.positions.get(command.position_id)
     if position is None or not position.is_alive:
         return Refusal(code="no_position", text=f"{command.position_id} is not alive")
-    price = command.price if isinstance(command, MarkPosition) else command.stop_price
-    if not (is_amount(price) and is_figure(price)):
-        return Refusal(code="no_price", text=f"expected a positive price, was {price}")
+    for price in _prices(command):
+        if not (is_amount(price) and is_figure(price)):
+            return Refusal(code="no_price", text=f"expected a positive price, was {price}")
     if isinstance(command, MarkPosition):
-        if position.mark == command.price:
-            return NOTHING_NEW
-        return proposed(position.position_id, PositionMarked(price=command.price))
+        marked = PositionMarked(price=command.price, high=command.high, low=command.low)
+        is_known = position.mark == command.price and not is_wider(position, marked)
+        return NOTHING_NEW if is_known else proposed(position.position_id, marked)
     if position.stop_price is not None and command.stop_price <= position.stop_price:
         return NOTHING_NEW
     return proposed(
         position.position_id,
         StopRaised(stop_price=command.stop_price, price=command.price),
     )
+
+
+def _prices(command: MarkPosition | RaiseStop) -> tuple[Decimal, ...]:
+    if isinstance(command, RaiseStop):
+        return (command.stop_price,)
+    extremes = (price for price in (command.high, command.low) if price is not None)
+    return (command.price, *extremes)

@@ -133,7 +133,15 @@ class PositionOpened(_Event, frozen=True, kw_only=True):
 
 
 class PositionMarked(_Event, frozen=True, kw_only=True):
+    """What one unit is worth; `high` and `low` are the best and worst bid since the last mark.
+
+    Schema 2 brought the two; in older events they are None.
+    """
+
+    schema: int = 2
     price: Decimal
+    high: Decimal | None = None
+    low: Decimal | None = None
 
 
 class StopRaised(_Event, frozen=True, kw_only=True):

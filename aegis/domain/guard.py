@@ -62,6 +62,11 @@ def quote_of(price: Decimal, spread_bps: Decimal, at: Instant) -> Quote:
     return Quote(bid=minus(price, half), ask=plus(price, half), at=at)
 
 
+def mid_of(quote: Quote) -> Decimal:
+    """Return the price between bid and ask, exactly."""
+    return times(plus(quote.bid, quote.ask), Decimal("0.5"))
+
+
 def opening_stops(position: Position, price: Decimal) -> tuple[Decimal | None, Decimal | None]:
     """Return stop and target for a position entered at a price, by its policy; None is off."""
     policy, step = position.policy, position.instrument.price_step
@@ -135,6 +140,33 @@ def is_stopless(position: Position) -> bool:
     """Say whether a held position lacks a stop that its policy asks for."""
     asks = position.policy.stop_loss_pct > 0 or position.policy.trailing_stop_pct > 0
     return is_held(position) and asks and position.stop_price is None
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The extremes of the bids that a position saw since its last mark."""
+
+    high: Decimal
+    low: Decimal
+
+
+def seen_with(before: Seen | None, bid: Decimal) -> Seen:
+    """Return what was seen, with one more bid."""
+    if before is None:
+        return Seen(high=bid, low=bid)
+    return Seen(high=max(before.high, bid), low=min(before.low, bid))
+
+
+def is_mark_due_of(position: Position, seen: Seen) -> bool:
+    """Say whether what was seen is far enough beyond the position's extremes to be written down.
+
+    So what a log says of the best and worst price is within `MARK_STEP_BPS` of what was seen.
+    """
+    high, low = position.price_high, position.price_low
+    if high is None or low is None:
+        return True
+    return seen.high >= plus(high, bps_of(high, MARK_STEP_BPS)) or seen.low <= minus(
+        low, bps_of(low, MARK_STEP_BPS)
+    )
 
 
 def is_mark_due(position: Position, price: Decimal) -> bool:

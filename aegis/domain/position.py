@@ -55,7 +55,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     `amount` and `cost` are what is held now; `entered`/`paid` and `exited`/`received` are the
     totals of its fills. `pnl` is realised and after fees in quote; a fee in base has already
-    raised the cost of what was left. `fees` are by coin.
+    raised the cost of what was left. `fees` are by coin. `stop_first` is the stop at its opening;
+    `price_high` and `price_low` are the extremes at which it was entered, could be left, or was.
     """
 
     position_id: PositionId
@@ -79,6 +80,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     mark: Decimal | None = None
     stop_price: Decimal | None = None
     take_profit_price: Decimal | None = None
+    stop_first: Decimal | None = None
+    price_high: Decimal | None = None
+    price_low: Decimal | None = None
     exits_ended: int = 0
     opened_at: Instant = Instant(0)
     closed_at: Instant | None = None

@@ -3,6 +3,7 @@
 Invariants:
 1. `user_version` is the number of the last file that was applied; each file sets it itself.
 2. A schema from a later program is refused before anything is written.
+3. After a migration the rows are what this program makes of the events.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import apsw
 import msgspec
 
 from aegis.store.errors import StoreFailed, StoreTooNew
+from aegis.store.rebuilding import rebuild_projections
 
 _DIGITS = 4
 
@@ -60,12 +62,18 @@ def refuse_newer(store: Path, found: int) -> None:
 
 
 def migrate(db: apsw.Connection) -> None:
-    """Bring a database up to this program's schema; one that is there is left alone."""
-    for migration in migrations()[schema_version(db) :]:
-        _apply(db, migration)
+    """Bring a database up to this program's schema; one that is there is left alone.
+
+    An older program's rows may say less than ours, so all are made anew from the log, in the
+    transaction of the last migration: there is no moment with the new schema and the old rows.
+    """
+    before = schema_version(db)
+    for migration in migrations()[before:]:
+        is_last = migration.number == len(migrations())
+        _apply(db, migration, is_rebuilding=is_last and before > 0)
 
 
-def _apply(db: apsw.Connection, migration: Migration) -> None:
+def _apply(db: apsw.Connection, migration: Migration, *, is_rebuilding: bool) -> None:
     db.execute("BEGIN IMMEDIATE").fetchall()
     try:
         for _ in db.execute(migration.text):  # run to the end, whatever yields rows on the way
@@ -73,6 +81,8 @@ def _apply(db: apsw.Connection, migration: Migration) -> None:
         reached = schema_version(db)
         if reached != migration.number:
             raise StoreFailed("migrate", f"{migration.name} left user_version at {reached}")
+        if is_rebuilding:
+            rebuild_projections(db)
         db.execute("COMMIT").fetchall()
     finally:
         if db.in_transaction:

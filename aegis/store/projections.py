@@ -47,6 +47,9 @@ class PositionMetadata(msgspec.Struct, frozen=True, kw_only=True):
     pnl: Decimal
     fees: dict[Coin, Decimal]
     exits_ended: int
+    stop_first: Decimal | None
+    price_high: Decimal | None
+    price_low: Decimal | None
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
@@ -76,6 +79,9 @@ def position_row(position: Position, exchange_order_id: ExchangeOrderId | None) 
         pnl=position.pnl,
         fees=position.fees,
         exits_ended=position.exits_ended,
+        stop_first=position.stop_first,
+        price_high=position.price_high,
+        price_low=position.price_low,
     )
     return (
         position.position_id,

@@ -33,6 +33,7 @@ from tests.domain.kit import (
     LIMITS,
     TAG,
     Desk,
+    decimals,
     end,
     entry,
     exit_of,
@@ -221,6 +222,30 @@ def test_a_price_that_hardly_moved_is_not_written_down(holding: Scene) -> None:
     holding.begin().tell(ME, closed(0, "100.05"))
 
     assert holding.does(MarkPosition) == []
+
+
+def test_the_extremes_of_the_bids_since_the_last_mark_are_told_with_the_next(
+    holding: Scene,
+) -> None:
+    holding.begin()
+    for price in ("100.05", "99.95", "100"):
+        holding.tell(ME, tick(price))
+    holding.tell(ME, closed(0, "101"))
+    holding.tell(ME, closed(1, "102"))
+
+    first, second = holding.wait_command(MarkPosition, 2)
+    assert (first.price, first.high, first.low) == decimals(101, "100.05", "99.95")
+    assert (second.high, second.low) == (None, None)
+
+
+def test_a_bid_far_beyond_the_extremes_is_marked_at_once(holding: Scene) -> None:
+    holding.begin().tell(ME, tick("99"))
+
+    (mark,) = holding.wait_command(MarkPosition)
+    assert (mark.price, mark.high, mark.low) == decimals(99, 99, 99)
+    holding.publish(ME, mark)
+    holding.tell(ME, tick("98.95"))
+    assert len(holding.does(MarkPosition)) == 1
 
 
 def test_the_first_candle_of_a_day_begins_it(scene: Scene) -> None:

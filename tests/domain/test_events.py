@@ -107,7 +107,7 @@ def test_an_event_carries_its_schema_and_its_figures_as_text(event: Event) -> No
 
 def test_a_figure_keeps_every_digit() -> None:
     event = PositionMarked(price=Decimal("100.10"))
-    assert encode(event) == b'{"schema":1,"price":"100.10"}'
+    assert encode(event) == b'{"schema":2,"price":"100.10","high":null,"low":null}'
     assert str(decode("PositionMarked", encode(event)).price) == "100.10"  # type: ignore[union-attr]
 
 
@@ -129,6 +129,12 @@ def test_an_event_kept_before_a_field_was_added_reads_with_its_default() -> None
     event = decode("ExternalChangeSeen", kept)
     assert isinstance(event, ExternalChangeSeen)
     assert not event.counts_as_equity
+
+
+def test_a_mark_kept_before_it_had_extremes_has_none() -> None:
+    event = decode("PositionMarked", b'{"schema":1,"price":"100.10"}')
+    assert isinstance(event, PositionMarked)
+    assert (event.schema, event.high, event.low) == (1, None, None)
 
 
 def test_the_log_s_names_are_those_of_every_release() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
+from aegis.domain.commands import MarkPosition, RaiseStop
 from aegis.domain.events import (
     BalancesStarted,
     DayStarted,
@@ -435,3 +436,55 @@ def test_the_account_counts_its_own_events() -> None:
 def test_the_account_of_nothing_is_active_and_empty() -> None:
     assert Account().trading_state is TradingState.ACTIVE
     assert Account().balances == {}
+
+
+# The best and the worst price ---------------------------------------------------------------
+
+
+def extremes(desk: Desk) -> tuple[Decimal | None, Decimal | None]:
+    position = desk.last_position()
+    return position.price_high, position.price_low
+
+
+def marked(desk: Desk, high: str | None, low: str | None) -> None:
+    position_id = desk.position().position_id
+    prices = [None if price is None else Decimal(price) for price in (high, low)]
+    price = Decimal(len(desk.log))
+    desk.does(MarkPosition(position_id=position_id, price=price, high=prices[0], low=prices[1]))
+
+
+def test_an_entry_s_fills_are_the_first_extremes() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    assert extremes(desk) == (None, None)
+    desk.fills(order, "0.5", "100")
+    desk.fills(order, "0.5", "103")
+    assert extremes(desk) == decimals(103, 100)
+
+
+def test_a_mark_s_extremes_only_widen_what_was_seen() -> None:
+    desk = holding()
+    marked(desk, "102", "99")
+    marked(desk, "101", "99.5")
+    assert extremes(desk) == decimals(102, 99)
+
+
+def test_a_mark_without_extremes_changes_none_of_them() -> None:
+    desk = holding()
+    marked(desk, None, None)
+    assert extremes(desk) == decimals(100, 100)
+
+
+@pytest.mark.parametrize(("price", "expected"), [("90", (100, 90)), ("110", (110, 100))])
+def test_the_price_of_the_exit_counts(price: str, expected: tuple[int, int]) -> None:
+    desk = holding()
+    desk.left(price)
+    assert extremes(desk) == decimals(*expected)
+
+
+def test_the_first_stop_stays_when_the_stop_is_raised() -> None:
+    desk = holding()
+    held = desk.position()
+    raised = RaiseStop(position_id=held.position_id, stop_price=Decimal(99), price=Decimal(101))
+    desk.does(raised)
+    assert (desk.position().stop_first, desk.position().stop_price) == decimals(98, 99)

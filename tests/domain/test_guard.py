@@ -9,17 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.domain.commands import RaiseStop
+from aegis.domain.commands import Quote, RaiseStop
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
+    Seen,
     exit_order,
     is_mark_due,
+    is_mark_due_of,
     is_peak_due,
     is_stopless,
+    mid_of,
     opening_stops,
     quote_of,
     retry_after_s,
+    seen_with,
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
@@ -262,6 +266,29 @@ def test_a_mark_is_due_when_the_price_has_moved_enough(price: str, *, is_due: bo
 
 def test_a_first_mark_is_due() -> None:
     assert is_mark_due(msgspec.structs.replace(holding(), mark=None), Decimal(1))
+
+
+def test_what_is_seen_is_the_highest_and_the_lowest_bid() -> None:
+    seen = seen_with(seen_with(seen_with(None, Decimal(100)), Decimal(102)), Decimal(99))
+    assert (seen.high, seen.low) == decimals(102, 99)
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "is_due"),
+    [
+        ("100.09", "99.91", False),
+        ("100.1", "100", True),
+        ("100", "99.9", True),
+    ],
+)
+def test_a_mark_is_due_when_an_extreme_is_far_enough_beyond_the_last(
+    high: str, low: str, *, is_due: bool
+) -> None:
+    assert is_mark_due_of(holding(), Seen(high=Decimal(high), low=Decimal(low))) is is_due
+
+
+def test_a_mid_lies_between_bid_and_ask() -> None:
+    assert mid_of(Quote(bid=Decimal("99.9"), ask=Decimal("100.2"), at=START)) == Decimal("100.05")
 
 
 @pytest.mark.parametrize(

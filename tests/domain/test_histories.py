@@ -46,6 +46,7 @@ from aegis.domain.events import (
     OrderIntended,
     OrderSubmitted,
     PositionClosed,
+    PositionMarked,
     Recorded,
 )
 from aegis.domain.fold import STEP_OF, OrderEvent
@@ -382,7 +383,9 @@ class History:
 
     def mark(self) -> None:
         held, price = self.choose.choice(self.desk.book.alive_positions()), self.price()
-        self.do(MarkPosition(position_id=held.position_id, price=price))
+        other = self.price()
+        seen = {"high": max(price, other), "low": min(price, other)}
+        self.do(MarkPosition(position_id=held.position_id, price=price, **seen))
         self.do(RaiseStop(position_id=held.position_id, stop_price=price, price=price))
 
     def steer(self) -> None:
@@ -439,6 +442,7 @@ class Ledger:
         self.holds: dict[PositionId, Fraction] = defaultdict(Fraction)
         self.worth: dict[PositionId, Fraction] = defaultdict(Fraction)
         self.dust: dict[Coin, Fraction] = defaultdict(Fraction)
+        self.prices: dict[PositionId, list[Decimal]] = defaultdict(list)
         for coin, amount in FUNDS.items():
             self.balances[coin] += Fraction(amount)
 
@@ -457,6 +461,9 @@ class Ledger:
         elif isinstance(event, OrderFilled):
             self.step(event, OrderStep.COMPLETE if event.is_complete else OrderStep.FILL)
             self.trade(position, event)
+            self.prices[position].append(event.fill.price)
+        elif isinstance(event, PositionMarked):
+            self.prices[position] += [p for p in (event.high, event.low) if p is not None]
         elif isinstance(event, OrderEvent):
             self.step(event, STEP_OF[type(event)])
         elif isinstance(event, ExternalChangeSeen):
@@ -494,6 +501,9 @@ def expect_money_to_be_where_the_trades_left_it(desk: Desk, ledger: Ledger) -> N
     for held in desk.positions.values():
         assert Fraction(held.amount) == ledger.holds[held.position_id]
         assert Fraction(held.pnl) - Fraction(held.cost) == ledger.worth[held.position_id]
+        prices = ledger.prices[held.position_id]
+        assert held.price_high == max(prices, default=None)
+        assert held.price_low == min(prices, default=None)
         if held.amount == 0 or not held.is_alive:
             assert (held.amount, held.cost) == (Decimal(0), Decimal(0))
 

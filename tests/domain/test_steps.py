@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from aegis.domain.commands import (
@@ -26,7 +27,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, PositionId
 from aegis.domain.order import Order, OrderState, OrderStep
-from tests.domain.kit import START, Desk, accept, end, entry
+from tests.domain.kit import START, Desk, accept, decimals, end, entry
 
 
 def lose(order: Order) -> LoseSight:
@@ -150,6 +151,9 @@ def test_an_order_refused_by_the_exchange_may_not() -> None:
     assert desk.refuses(command).code == "unlawful"
 
 
+replace = msgspec.structs.replace
+
+
 # Marks and stops --------------------------------------------------------------------------
 
 
@@ -167,6 +171,25 @@ def test_a_mark_is_written_once() -> None:
     assert desk.does(mark(held, "105")) == (PositionMarked(price=Decimal(105)),)
     assert desk.does(mark(held, "105.00")) == ()
     assert desk.position().mark == 105
+
+
+def test_a_mark_at_the_same_price_is_news_only_when_it_has_seen_more() -> None:
+    desk = Desk()
+    held = desk.holding().position_id
+    same = mark(held, "100")
+    assert desk.does(replace(same, high=Decimal(100), low=Decimal(100))) == ()
+    assert len(desk.does(replace(same, high=Decimal(101), low=Decimal(100)))) == 1
+    assert len(desk.does(replace(same, high=Decimal(101), low=Decimal(99)))) == 1
+    assert desk.does(replace(same, high=Decimal("100.5"), low=Decimal("99.5"))) == ()
+    assert (desk.position().price_high, desk.position().price_low) == decimals(101, 99)
+
+
+@pytest.mark.parametrize("field", ["high", "low"])
+@pytest.mark.parametrize("price", ["0", "NaN"])
+def test_an_extreme_that_is_no_price_is_refused(field: str, price: str) -> None:
+    desk = Desk()
+    made = mark(desk.holding().position_id, "105")
+    assert desk.refuses(replace(made, **{field: Decimal(price)})).code == "no_price"
 
 
 @pytest.mark.parametrize("price", ["97", "98", "98.00"])

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import pytest
 
 from aegis.store.connection import open_writer
-from aegis.store.errors import StoreTooNew
+from aegis.store.errors import StoreCorrupt, StoreTooNew
 from aegis.store.journal import Store
 from aegis.store.migrations import migrate, migrations, schema_version
 from aegis.store.verify import verify
 from tests.store.histories import History, open_store
-from tests.store.tampering import ALL_ROWS, stranger
+from tests.store.tampering import ALL_ROWS, all_rows, stranger, tamper
 
 BLUEPRINT = {
     "positions": (
@@ -72,6 +73,33 @@ def test_a_store_that_stopped_between_two_migrations_is_finished(path: Path) -> 
     db.close()
     open_store(path).close()
     assert verify(path).ok
+
+
+OLDER = """
+UPDATE positions SET metadata = json_remove(
+    metadata, '$.stop_first', '$.price_high', '$.price_low'
+) WHERE position_id <> 'system'
+"""
+
+
+def test_an_older_program_s_rows_are_made_anew(filled: Callable[..., Path]) -> None:
+    path = filled()
+    before = all_rows(path)
+    tamper(path, OLDER, "PRAGMA user_version = 2")
+    assert all_rows(path) != before
+    open_store(path).close()
+    assert all_rows(path) == before
+    assert verify(path).ok
+
+
+def test_an_old_log_that_does_not_fold_stays_at_its_schema(filled: Callable[..., Path]) -> None:
+    path = filled()
+    tamper(path, "UPDATE position_events SET event_data = '{}' WHERE event_id = 5")
+    tamper(path, "PRAGMA user_version = 2")
+    with pytest.raises(StoreCorrupt):
+        open_store(path)
+    with stranger(path) as db:
+        assert schema_version(db) == 2
 
 
 def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from aegis.domain.fold.orders import (
     evolve_order,
     intended_order,
 )
-from aegis.domain.fold.positions import evolve_position, opening_position, status_of
+from aegis.domain.fold.positions import evolve_position, is_wider, opening_position, status_of
 
 __all__ = [
     "ORDER_EVENTS",
@@ -24,6 +24,7 @@ __all__ = [
     "evolve_order",
     "evolve_position",
     "intended_order",
+    "is_wider",
     "opening_position",
     "status_of",
 ]

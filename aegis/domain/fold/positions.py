@@ -60,6 +60,7 @@ def evolve_position(
         case OrderFilled():
             assert order is not None
             filled = _entered(position, event) if order.adds else _left(position, event)
+            filled = _widened(filled, event.fill.price)
             return _exit_ended(filled) if order.is_ended and not order.adds else filled
         case OrderCanceled() | OrderRejected() | OrderExpired() | OrderNotPlaced():
             assert order is not None
@@ -69,7 +70,8 @@ def evolve_position(
             return _opened(position, event, at)
         case PositionMarked():
             assert position.is_alive, f"A mark for what is not alive: {position}"
-            return replace(position, mark=event.price)
+            seen = [price for price in (event.high, event.low) if price is not None]
+            return _widened(replace(position, mark=event.price), *seen)
         case StopRaised():
             assert position.is_alive, f"A stop for what is not alive: {position}"
             return replace(position, stop_price=event.stop_price)
@@ -112,6 +114,14 @@ def status_of(position: Position, *, is_leaving: bool) -> PositionStatus:
     return PositionStatus.OPENING if position.entered == 0 else PositionStatus.OPEN
 
 
+def is_wider(position: Position, event: PositionMarked) -> bool:
+    """Say whether a mark has seen a price beyond those that the position has seen."""
+    high, low = position.price_high, position.price_low
+    return (event.high is not None and (high is None or event.high > high)) or (
+        event.low is not None and (low is None or event.low < low)
+    )
+
+
 def _opened(position: Position, event: PositionOpened, at: Instant) -> Position:
     """Return the position from its first fill on, or anew: an order given up may yet appear."""
     return replace(
@@ -119,6 +129,7 @@ def _opened(position: Position, event: PositionOpened, at: Instant) -> Position:
         status=PositionStatus.OPEN,
         mark=event.price,
         stop_price=event.stop_price,
+        stop_first=event.stop_price,
         take_profit_price=event.take_profit_price,
         opened_at=at,
         closed_at=None,
@@ -167,6 +178,13 @@ def _left(position: Position, event: OrderFilled) -> Position:
         fees=with_coin(position.fees, fill.fee_currency, fill.fee),
         fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
     )
+
+
+def _widened(position: Position, *prices: Decimal) -> Position:
+    """Return the position with its extremes beyond or at some prices."""
+    highs = (price for price in (position.price_high, *prices) if price is not None)
+    lows = (price for price in (position.price_low, *prices) if price is not None)
+    return replace(position, price_high=max(highs, default=None), price_low=min(lows, default=None))
 
 
 def _exit_ended(position: Position) -> Position:
