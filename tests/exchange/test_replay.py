@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -17,15 +16,12 @@ from aegis.exchange.replay import (
     ReplaySource,
     read_candles,
 )
+from tests.real_candles import CANDLES, needs_real_candles
 
 BTC_USDT = Symbol("BTC/USDT")
 HEAD = "timestamp,open,high,low,close,volume\n"
 MINUTE = 60
 T = 1_704_067_200  # 2024-01-01, in seconds
-REAL_CANDLES = Path(
-    os.environ.get("TEST_CANDLES")
-    or Path(__file__).parents[3] / "shared/data/btc-perp-1m-2021-12-31_2022-02-01.csv"
-)
 
 
 def at(seconds: int) -> Instant:
@@ -251,9 +247,9 @@ def test_a_sources_history_ends_with_the_last_closed_candle(tmp_path: Path) -> N
     assert source.history(at(T + 59), 5) == ()
 
 
-@pytest.mark.skipif(not REAL_CANDLES.exists(), reason=f"no real candles at {REAL_CANDLES}")
+@needs_real_candles
 def test_the_real_month_is_read_whole_and_without_gaps() -> None:
-    found = read_candles(REAL_CANDLES, BTC_USDT, MINUTE, "close")
+    found = read_candles(CANDLES, BTC_USDT, MINUTE, "close")
     assert (len(found.candles), found.gaps, found.repeated) == (45_031, (), 0)
     assert found.candles[0].open_at == at(1_640_991_600)  # 2021-12-31 23:00:00
     assert found.candles[0].volume == Decimal("49.60246953")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -20,19 +19,15 @@ from aegis.store.reading import View, read_fills, read_positions, read_status
 from aegis.store.verify import verify
 from supervisors.settings import ledger_path
 from tests.crash.evidence import differing, look, unlawful
+from tests.real_candles import CANDLES, needs_real_candles
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
-NAME = "btc-perp-1m-2021-12-31_2022-02-01.csv"
-CANDLES = Path(os.environ.get("TEST_CANDLES") or Path(__file__).parents[3] / "shared/data" / NAME)
 COUNT = 45_031
 CUT = 3_000
 BASE, QUOTE = Coin("BTC"), Coin("USDT")
 
-pytestmark = [
-    pytest.mark.skipif(not CANDLES.is_file(), reason=f"no real candles: TEST_CANDLES or {CANDLES}"),
-    pytest.mark.timeout(300),
-]
+pytestmark = [needs_real_candles, pytest.mark.timeout(300)]
 
 
 class Replay:
