@@ -42,7 +42,7 @@ from aegis.messages import (
     Execute,
     Executed,
     MarkNotified,
-    Notice,
+    MarkNotifyFailed,
     NoticesAdded,
     NoticesRead,
     OrdersRead,
@@ -58,9 +58,9 @@ from aegis.store.journal import Store
 GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
 
-NOTICES_MAX = 100
-
-Asked = ReadBook | ReadOrders | ReadNotices | MarkNotified | RebuildProjections
+Asked = (
+    ReadBook | ReadOrders | ReadNotices | MarkNotified | MarkNotifyFailed | RebuildProjections
+)  # fmt: skip
 """What is answered from what is committed, so after the commit."""
 
 
@@ -96,6 +96,8 @@ class PositionStore(Actor):
         )
         for finding in self._store.findings:
             self.log("StoreFinding", level="warning", text=finding)
+        for channel, count in self._store.give_up_other_channels().items():
+            self.log("NoticesGivenUp", level="warning", channel=channel, notices=count)
 
     def on_stopped(self) -> None:
         self._store.close()
@@ -119,9 +121,9 @@ class PositionStore(Actor):
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
-                case ReadBook() | ReadOrders() | ReadNotices() | MarkNotified():
+                case ReadBook() | ReadOrders() | RebuildProjections():
                     asked.append(message)
-                case RebuildProjections():
+                case ReadNotices() | MarkNotified() | MarkNotifyFailed():
                     asked.append(message)
                 case _:
                     assert_never(message)
@@ -254,9 +256,11 @@ class PositionStore(Actor):
             case ReadOrders():
                 self.tell(message.reply_to, self._orders_read(message))
             case ReadNotices():
-                self.tell(message.reply_to, self._notices_read())
+                self.tell(message.reply_to, self._notices_read(message))
             case MarkNotified():
                 self._store.mark_notified(message.told, now)
+            case MarkNotifyFailed():
+                self._store.mark_notify_failed(message.failed)
             case RebuildProjections():
                 self._rebuild(message)
             case _:
@@ -275,12 +279,9 @@ class PositionStore(Actor):
         known = {order_id: order for order_id, order in found.items() if order is not None}
         return OrdersRead(orders=known, book=self._book.copy())
 
-    def _notices_read(self) -> NoticesRead:
-        pending = self._store.pending_notices(NOTICES_MAX)
-        notices = tuple(
-            Notice(event_id=row.event_id, channel=row.channel, text=row.text) for row in pending
-        )
-        return NoticesRead(notices=notices)
+    def _notices_read(self, message: ReadNotices) -> NoticesRead:
+        notices = self._store.pending_notices(message.channel, message.limit)
+        return NoticesRead(channel=message.channel, turn=message.turn, notices=notices)
 
     def _rebuild(self, message: RebuildProjections) -> None:
         """Make the rows anew; where the book was read from wrong rows, all start over with it."""

@@ -11,6 +11,7 @@ from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Command, Quote, Refusal
+from aegis.domain.delivery import Delivery, Failed, Notice
 from aegis.domain.events import CheckResult, Discrepancy, Recorded
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, Instant, Symbol
 from aegis.domain.instrument import Instrument
@@ -94,6 +95,11 @@ class OrdersRead(Message, frozen=True, kw_only=True):
 
 
 class ReadNotices(Message, frozen=True, kw_only=True):
+    """Ask for the eldest notices that wait for a channel; the answer carries `turn` back."""
+
+    channel: str
+    limit: int
+    turn: int
     reply_to: str
 
 
@@ -101,6 +107,12 @@ class MarkNotified(Message, frozen=True, kw_only=True):
     """Rows of the outbox that were told: event and channel."""
 
     told: tuple[tuple[EventId, str], ...]
+
+
+class MarkNotifyFailed(Message, frozen=True, kw_only=True):
+    """A row of the outbox that was tried in vain."""
+
+    failed: Failed
 
 
 class RebuildProjections(Message, frozen=True, kw_only=True):
@@ -113,7 +125,10 @@ class ProjectionsRebuilt(Message, frozen=True, kw_only=True):
     """The rows are what the events make."""
 
 
-StoreMessage = Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified | RebuildProjections
+StoreMessage = (
+    Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified | MarkNotifyFailed
+    | RebuildProjections
+)  # fmt: skip
 
 
 class Committed(Message, frozen=True, kw_only=True):
@@ -126,15 +141,11 @@ class NoticesAdded(Message, frozen=True, kw_only=True):
     """There is something in the outbox."""
 
 
-class Notice(Message, frozen=True, kw_only=True):
-    """One row of the outbox."""
-
-    event_id: EventId
-    channel: str
-    text: str
-
-
 class NoticesRead(Message, frozen=True, kw_only=True):
+    """The eldest that wait for a channel, in order; none when nothing waits."""
+
+    channel: str
+    turn: int
     notices: tuple[Notice, ...]
 
 
@@ -293,7 +304,27 @@ GuardMessage = (
     | HeartbeatDue
 )  # fmt: skip
 
-NotifierMessage = NoticesAdded | NoticesRead
+
+class SendEnded(Message, frozen=True, kw_only=True):
+    """What came of a letter that went out by a channel."""
+
+    channel: str
+    turn: int
+    delivery: Delivery
+
+
+class ChannelDue(Message, frozen=True, kw_only=True):
+    """A timer of the Notifier's own: a channel may send again."""
+
+    channel: str
+    turn: int
+
+
+class OutboxCheckDue(Message, frozen=True, kw_only=True):
+    """A timer of the Notifier's own: see whether a channel waits for an answer that was lost."""
+
+
+NotifierMessage = NoticesAdded | NoticesRead | SendEnded | ChannelDue | OutboxCheckDue
 
 
 class ControlRequest(Message, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from aegis.dialogue import ExchangeReplied, ExchangeRequest
 from aegis.domain.candles import Candle
+from aegis.domain.delivery import Delivery, Letter, Manners
 from aegis.domain.ids import Instant, Symbol
 from aegis.messages import MarketNews
 
@@ -111,4 +112,26 @@ class MarketData(Protocol):
 
     def history(self, symbol: Symbol, count: int) -> tuple[Candle, ...]:
         """Return the last `count` closed candles before now, oldest first; fewer if it has less."""
+        ...
+
+
+class Messenger(Protocol):
+    """One channel to people."""
+
+    @property
+    def channel(self) -> str:
+        """Return its name in the outbox; it stays the same over restarts, and is no secret."""
+        ...
+
+    @property
+    def manners(self) -> Manners:
+        """Return what it asks of whoever sends through it."""
+        ...
+
+    def send(self, letter: Letter) -> Delivery:
+        """Send one text, and wait for what comes of it: once, no repeats.
+
+        What is returned never holds a secret. It blocks where `manners` name a deadline, and a
+        call that overruns it may still arrive.
+        """
         ...

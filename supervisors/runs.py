@@ -26,6 +26,7 @@ from aegis.domain.instants import text_of
 from aegis.exchange.paper import no_faults
 from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
+from supervisors.channels import messengers_of
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
 from supervisors.system import Faults, System, candles_of
@@ -112,6 +113,7 @@ def _run_until_told(config: Config, folder: Path, outside: _Outside) -> Run:
         runtime_of=lambda start: ThreadRuntime(ScaledClock(start, speed), log),
         log=log,
         control=ControlServer(config.store.path),
+        messengers=messengers_of(config, log),
         draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
         faults=outside.faults,
     )
@@ -220,6 +222,7 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
         runtime_of=runtime_of,
         log=outside.log,
         control=NoControl(),
+        messengers=messengers_of(config, outside.log),
         draw_incarnation=lambda: seeded_incarnation(config),
         faults=outside.faults,
     )

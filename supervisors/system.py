@@ -32,6 +32,7 @@ from aegis.exchange.paper import Fault, PaperExchange, no_faults
 from aegis.exchange.replay import ReplaySource, read_candles
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import Execute
+from aegis.ports import Messenger
 from aegis.store.inspection import Inspection
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
@@ -87,6 +88,7 @@ class System:
         runtime_of: Callable[[Instant], ActorRuntime],
         log: Log,
         control: ControlPort,
+        messengers: tuple[Messenger, ...],
         draw_incarnation: Callable[[], str],
         faults: Faults = no_faults,
     ) -> None:
@@ -96,6 +98,7 @@ class System:
         a person's strategy is looked for.
         """
         self.config = config
+        self._messengers = messengers
         self.log = log
         self.verdicts: SimpleQueue[Verdict] = SimpleQueue()
         self.is_market_ended = False
@@ -169,6 +172,7 @@ class System:
             identity_of(self.config),
             draw_incarnation=self._draw_incarnation,
             now=now,
+            channels=tuple(each.channel for each in self._messengers),
             notice_of=notice_of,
         )
 
@@ -243,6 +247,7 @@ class System:
                 spread_bps=config.paper.spread_bps,
             ),
             inspect=self._inspection.look,
+            messengers=self._messengers,
             control=control,
             reconcile_interval_s=clock.real_s(config.reconcile.interval_s),
             is_healing=config.reconcile.heal,

@@ -26,7 +26,7 @@ from aegis.domain.ids import Symbol
 from aegis.domain.risk import Limits
 from aegis.domain.strategies import Strategy
 from aegis.exchange.lookout import Patience as GatewayPatience
-from aegis.ports import Exchange, MarketData
+from aegis.ports import Exchange, MarketData, Messenger
 from aegis.store.journal import Store
 from supervisors.spec import Branch, Child, Tree
 
@@ -45,6 +45,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     make_strategy: Callable[[], Strategy]
     plan: Plan
     inspect: Callable[[], tuple[CheckResult, ...]]
+    messengers: tuple[Messenger, ...]
     control: ControlPort
     reconcile_interval_s: float
     is_healing: bool
@@ -119,7 +120,7 @@ def _watch(parts: Parts) -> Branch:
         children=(
             Child(name=names.MARKET_FEED, build=feed),
             Child(name=names.DIAGNOSTICIAN, build=diagnostician),
-            Child(name=names.NOTIFIER, build=Notifier),
+            Child(name=names.NOTIFIER, build=partial(Notifier, messengers=parts.messengers)),
             Child(name=names.COMMAND_LISTENER, build=listener),
         ),
     )

@@ -22,6 +22,7 @@ import apsw
 import msgspec
 
 from aegis.domain.book import Book
+from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import Recorded
 from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.instants import text_of
@@ -34,7 +35,7 @@ from aegis.store.errors import StoreFailed, StoreForked
 from aegis.store.identity import Identity
 from aegis.store.mark import Mark
 from aegis.store.opening import Parts, open_parts
-from aegis.store.outbox import Notice, NoticeOf
+from aegis.store.outbox import NoticeOf
 from aegis.store.rebuilding import rebuild_projections
 from aegis.store.records import head_of, recorded_of, stored_events, stored_events_of
 from aegis.store.statements import INSERT_QUARANTINE
@@ -151,12 +152,15 @@ class Store:
         with self._working("notices"), self._transaction():
             outbox.note_sent(self._db, told, at)
 
-    def mark_notify_failed(
-        self, event_id: EventId, channel: str, error: str, next_attempt_at: Instant | None
-    ) -> None:
-        """Record that a notice did not go out; without a next attempt it is given up."""
-        with self._working("notices"):
-            outbox.note_failed(self._db, event_id, channel, error, next_attempt_at)
+    def mark_notify_failed(self, failed: Failed) -> None:
+        """Record that a notice did not go out."""
+        with self._working("notices"), self._transaction():
+            outbox.note_failed(self._db, failed)
+
+    def give_up_other_channels(self) -> dict[str, int]:
+        """Give up what waits for channels that this store was not opened with; return how many."""
+        with self._working("notices"), self._transaction():
+            return outbox.give_up_others(self._db, self._channels)
 
     # Reading ------------------------------------------------------------------------------
 
@@ -185,10 +189,10 @@ class Store:
         with self._working("read"):
             return loading.has_fills(self._db)
 
-    def pending_notices(self, limit: int, now: Instant | None = None) -> tuple[Notice, ...]:
-        """Return the eldest notices due at `now`; without it, all that are not sent."""
+    def pending_notices(self, channel: str, limit: int) -> tuple[Notice, ...]:
+        """Return the eldest notices that wait for a channel."""
         with self._working("read"):
-            return outbox.pending(self._db, limit, now)
+            return outbox.pending(self._db, channel, limit)
 
     def events(self, position_id: PositionId | None = None, after: int = 0) -> Iterator[Recorded]:
         """Yield the log past an event, of one position or of all, in order."""

@@ -180,13 +180,13 @@ def test_ended_orders_are_read_back_for_whoever_asks(scene: Scene) -> None:
 def test_a_notice_waits_in_the_outbox_until_it_is_marked(scene: Scene) -> None:
     scene.wants(FUNDED)
     scene.wants(halt())
-    scene.asks(ReadNotices(reply_to=ASKER))
+    scene.asks(ReadNotices(channel="log", limit=10, turn=7, reply_to=ASKER))
     scene.begin()
     (first,) = scene.wait_heard(ASKER, NoticesRead)
     (notice,) = first.notices
 
     scene.asks(MarkNotified(told=((notice.event_id, notice.channel),)))
-    scene.asks(ReadNotices(reply_to=ASKER))
+    scene.asks(ReadNotices(channel="log", limit=10, turn=7, reply_to=ASKER))
 
     _, second = scene.wait_heard(ASKER, NoticesRead, 2)
     assert notice.text == "Trading is REDUCING: halted: operator"

@@ -26,7 +26,8 @@ from aegis.domain.order import OrderType, Side
 from aegis.exchange.paper import Fault, no_faults
 from aegis.exchange.paper_ledger import Change, LedgerView, open_ledger, read_ledger
 from aegis.messages import ControlReply, ControlRequest
-from aegis.ports import Late
+from aegis.notify.log_channel import LogMessenger
+from aegis.ports import Late, Messenger
 from aegis.store.connection import open_writer
 from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status
 from aegis.store.verify import Verification, verify
@@ -104,6 +105,7 @@ class World:
         seed: int = 1,
         speed: int = 0,
         can_hang: bool = False,
+        messengers: Iterable[Messenger] = (),
     ) -> None:
         self.folder = folder
         self.faults = faults
@@ -119,6 +121,7 @@ class World:
             "strategy": {"name": strategy, "params": dict(script or {})},
         }
         self.config = config_of(folder, own, settings or {})
+        self.messengers = (LogMessenger(self.log), *messengers)
         self._can_hang = can_hang
         self._is_open = False
         self.system: System
@@ -140,6 +143,7 @@ class World:
             runtime_of=runtime_of,
             log=self.log,
             control=self.people,
+            messengers=self.messengers,
             draw_incarnation=lambda: INCARNATION,
             faults=self._fault_of,
         )

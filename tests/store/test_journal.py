@@ -213,7 +213,7 @@ def test_a_failed_commit_stops_the_store_for_good(store: Store) -> None:
     for call in (
         lambda: store.commit(history.mark(records[0].position_id), history.book),
         lambda: store.find_order(ClientOrderId("x")),
-        lambda: store.pending_notices(1),
+        lambda: store.pending_notices("log", 1),
         lambda: list(store.events()),
         store.rebuild,
         store.check_files,
