@@ -9,7 +9,7 @@ from aegis.domain.delivery import Delivery, Letter, Manners, Sent
 LOG_CHANNEL = "log"
 
 
-class Write(Protocol):
+class Log(Protocol):
     """What takes one fact a line: the event's own name and its fields."""
 
     def __call__(self, event: str, /, **fields: object) -> None: ...
@@ -21,10 +21,10 @@ class LogMessenger:
     channel = LOG_CHANNEL
     manners = Manners(deadline_s=None)
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+    def __init__(self, log: Log) -> None:
+        self._log = log
 
     def send(self, letter: Letter) -> Delivery:
         """Write the line `Notified`."""
-        self._write("Notified", event_id=letter.event_id, text=letter.text)
+        self._log("Notified", event_id=letter.event_id, text=letter.text)
         return Sent()

@@ -19,6 +19,7 @@ import msgspec
 from aegis.clock import SystemClock, draw_hex, sleep, wall_text
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.log.logger import configure
+from supervisors.channels import messengers_of
 from supervisors.runs import NoControl, seeded_runtime
 from supervisors.seeded import SeededRuntime
 from supervisors.system import System
@@ -83,6 +84,7 @@ def live_seeded(folder: Path, hours: int) -> Life:
         runtime_of=runtime_of,
         log=log,
         control=NoControl(),
+        messengers=messengers_of(config, log),
         draw_incarnation=lambda: draw_hex(16),
     )
     runtime = runtimes[0]
