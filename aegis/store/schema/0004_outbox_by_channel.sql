@@ -6,4 +6,4 @@ DROP INDEX notifications_pending;
 
 CREATE INDEX notifications_pending ON notifications (channel, event_id) WHERE state = 'pending';
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
