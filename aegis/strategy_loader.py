@@ -19,9 +19,14 @@ from typing import Any, TypeVar, cast
 from aegis.domain.strategies import Strategy
 from aegis.domain.strategies.ema_cross import EmaCross
 from aegis.domain.strategies.metronome import Metronome
+from aegis.domain.strategies.rsi_reversion import RsiReversion
 from aegis.ports import Raised
 
-BUILT_IN: Mapping[str, type[Any]] = {"ema_cross": EmaCross, "metronome": Metronome}
+BUILT_IN: Mapping[str, type[Any]] = {
+    "ema_cross": EmaCross,
+    "rsi_reversion": RsiReversion,
+    "metronome": Metronome,
+}
 
 WARMUP_MAX = 5_000
 PERIOD_S_MAX = 365 * 86_400

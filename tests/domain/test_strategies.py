@@ -14,7 +14,8 @@ from aegis.domain.ids import Instant
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
 from aegis.domain.strategies.ema_cross import EmaCross
 from aegis.domain.strategies.metronome import Metronome
-from aegis.domain.strategies.parameters import refuse_unknown, whole_number
+from aegis.domain.strategies.parameters import figure, refuse_unknown, whole_number
+from aegis.domain.strategies.rsi_reversion import RsiReversion
 from tests.domain.kit import BTC_USDT, START, seconds
 
 
@@ -92,6 +93,67 @@ def test_the_warm_up_lasts_until_the_start_is_forgotten() -> None:
     assert EmaCross({"slow": 100}).warmup == 300
 
 
+def reversion(**params: object) -> RsiReversion:
+    return RsiReversion({"period": 2, **params})
+
+
+def test_what_rises_out_of_oversold_is_entered_and_left_at_the_exit() -> None:
+    """The indices are 0, 0, 37.5 and 77.3."""
+    signals = played(reversion(), [100, 90, 80, 70, 76, 90])
+    assert signals == [None, None, None, None, Signal.ENTER, Signal.LEAVE]
+
+
+def test_what_still_falls_is_not_bought() -> None:
+    assert played(reversion(), [100, 90, 80, 70, 60, 50]) == [None] * 6
+
+
+def test_what_was_never_oversold_is_no_crossing() -> None:
+    assert Signal.ENTER not in played(reversion(), [100, 102, 101, 103, 102, 104])
+
+
+def test_a_rise_from_oversold_past_the_exit_at_once_is_not_entered() -> None:
+    assert played(reversion(), [100, 90, 80, 120, 130]) == [None] * 5
+
+
+def test_an_index_on_the_level_is_oversold_still() -> None:
+    """The indices are 0, 20 and 25.9."""
+    signals = played(reversion(oversold=20, exit=90), [100, 80, 60, 65, 66])
+    assert signals == [None, None, None, None, Signal.ENTER]
+
+
+def test_an_index_on_the_exit_is_at_the_exit() -> None:
+    """The indices are 0 and 50."""
+    strategy = reversion(exit=50)
+    for number, close in enumerate([100, 90, 80]):
+        strategy.on_candle(candle(number, close), is_holding=True)
+    assert strategy.on_candle(candle(3, 90), is_holding=True) is Signal.LEAVE
+
+
+def test_each_new_rise_from_oversold_says_to_enter_while_it_holds() -> None:
+    """The indices are 0, 0, 37.5, 12.5, 6.8, 35.9, 12.5 and 35.1."""
+    signals = played(reversion(), [100, 90, 80, 70, 76, 60, 50, 55, 40, 44])
+    assert signals == [*[None] * 4, Signal.ENTER, None, None, Signal.ENTER, None, Signal.ENTER]
+
+
+def test_what_is_held_is_left_for_as_long_as_the_index_is_at_the_exit() -> None:
+    strategy = reversion()
+    for number, close in enumerate([100, 110, 120]):
+        strategy.on_candle(candle(number, close), is_holding=False)
+    assert strategy.on_candle(candle(3, 130), is_holding=True) is Signal.LEAVE
+    assert strategy.on_candle(candle(4, 140), is_holding=True) is Signal.LEAVE
+    assert strategy.on_candle(candle(5, 150), is_holding=False) is None
+
+
+@given(closes=st.lists(st.integers(1, 10**6), max_size=80))
+def test_equal_candles_give_a_reversion_equal_signals(closes: list[int]) -> None:
+    assert played(reversion(), closes) == played(reversion(), closes)
+
+
+def test_a_reversion_is_warm_after_ten_periods() -> None:
+    assert RsiReversion({}).warmup == 140
+    assert RsiReversion({"period": 500}).warmup == 5000
+
+
 def test_a_metronome_enters_and_leaves_in_turn_on_its_timer_alone() -> None:
     metronome = Metronome({})
     assert isinstance(metronome, TimedStrategy)
@@ -116,6 +178,19 @@ def test_a_crossing_has_no_timer() -> None:
         (EmaCross, {"fast": True}, "fast: expected a whole number 1 to 1000, was True"),
         (EmaCross, {"fast": 9.0}, "fast: expected a whole number 1 to 1000, was 9.0"),
         (EmaCross, {"speed": 1}, "speed: unknown; expected fast, slow"),
+        (RsiReversion, {"period": 1}, "period: expected a whole number 2 to 500, was 1"),
+        (RsiReversion, {"period": 501}, "period: expected a whole number 2 to 500, was 501"),
+        (RsiReversion, {"oversold": 0}, "oversold: expected a number 1 to 98, was 0"),
+        (RsiReversion, {"exit": Decimal("99.5")}, "exit: expected a number 2 to 99, was 99.5"),
+        (RsiReversion, {"exit": "60"}, "exit: expected a number 2 to 99, was '60'"),
+        (RsiReversion, {"exit": True}, "exit: expected a number 2 to 99, was True"),
+        (RsiReversion, {"oversold": 55}, "oversold: expected less than exit (55), was 55"),
+        (
+            RsiReversion,
+            {"exit": Decimal("29.5")},
+            "oversold: expected less than exit (29.5), was 30",
+        ),
+        (RsiReversion, {"overbought": 70}, "overbought: unknown; expected period, oversold, exit"),
         (Metronome, {"period_s": 0}, "period_s: expected a whole number 1 to 604800, was 0"),
         (Metronome, {"period": 5, "beat": 1}, "beat, period: unknown; expected period_s"),
     ],
@@ -133,6 +208,12 @@ def test_a_whole_number_in_range_is_taken(value: int) -> None:
     assert whole_number({"n": value}, "n", 3, least=1, most=10) == value
 
 
+@pytest.mark.parametrize("value", [1, Decimal("1.5"), Decimal(10)])
+def test_a_figure_in_range_is_taken(value: int | Decimal) -> None:
+    assert figure({"n": value}, "n", 3, least=1, most=10) == value
+
+
 def test_a_parameter_that_is_missing_takes_its_default() -> None:
     assert whole_number({}, "n", 3, least=1, most=10) == 3
+    assert figure({}, "n", 3, least=1, most=10) == 3
     refuse_unknown({}, ("n",))

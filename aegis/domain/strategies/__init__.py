@@ -30,7 +30,12 @@ class Strategy(Protocol):
     """How many closed candles it has to see before its signals mean anything."""
 
     def on_candle(self, candle: Candle, *, is_holding: bool) -> Signal | None:
-        """Take the next closed candle; say whether to enter, to leave, or nothing."""
+        """Take the next closed candle; say whether to enter, to leave, or nothing.
+
+        `is_holding` says whether a position of this symbol is held, or on its way in or out.
+        ENTER while holding adds an entry where `entries_per_position_max` allows it, and is
+        nothing where it does not; LEAVE leaves the whole position.
+        """
         ...
 
 
