@@ -1,6 +1,7 @@
 """What the configuration means to the parts: identity, limits, rules.
 
-It chooses nothing and opens nothing but the first lines of a replay, which name its market.
+It chooses nothing and opens nothing but the first lines of a replay's files, which name its
+market.
 """
 
 from __future__ import annotations
@@ -32,18 +33,26 @@ def identity_of(config: Config) -> Identity:
 
 
 def market_of(config: Config) -> str:
-    """Return which market's prices a store holds; a replay's by its file's name and first lines.
+    """Return which market's prices a store holds; a replay's by its files' names and first lines.
 
-    Where the file lies, and what is appended to it, does not make it another market.
+    Where a file lies, and what is appended to it, does not make it another market, nor does the
+    order of several symbols.
     """
     market = config.market
     if market.source == "simulated":
         return f"simulated:{market.seed}"
-    assert market.path is not None, "Expected market.path to be checked already"
-    with market.path.open("rb") as file:
-        beginning = b"".join(file.readline(REPLAY_LINE_BYTES_MAX) for _ in range(REPLAY_LINES))
-    digest = hashlib.sha256(beginning).hexdigest()[:REPLAY_DIGITS]
-    return f"replay:{market.path.name}:{digest}"
+    files = sorted(zip(config.exchange.symbols, market.path, strict=True))
+    names = ",".join(path.name for _, path in files)
+    beginnings = b"".join(_beginning_of(path) for _, path in files)
+    if len(files) > 1:  # whose file is whose is the store's to say where there is one symbol
+        beginnings += ",".join(symbol for symbol, _ in files).encode()
+    digest = hashlib.sha256(beginnings).hexdigest()[:REPLAY_DIGITS]
+    return f"replay:{names}:{digest}"
+
+
+def _beginning_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return b"".join(file.readline(REPLAY_LINE_BYTES_MAX) for _ in range(REPLAY_LINES))
 
 
 def ledger_path(config: Config) -> Path:

@@ -29,7 +29,9 @@ from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paced import PacedMarket, Source
 from aegis.exchange.paper import Fault, PaperExchange, no_faults
-from aegis.exchange.replay import ReplaySource, read_candles
+from aegis.exchange.paper_ledger import PaperLedger
+from aegis.exchange.replay import ReplayFile, ReplaySource
+from aegis.exchange.replay_files import read_files, remarks_of
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import Execute
 from aegis.ports import Messenger
@@ -102,7 +104,8 @@ class System:
         self.log = log
         self.verdicts: SimpleQueue[Verdict] = SimpleQueue()
         self.is_market_ended = False
-        self.sources = sources_of(config)
+        self.files = files_of(config)
+        self.sources = sources_of(config, self.files)
         self._draw_incarnation = draw_incarnation
         begins_at = min(source.starts_at for source in self.sources)
         with ExitStack() as opened:
@@ -119,13 +122,7 @@ class System:
             opened.callback(ledger.close)
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
             self.runtime = runtime_of(max(lived_until, begins_at))
-            self.paper = PaperExchange(
-                ledger=ledger,
-                rules=paper_rules(config),
-                instruments=paper_instruments(config.exchange.symbols),
-                clock=self.runtime.clock,
-                faults=faults,
-            )
+            self.paper = self._paper_exchange(ledger, faults)
             self.market = PacedMarket(
                 sources=self.sources,
                 runtime=self.runtime,
@@ -142,6 +139,8 @@ class System:
 
     def start(self, seed: int) -> None:
         """Start the tree; its end comes as a verdict."""
+        for remark in remarks_of(self.files):
+            self.log("ReplayRemark", level="warning", text=remark)
         supervisor = self.config.supervisor
         self._stop = supervise(
             self.tree,
@@ -165,6 +164,16 @@ class System:
     def close(self) -> None:
         """Close what the actors did not: the ledger, and a store that no actor took."""
         self._opened.close()
+
+    def _paper_exchange(self, ledger: PaperLedger, faults: Faults) -> PaperExchange:
+        first_prices = {file.symbol: file.candles[0].open for file in self.files}
+        return PaperExchange(
+            ledger=ledger,
+            rules=paper_rules(self.config),
+            instruments=paper_instruments(self.config.exchange.symbols, first_prices),
+            clock=self.runtime.clock,
+            faults=faults,
+        )
 
     def _open_store(self, now: Instant) -> Store:
         return Store.open(
@@ -260,14 +269,19 @@ class System:
         return tree_of(parts)
 
 
-def sources_of(config: Config) -> tuple[Source, ...]:
-    """Return each symbol's candles; raises `ReplayFaults` before anything is opened."""
+def files_of(config: Config) -> tuple[ReplayFile, ...]:
+    """Return the files of a replay; raises `ReplayFaults` before anything is opened."""
     market = config.market
-    if market.source == "replay":
-        assert market.path is not None, "Expected market.path to be checked already"
-        symbol = config.exchange.symbols[0]
-        file = read_candles(market.path, symbol, market.timeframe_s, market.stamp)
-        return (ReplaySource(file),)
+    if market.source != "replay":
+        return ()
+    return read_files(market.path, config.exchange.symbols, market.timeframe_s, market.stamp)
+
+
+def sources_of(config: Config, files: tuple[ReplayFile, ...]) -> tuple[Source, ...]:
+    """Return each symbol's candles: those of its file, or simulated ones."""
+    if files:
+        return tuple(map(ReplaySource, files))
+    market = config.market
     return tuple(
         SimulatedSource(
             seed=market.seed,

@@ -43,6 +43,8 @@ def _strategies(name: str, params: Mapping[str, object]) -> str | None:
     return f"{wrong[0]}: unknown; did you mean fast?" if wrong else None
 
 
+TWO_SYMBOLS = 'exchange.symbols = ["A/USDT", "B/USDT"]\n[market]\nsource = "replay"\n'
+
 NAMES = Names(exchanges={"cryptocom", "kraken"}, strategies=_strategies)
 
 
@@ -110,7 +112,7 @@ def test_the_defaults_are_those_of_the_contract(loaded: Load, tmp_path: Path) ->
     assert (config.exchange.account, config.exchange.call_deadline_s) == ("main", 10)
     assert config.market == MarketConfig(
         source="simulated",
-        path=None,
+        path=(),
         stamp="open",
         speed=600,
         seed=1,
@@ -221,9 +223,18 @@ BAD_FILES = [
         "config.toml:3: market.path: expected a file that exists",
     ),
     (
-        'exchange.symbols = ["A/USDT", "B/USDT"]\nmarket = {source="replay", path="config.toml"}',
-        "config.toml:1: exchange.symbols: expected one symbol",
+        f'{TWO_SYMBOLS}path = "config.toml"',
+        "config.toml:4: market.path: expected one file for each of exchange.symbols (A/USDT, B/US",
     ),
+    (
+        f'{TWO_SYMBOLS}path = ["config.toml", "gone.csv"]',
+        "config.toml:4: market.path: expected a file that exists",
+    ),
+    (
+        f'{TWO_SYMBOLS}path = ["config.toml", "config.toml"]',
+        "config.toml:4: market.path: expected each file once",
+    ),
+    ('[market]\npath = [""]', "config.toml:2: market.path: expected the path of a file"),
     ("[market]\npath = 3", "config.toml:2: market.path: expected the path of a file"),
     ('[market]\npath = "a\\u0000b"', "config.toml:2: market.path: expected the path of a file"),
     ("[market]\nspeed = 3601", "config.toml:2: market.speed: expected 0 (as fast"),
@@ -458,7 +469,7 @@ def test_paths_are_absolute_from_the_folder_of_the_file(
 
 def test_a_replay_takes_a_file_beside_the_config(loaded: Load, tmp_path: Path) -> None:
     config = loaded('[market]\nsource = "replay"\npath = "config.toml"')
-    assert config.market.path == tmp_path / "config.toml"
+    assert config.market.path == (tmp_path / "config.toml",)
 
 
 @pytest.mark.parametrize(
@@ -471,7 +482,7 @@ def test_a_replay_takes_a_file_beside_the_config(loaded: Load, tmp_path: Path) -
         ("AEGIS_RISK__DAY_STARTS_AT", "08:00", lambda config: config.risk.day_starts_at == "08:00"),
         ("AEGIS_EXCHANGE__ACCOUNT", "a # b", lambda config: config.exchange.account == "a # b"),
         ("AEGIS_RISK__STOP_LOSS_PCT", "1.50", lambda c: c.risk.stop_loss_pct == Decimal("1.5")),
-        ("AEGIS_MARKET__PATH", "", lambda config: config.market.path is None),
+        ("AEGIS_MARKET__PATH", "", lambda config: config.market.path == ()),
         ("AEGIS_STRATEGY__PARAMS__FAST", "5", lambda c: c.strategy.params["fast"] == 5),
         ("AEGIS_STRATEGY__PARAMS", "{fast = 5}", lambda c: c.strategy.params["fast"] == 5),
         ("AEGIS_PAPER__BALANCES__USDT", "7", lambda c: c.paper.balances["USDT"] == 7),

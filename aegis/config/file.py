@@ -69,6 +69,6 @@ def _absolute(config: Config, folder: Path) -> Config:
         update={
             "store": config.store.model_copy(update={"path": below(config.store.path)}),
             "log": config.log.model_copy(update={"path": below(config.log.path)}),
-            "market": market.model_copy(update={"path": market.path and below(market.path)}),
+            "market": market.model_copy(update={"path": tuple(map(below, market.path))}),
         }
     )

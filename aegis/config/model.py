@@ -99,10 +99,13 @@ class ExchangeConfig(Section):
 
 
 class MarketConfig(Section):
-    """`speed` is times real time, 0 as fast as it goes; `stamp` is the end a file's rows name."""
+    """`speed` is times real time, 0 as fast as it goes; `stamp` is the end a file's rows name.
+
+    `path` is one file for each symbol, in their order.
+    """
 
     source: Literal["simulated", "replay", "exchange"] = "simulated"
-    path: Annotated[Path | None, BeforeValidator(config_values.optional_path)] = None
+    path: Annotated[tuple[Path, ...], BeforeValidator(config_values.paths)] = ()
     stamp: Literal["open", "close"] = "open"
     speed: Annotated[int, BeforeValidator(config_values.speed)] = 600
     seed: Annotated[int, BeforeValidator(config_values.whole(0, 2**63 - 1))] = 1

@@ -81,5 +81,5 @@ def _foreign(made: set[Path], config: Config, file: Path) -> Iterator[str]:
     """Yield whose file would be written over."""
     if Path(os.path.realpath(file)) in made:
         yield "another file than the settings' own"
-    if config.market.source == "replay" and config.market.path in made:
+    if config.market.source == "replay" and made & set(config.market.path):
         yield "another file than market.path"

@@ -94,20 +94,28 @@ def _balances_hold_the_quote(config: Config, _names: Names) -> Broken | None:
     return Broken(("paper", "balances"), f"expected {quote} among the coins, was {held}")
 
 
-def _replay_has_its_file(config: Config, _names: Names) -> Broken | None:
-    path = config.market.path
-    if config.market.source != "replay" or (path is not None and path.is_file()):
+def _replay_has_its_files(config: Config, _names: Names) -> Broken | None:
+    if config.market.source != "replay":
         return None
-    expected = 'expected a file that exists, since market.source = "replay"'
-    return Broken(("market", "path"), expected, ("" if path is None else path,))
+    if not config.market.path:
+        expected = 'expected a file that exists, since market.source = "replay"'
+        return Broken(("market", "path"), expected, ("",))
+    for path in config.market.path:
+        if not path.is_file():
+            return Broken(("market", "path"), "expected a file that exists", (path,))
+    return None
 
 
-def _replay_has_one_symbol(config: Config, _names: Names) -> Broken | None:
-    symbols = config.exchange.symbols
-    if config.market.source != "replay" or len(symbols) == 1:
+def _replay_has_a_file_a_symbol(config: Config, _names: Names) -> Broken | None:
+    symbols, paths = config.exchange.symbols, config.market.path
+    if config.market.source != "replay" or not paths:
         return None
-    expected = 'expected one symbol, since market.source = "replay"'
-    return Broken(("exchange", "symbols"), expected, (symbols,))
+    if len(paths) != len(symbols):
+        listed = ", ".join(symbols)
+        expected = f"expected one file for each of exchange.symbols ({listed})"
+        return Broken(("market", "path"), expected, (paths,))
+    again = [path for place, path in enumerate(paths) if path in paths[:place]]
+    return Broken(("market", "path"), "expected each file once", (again[0],)) if again else None
 
 
 def _backoff_grows(config: Config, _names: Names) -> Broken | None:
@@ -170,8 +178,11 @@ _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
     ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
     ((("paper", "balances"), ("exchange", "symbols")), _balances_hold_the_quote),
-    ((("market", "source"), ("market", "path")), _replay_has_its_file),
-    ((("market", "source"), ("exchange", "symbols")), _replay_has_one_symbol),
+    ((("market", "source"), ("market", "path")), _replay_has_its_files),
+    (
+        (("market", "source"), ("market", "path"), ("exchange", "symbols")),
+        _replay_has_a_file_a_symbol,
+    ),
     ((("supervisor", "backoff_ms_first"), ("supervisor", "backoff_ms_max")), _backoff_grows),
     (
         (("sizing", "method"), ("sizing", "value"), ("risk", "order_notional_max")),

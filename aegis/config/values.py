@@ -102,19 +102,18 @@ def name(value: object) -> str:
 
 def path(value: object) -> Path:
     """Return the path of a file."""
-    found = optional_path(value)
+    found = _optional_path(value)
     if found is None:
         raise Expected("the path of a file, not empty", value)
     return found
 
 
-def optional_path(value: object) -> Path | None:
-    """Return the path of a file, or None where none is named."""
-    if value is None or isinstance(value, Path):
-        return value
-    if not isinstance(value, str) or "\0" in value or len(value) > _PATH_LENGTH_MAX:
-        raise Expected("the path of a file, as text", value)
-    return Path(value) if value else None
+def paths(value: object) -> tuple[Path, ...]:
+    """Return the path of a file, those of a list, or none where the text is empty."""
+    if isinstance(value, list | tuple):
+        return tuple(_each((None, path, item) for item in value))
+    found = _optional_path(value)
+    return () if found is None else (found,)
 
 
 def time_of_day(value: object) -> str:
@@ -172,6 +171,14 @@ def _decimal(expected: str, low: str, high: str, *, is_open: bool) -> Callable[[
         return Decimal(plain_text(found))
 
     return read
+
+
+def _optional_path(value: object) -> Path | None:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or "\0" in value or len(value) > _PATH_LENGTH_MAX:
+        raise Expected("the path of a file, as text", value)
+    return Path(value) if value else None
 
 
 def _number(value: object) -> Decimal | None:

@@ -14,6 +14,7 @@ Invariants:
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from bisect import bisect_right
@@ -41,6 +42,9 @@ FIGURE_MIN, FIGURE_MAX = Decimal("1e-15"), Decimal("1e15")
 DIGITS_MAX = 30
 """Figures beyond these are mistakes; within them, all that is computed from them is exact."""
 SHOWN_MAX = 40
+
+LENGTH_ROWS_MIN = 10
+"""From fewer rows nothing can be said of how long the candles of a file are."""
 
 _TEXT_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", re.ASCII)
 _EPOCH_TIME = re.compile(r"\d{1,14}", re.ASCII)
@@ -79,8 +83,13 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a faultless file holds; `repeated` counts equal candles that stood there twice."""
+    """What a faultless file holds; `repeated` counts equal candles that stood there twice.
 
+    `sha256` is of the bytes that were read, in hex.
+    """
+
+    path: Path
+    sha256: str
     symbol: Symbol
     candles: tuple[Candle, ...]
     gaps: tuple[Gap, ...]
@@ -127,24 +136,33 @@ def read_candles(
 
     `stamp` says which end of its candle a timestamp names.
     """
+    content = _content_of(path)
     reading = _Reading(path, symbol, timeframe_s, stamp)
-    candles = reading.candles(_text_of(path))
+    candles = reading.candles(_text_of(path, content))
     if reading.count:
         raise ReplayFaults(tuple(reading.faults), reading.count)
     return ReplayFile(
-        symbol=symbol, candles=candles, gaps=_gaps(candles), repeated=reading.repeated
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        symbol=symbol,
+        candles=candles,
+        gaps=_gaps(candles),
+        repeated=reading.repeated,
     )
 
 
-def _text_of(path: Path) -> str:
-    """Return a file's text, or raise `ReplayFaults` when it cannot be had."""
+def _content_of(path: Path) -> bytes:
+    """Return what is in a file, or raise `ReplayFaults` when it cannot be had."""
     try:
         size = path.stat().st_size
         if size > FILE_BYTES_MAX:
             raise _one_fault(f"{path}: expected at most {FILE_BYTES_MAX} bytes, was {size}")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _one_fault(f"{path}: expected a readable file, was: {error.strerror}") from error
+
+
+def _text_of(path: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -183,6 +201,7 @@ class _Reading:
         self._length_ns = timeframe_s * NANOS_PER_SECOND
         self._shift_ns = self._length_ns if stamp == "close" else 0
         self._line = 1
+        self._rows = self._off_grid = 0
         self._places: tuple[int, ...] = ()
         self._is_text_time: bool | None = None
 
@@ -199,7 +218,22 @@ class _Reading:
             self._tell("line", "a newline at its end", "none: the last line may be torn")
         if not found and not self.count:
             self._tell("line", "at least one candle after the header", "the header alone")
+        self._judge_length(found)
         return tuple(found)
+
+    def _judge_length(self, found: list[Candle]) -> None:
+        """Say once what is wrong with a file whose candles are of another length."""
+        expected = f"{self._path}: timestamp: expected candles of {self._length_s} s"
+        if self._rows < LENGTH_ROWS_MIN:
+            return
+        steps_ns = [after.open_at - before.open_at for before, after in pairwise(found)]
+        if self._off_grid * 2 >= self._rows:
+            was = f"was shorter ones: {self._off_grid:,} of {self._rows:,} begin in between"
+        elif not self.count and min(steps_ns, default=0) > self._length_ns:
+            was = f"was longer ones: they are {min(steps_ns) // NANOS_PER_SECOND} s apart or more"
+        else:
+            return
+        self.faults, self.count = [f"{expected} (market.timeframe), {was}"], 1
 
     def _read_rows(self, rows: Rows, found: list[Candle]) -> None:
         header = next(rows, [])
@@ -207,6 +241,7 @@ class _Reading:
             return
         for row in rows:
             self._line = rows.line_num
+            self._rows += 1
             if len(row) != len(header):
                 self._tell("line", f"{len(header)} fields", str(len(row)))
                 continue
@@ -284,6 +319,7 @@ class _Reading:
         if not TIME_MIN <= open_at < TIME_MAX:
             self._tell("timestamp", "a time from 2000 to 2099", _shown(field))
         elif open_at % self._length_ns:
+            self._off_grid += 1
             self._tell("timestamp", f"a multiple of {self._length_s} s", _shown(field))
         return open_at
 

@@ -6,6 +6,7 @@ import queue
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,15 @@ def candle(minute: int, symbol: Symbol = BTC_USDT, price: int = 100) -> Candle:
 
 
 def replayed(*candles: Candle) -> ReplaySource:
-    return ReplaySource(ReplayFile(symbol=candles[0].symbol, candles=candles, gaps=(), repeated=0))
+    file = ReplayFile(
+        path=Path("candles.csv"),
+        sha256="",
+        symbol=candles[0].symbol,
+        candles=candles,
+        gaps=(),
+        repeated=0,
+    )
+    return ReplaySource(file)
 
 
 class Heard:

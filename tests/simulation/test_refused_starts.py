@@ -128,9 +128,8 @@ def test_a_store_of_one_replay_file_is_not_another_files(
 def test_a_replay_file_that_was_moved_is_the_same_market(holding: World) -> None:
     moved = holding.folder / "moved"
     moved.mkdir()
-    path = holding.config.market.path
-    assert path is not None
-    market = holding.config.market.model_copy(update={"path": path.rename(moved / path.name)})
+    (path,) = holding.config.market.path
+    market = holding.config.market.model_copy(update={"path": (path.rename(moved / path.name),)})
     holding.config = holding.config.model_copy(update={"market": market})
 
     holding.live()
@@ -139,8 +138,7 @@ def test_a_replay_file_that_was_moved_is_the_same_market(holding: World) -> None
 
 
 def test_a_replay_file_that_has_grown_is_the_same_market(holding: World) -> None:
-    path = holding.config.market.path
-    assert path is not None
+    (path,) = holding.config.market.path
     write_replay(path, flat(12))
 
     holding.live()
