@@ -24,6 +24,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant
 from aegis.domain.instants import text_of
 from aegis.exchange.paper import no_faults
+from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
 from supervisors.channels import messengers_of
@@ -48,11 +49,14 @@ Reread = Callable[[], None]
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
 
-    At speed 0 also the market's candles, how many of them it went through, and the real seconds.
+    At speed 0 also the market's candles, how many of them it went through, and the real seconds;
+    `is_early` where it did not come to their end.
     """
 
     exit_code: int
     reason: str
+    is_early: bool = False
+    files: tuple[ReplayFile, ...] = ()
     candles: tuple[Candle, ...] = ()
     candles_done: int = 0
     seconds: float = 0.0
@@ -64,6 +68,7 @@ class _Outside(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
     progress: Progress
     reread: Reread
+    before_abort: Callable[[], None]
     faults: Faults
 
 
@@ -84,6 +89,10 @@ def keep_config() -> None:
     """Go on as configured: what SIGHUP does where nobody can read the configuration again."""
 
 
+def leave_all() -> None:
+    """Leave everything as it is: a second signal wants the end at once."""
+
+
 def run(
     config: Config,
     *,
@@ -91,15 +100,18 @@ def run(
     log: Log,
     progress: Progress,
     reread: Reread = keep_config,
+    before_abort: Callable[[], None] = leave_all,
     faults: Faults = no_faults,
 ) -> Run:
     """Run AEGIS as configured, to its end; raises what opening raises, before anything trades.
 
     `progress` hears how many of how many candles a run at speed 0 has behind it. `reread` is
-    called on SIGHUP. `faults` say what goes wrong between us and the paper exchange: nothing,
-    but in drills.
+    called on SIGHUP, `before_abort` when a second signal ends the process at once. `faults` say
+    what goes wrong between us and the paper exchange: nothing, but in drills.
     """
-    outside = _Outside(log=log, progress=progress, reread=reread, faults=faults)
+    outside = _Outside(
+        log=log, progress=progress, reread=reread, before_abort=before_abort, faults=faults
+    )
     if config.market.speed == 0:
         return _run_to_the_end_of_data(config, folder, outside)
     return _run_until_told(config, folder, outside)
@@ -117,7 +129,7 @@ def _run_until_told(config: Config, folder: Path, outside: _Outside) -> Run:
         draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
         faults=outside.faults,
     )
-    with _signals() as told:
+    with _signals(outside.before_abort) as told:
         _tell_start(system, log)
         system.start(seed=config.market.seed)
         verdict = _wait(system, told, outside)
@@ -175,7 +187,7 @@ class _Told:
 
 
 @contextmanager
-def _signals() -> Iterator[_Told]:
+def _signals(before_abort: Callable[[], None]) -> Iterator[_Told]:
     """Turn signals into words; a second SIGINT or SIGTERM ends the process at once."""
     told = _Told()
     seen: list[int] = []
@@ -185,6 +197,7 @@ def _signals() -> Iterator[_Told]:
             told.hang_ups.put(None)
             return
         if seen:
+            before_abort()
             os._exit(EXIT_SECOND_SIGNAL)
         seen.append(number)
         told.stop.put(signal.Signals(number).name)
@@ -230,7 +243,7 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
     candles = candles_of(system.sources)
     way = _Way(runtime, candles, outside.progress)
     began = stopwatch.monotonic()
-    with _signals() as told:
+    with _signals(outside.before_abort) as told:
         _tell_start(system, outside.log)
         system.start(seed=config.market.seed)
         verdict = _go_through(system, runtime, way, told, outside.reread)
@@ -238,6 +251,8 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
     return Run(
         exit_code=verdict.exit_code,
         reason=verdict.reason,
+        is_early=not system.is_market_ended,
+        files=system.files,
         candles=candles,
         candles_done=way.tell(),
         seconds=stopwatch.monotonic() - began,

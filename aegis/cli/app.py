@@ -9,6 +9,7 @@ import typer
 
 from aegis import __version__
 from aegis.cli import act_commands, config_commands, look_commands
+from aegis.cli.backtest_command import backtest
 from aegis.cli.output import tell
 from aegis.cli.run_command import run
 from aegis.cli.session import AsJson, ConfigPath, Version, session_of
@@ -46,6 +47,7 @@ def root(
 
 
 app.command()(run)
+app.command()(backtest)
 
 for look in (
     look_commands.status,

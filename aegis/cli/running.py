@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from aegis.cli.codes import Code, Trouble, expected_errors, trouble_of
 from aegis.cli.output import Progress, complain, pairs, shown_progress, tell, tell_json
 from aegis.cli.settings import folder_of, reread
@@ -24,6 +26,9 @@ from aegis.cli.summary import (
 from aegis.clock import wall_text
 from aegis.config.model import Config, refusal_of_mode
 from aegis.domain.candles import Candle
+from aegis.domain.position import Position
+from aegis.domain.statistics import Summary
+from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Log, configure
 
 
@@ -37,6 +42,12 @@ class Outcome(Protocol):
     def reason(self) -> str: ...
 
     @property
+    def is_early(self) -> bool: ...
+
+    @property
+    def files(self) -> tuple[ReplayFile, ...]: ...
+
+    @property
     def candles(self) -> tuple[Candle, ...]: ...
 
     @property
@@ -44,6 +55,14 @@ class Outcome(Protocol):
 
     @property
     def seconds(self) -> float: ...
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The trades of a run at speed 0, their figures, and what is left."""
+
+    ending: Ending
+    closed: tuple[Position, ...]
+    summary: Summary
 
 
 class Start(Protocol):
@@ -56,7 +75,8 @@ class Start(Protocol):
         folder: Path,
         log: Log,
         progress: Callable[[int, int], None],
-        reread: Callable[[], None],
+        reread: Callable[[], None] = ...,
+        before_abort: Callable[[], None] = ...,
     ) -> Outcome: ...
 
 
@@ -71,7 +91,7 @@ def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_
         shown_progress("Candles") if is_quick else nullcontext(_no_progress)
     )
     with bar as progress:  # the log's console is what stderr is while the bar is there
-        log = _log_of(config, is_quiet=is_quick)
+        log = log_of(config, is_quiet=is_quick)
         try:
             outcome = engine()(
                 config,
@@ -93,7 +113,8 @@ def _no_progress(_done: int, _total: int) -> None:
     """Show nothing: the log tells what happens."""
 
 
-def _log_of(config: Config, *, is_quiet: bool) -> Log:
+def log_of(config: Config, *, is_quiet: bool) -> Log:
+    """Return the log as configured; a quiet one shows a person warnings and errors alone."""
     log = configure(
         config.log.path,
         config.log.level,
@@ -121,16 +142,22 @@ def _tell_ending(config: Config, outcome: Outcome, *, is_json: bool) -> Trouble 
 
 
 def _tell_replay(config: Config, outcome: Outcome, *, is_json: bool) -> None:
+    result = result_of(config, outcome)
+    done, seconds = outcome.candles_done, outcome.seconds
+    if is_json:
+        tell_json(replay_json(result.summary, result.ending, candles=done, seconds=seconds))
+    else:
+        tell(pairs(replay_rows(result.summary, result.ending, candles=done, seconds=seconds)))
+
+
+def result_of(config: Config, outcome: Outcome) -> Result:
+    """Return what a run at speed 0 has come to, as its store has it."""
     from aegis.store.reading import read_closed
 
     ending = _ending(config, outcome)
     closed = read_closed(config.store.path)
     summary = summarize_symbols(closed, outcome.candles, open_left=len(ending.left_open))
-    done, seconds = outcome.candles_done, outcome.seconds
-    if is_json:
-        tell_json(replay_json(summary, ending, candles=done, seconds=seconds))
-    else:
-        tell(pairs(replay_rows(summary, ending, candles=done, seconds=seconds)))
+    return Result(ending=ending, closed=closed, summary=summary)
 
 
 def _tell_totals(config: Config, outcome: Outcome, *, is_json: bool) -> None:

@@ -6,7 +6,7 @@ Invariant: importing this module loads typer and nothing else that takes time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from aegis.cli.settings import config_path, load_config
 
 if TYPE_CHECKING:
     from aegis.cli.running import Start
+    from aegis.config.file import Override
     from aegis.config.model import Config
     from aegis.strategy_loader import Shield
 
@@ -86,15 +87,22 @@ def carry_out(
     work: Callable[[Config], int],
     *,
     is_trading: bool = False,
+    overrides: Callable[[], Sequence[Override]] = tuple,
     on_trouble: Callable[[tuple[str, ...]], None] = lambda _lines: None,
 ) -> None:
     """Load the settings and do the work; then exit with its code, or with that of the trouble.
 
-    `on_trouble` hears the lines that go to stderr.
+    `overrides` are the settings of the command line; `on_trouble` hears what goes to stderr.
     """
     store: Path | None = None
     try:
-        config = load_config(given.path, os.environ, is_trading=is_trading, shield=given.shield)
+        config = load_config(
+            given.path,
+            os.environ,
+            is_trading=is_trading,
+            shield=given.shield,
+            overrides=overrides(),
+        )
         store = config.store.path
         raise typer.Exit(work(config))
     except expected_errors() as error:

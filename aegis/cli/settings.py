@@ -8,12 +8,13 @@ else the one beside run.py. So a folder of one's own has its own settings, store
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aegis.config.file import Override
     from aegis.config.model import Config
     from aegis.log.logger import Log
     from aegis.strategy_loader import Shield
@@ -32,9 +33,16 @@ def config_path(named: Path | None, beside: Path) -> Path:
 
 
 def load_config(
-    path: Path, environ: Mapping[str, str], *, is_trading: bool, shield: Shield
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    is_trading: bool,
+    shield: Shield,
+    overrides: Sequence[Override] = (),
 ) -> Config:
     """Return the settings, or raise `ConfigFaults` with all that is wrong.
+
+    `overrides` are settings of the command line, which have the last word.
 
     Only who trades loads the strategy: a look at the store must not run a person's own module,
     nor fail when that is broken.
@@ -44,7 +52,7 @@ def load_config(
     judge: Judge = _no_fault
     if is_trading:
         judge = partial(fault_of_strategy, folder=folder_of(path), shield=shield)
-    return _load(path, environ, judge)
+    return _load(path, environ, judge, overrides)
 
 
 def folder_of(path: Path) -> Path:
@@ -66,6 +74,17 @@ def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
             else [f"{section}.{key}" for key in keys if getattr(before, key) != getattr(after, key)]
         )
     return tuple(changed)
+
+
+def differing(config: Config) -> dict[str, object]:
+    """Return the settings that are not at their default, by dotted key; no secrets."""
+    found = {}
+    for key in changed_keys(type(config)(), config):
+        section, _, name = key.partition(".")
+        if section != "secrets":
+            value = getattr(config, section)
+            found[key] = getattr(value, name) if name else value
+    return found
 
 
 def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> None:
@@ -94,11 +113,14 @@ def _run_plainly(code: Callable[[], object]) -> object:
     return code()
 
 
-def _load(path: Path, environ: Mapping[str, str], judge: Judge) -> Config:
+def _load(
+    path: Path, environ: Mapping[str, str], judge: Judge, overrides: Sequence[Override] = ()
+) -> Config:
     from aegis.config.file import Names, load
     from aegis.exchange.listed import EXCHANGES
 
-    return load(path, environ, names=Names(exchanges=EXCHANGES, strategies=judge))
+    names = Names(exchanges=EXCHANGES, strategies=judge)
+    return load(path, environ, names=names, overrides=overrides)
 
 
 def _no_fault(_name: str, _settings: Mapping[str, object]) -> str | None:

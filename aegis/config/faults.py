@@ -1,7 +1,7 @@
 """What is wrong with a configuration, noted until all of it is known.
 
 Invariants:
-1. Each fault names its place: `config.toml:12`, or the variable that brought the value.
+1. Each fault names its place: `config.toml:12`, or the variable or option that brought the value.
 2. A text that was given to `hide` stands in no fault, whenever it was given.
 """
 
@@ -56,6 +56,7 @@ class Notebook:
         self.file_name = file_name
         self.broken: set[KeyPath] = set()
         self._variables: dict[KeyPath, str] = {}
+        self._options: set[str] = set()
         self._lines: dict[KeyPath, int] = {}
         self._notes: list[Note] = []
         self._hidden: set[str] = set()
@@ -66,9 +67,15 @@ class Notebook:
 
     def comes_from(self, path: KeyPath, variable: str) -> None:
         """Learn that a variable has the say over a key, and over all below it."""
-        for older in [known for known in self._lines if known[: len(path)] == path]:
-            del self._lines[older]
+        for places in (self._lines, self._variables):
+            for older in [known for known in places if known[: len(path)] == path]:
+                del places[older]
         self._variables[path] = variable
+
+    def comes_from_option(self, path: KeyPath, option: str) -> None:
+        """Learn that an option has the say over a key; a fault names it in the key's place."""
+        self.comes_from(path, option)
+        self._options.add(option)
 
     def hide(self, value: str) -> None:
         """Keep a text out of every fault."""
@@ -83,7 +90,8 @@ class Notebook:
         """Note what is wrong with a setting, at the place nearest to it."""
         self.broken.add(path)
         place, line = self._place_of(path)
-        self._notes.append(Note(line, place, dotted(path), text, was))
+        key = "" if place in self._options else dotted(path)
+        self._notes.append(Note(line, place, key, text, was))
 
     def wrong_line(self, line: int, text: str) -> None:
         """Note what is wrong with a line of the file, or with all of it where the line is 0."""

@@ -8,16 +8,25 @@ Invariants:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aegis.config.faults import ConfigFaults, Fault
 from aegis.config.model import TABLES, Config, build, setting_paths
 from aegis.config.paths import judge_paths
-from aegis.config.reading import LIVE_VARIABLE, Keys, Reading, read
+from aegis.config.reading import LIVE_VARIABLE, Keys, Override, Reading, literal, read
 from aegis.config.rules import Names, judge
 
-__all__ = ["LIVE_VARIABLE", "Config", "ConfigFaults", "Fault", "Names", "load"]
+__all__ = [
+    "LIVE_VARIABLE",
+    "Config",
+    "ConfigFaults",
+    "Fault",
+    "Names",
+    "Override",
+    "literal",
+    "load",
+]
 
 _COINS, _PARAMS = TABLES
 KEYS = Keys(
@@ -26,13 +35,17 @@ KEYS = Keys(
 )
 
 
-def load(path: Path, environ: Mapping[str, str], *, names: Names) -> Config:
+def load(
+    path: Path, environ: Mapping[str, str], *, names: Names, overrides: Sequence[Override] = ()
+) -> Config:
     """Return the configuration of a file and an environment, or raise `ConfigFaults`.
+
+    `overrides` are settings of the command line, which win over both.
 
     Paths in it are relative to the folder of the file. A missing key or section takes its
     default; a missing file is a fault.
     """
-    reading = read(path, environ, KEYS)
+    reading = read(path, environ, KEYS, overrides)
     config = _absolute(_config_of(reading), Path(os.path.realpath(path.parent)))
     if reading.is_whole:
         judge(config, names, reading.notebook)

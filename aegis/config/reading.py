@@ -7,13 +7,14 @@ Invariants:
 1. Every fault of a reading is found before anything is reported.
 2. A secret in config.toml is a fault that says where it belongs, and does not repeat it.
 3. A variable that begins with AEGIS_ and means nothing is a fault.
+4. What was given on the command line has the last word.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,6 +32,9 @@ LIVE_VARIABLE = "AEGIS_LIVE"
 """A consent, read by the program and not a setting."""
 
 FILE_BYTES_MAX = 256 * 1024
+TABLE_DEPTH = 3
+"""paper.balances.EUR: a key of the user's own, below its section and table."""
+
 _NAME_LENGTH_MAX = 80  # names longer than any setting's are not searched for a likeness
 _NOT_SETTINGS = frozenset(
     {LIVE_VARIABLE, *secret.VARIABLES, *(f"{variable}_FILE" for variable in secret.VARIABLES)}
@@ -57,6 +61,14 @@ class Keys(msgspec.Struct, frozen=True):
         return frozenset(path[0] for path in self.all if len(path) > 1)
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting from the command line: its dotted key, and the option that faults are told at."""
+
+    option: str
+    key: str
+    value: object
+
+
 class Reading(msgspec.Struct, frozen=True):
     """A tree of values under known keys, the secrets, and what is wrong so far.
 
@@ -69,14 +81,18 @@ class Reading(msgspec.Struct, frozen=True):
     is_whole: bool
 
 
-def read(path: Path, environ: Mapping[str, str], keys: Keys) -> Reading:
-    """Return what the file and the environment say, with every fault of their shape."""
+def read(
+    path: Path, environ: Mapping[str, str], keys: Keys, overrides: Sequence[Override] = ()
+) -> Reading:
+    """Return what file, environment and command line say, with every fault of their shape."""
     notebook = Notebook(path.name)
     secrets = _secrets_of(environ, path.parent, notebook)
     text = _text_of(path, notebook)
     parsed = None if text is None else _parsed(text, notebook)
     values = {} if parsed is None else _known_values(parsed, keys, notebook)
     _overlay(values, environ, keys, notebook)
+    for override in overrides:
+        _take(values, override, keys, notebook)
     return Reading(values, secrets, notebook, is_whole=parsed is not None)
 
 
@@ -203,7 +219,23 @@ def _overlay(
             _refuse_variable(variable, environ[variable], keys, notebook)
         else:
             notebook.comes_from(path, variable)
-            _put(values, path, _literal(environ[variable]))
+            _put(values, path, literal(environ[variable]))
+
+
+def _take(values: dict[str, object], override: Override, keys: Keys, notebook: Notebook) -> None:
+    """Put a setting of the command line in its place, or note that there is none."""
+    path = tuple(override.key.split("."))
+    is_in_table = path[:2] in keys.tables and len(path) == TABLE_DEPTH
+    if path in keys.all or (is_in_table and BARE_KEY.fullmatch(path[-1])):
+        notebook.comes_from_option(path, override.option)
+        _put(values, path, override.value)
+        return
+    hint = _did_you_mean(override.key, keys)
+    if secret.is_secret_name(override.key):
+        notebook.hide(str(override.value))
+        hint = f"; secrets come from the variable {secret.variable_for(override.key)}"
+    notebook.comes_from_option(path, override.option)
+    notebook.wrong(path, f"unknown{hint}")
 
 
 def _put(values: dict[str, object], path: KeyPath, value: object) -> None:
@@ -237,7 +269,7 @@ def _path_in_table(variable: str, keys: Keys) -> KeyPath | None:
     return None
 
 
-def _literal(text: str) -> object:
+def literal(text: str) -> object:
     """Return the one TOML literal that a text is, or else the text itself.
 
     It must be a literal on its own and inside a list: so `1 # one`, `1]` and a value that goes

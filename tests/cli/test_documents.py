@@ -16,8 +16,8 @@ TEST_COMMAND = (
 )
 RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python run.py"
 COMMANDS = (
-    "run", "status", "positions", "history", "verify", "health", "config check", "config show",
-    "reconcile", "diagnose", "halt", "resume", "flatten",
+    "run", "backtest", "status", "positions", "history", "verify", "health",
+    "config check", "config show", "reconcile", "diagnose", "halt", "resume", "flatten",
 )  # fmt: skip
 
 

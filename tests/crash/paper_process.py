@@ -22,7 +22,7 @@ from aegis.exchange.paper import Fault
 from aegis.log.logger import Log
 from aegis.store.loading import find_order
 from aegis.store.snapshot import snapshot_of
-from supervisors.runs import Run, run
+from supervisors.runs import Run, keep_config, leave_all, run
 
 HELD_S = 60.0
 """Longer than any test waits before it kills."""
@@ -81,11 +81,19 @@ def start(
     folder: Path,
     log: Log,
     progress: Callable[[int, int], None],
-    reread: Callable[[], None],
+    reread: Callable[[], None] = keep_config,
+    before_abort: Callable[[], None] = leave_all,
 ) -> Run:
     """Run as run.py does, with the frontier in between."""
-    frontier = Frontier(folder, config.store.path)
-    return run(config, folder=folder, log=log, progress=progress, reread=reread, faults=frontier)
+    return run(
+        config,
+        folder=folder,
+        log=log,
+        progress=progress,
+        reread=reread,
+        before_abort=before_abort,
+        faults=Frontier(folder, config.store.path),
+    )
 
 
 if __name__ == "__main__":
