@@ -142,6 +142,11 @@ class Actor(pykka.Actor):
         return self._address.epoch
 
     @property
+    def supervisor(self) -> str:
+        """The name that hears of this actor's start and end."""
+        return self._supervisor
+
+    @property
     def clock(self) -> Clock:
         return self._runtime.clock
 

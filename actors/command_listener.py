@@ -19,6 +19,7 @@ from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Coin
 from aegis.domain.risk import equity_of
 from aegis.messages import (
+    ArmingRead,
     BookRead,
     ControlReply,
     ControlRequest,
@@ -27,12 +28,22 @@ from aegis.messages import (
     Execute,
     Executed,
     ListenerMessage,
+    PricesRead,
     ReadBook,
+    ReadVitals,
     ReconcileNow,
     ReconciliationReported,
+    TreeRead,
+    Vitals,
+    VitalsDue,
 )
 
-COMMANDS = ("reconcile", "diagnose", "halt", "resume", "flatten")
+COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten")
+
+VITALS_WITHIN_S = 1.0
+"""Who takes longer is told as not answering; a person waits."""
+
+NO_VITALS = Vitals(tree=None, prices=None, arming=None)
 
 
 class ControlPort(Protocol):
@@ -68,6 +79,7 @@ class CommandListener(Actor):
         self._quote_coin = quote_coin
         self._changing: deque[ControlRequest] = deque()  # wait for the book
         self._changed: deque[Change] = deque()  # wait for the store's word
+        self._vitals: dict[int, Vitals] = {}  # by token: what was answered so far
 
     def on_started(self) -> None:
         self._port.open(self.reply_to())
@@ -91,11 +103,21 @@ class CommandListener(Actor):
                 self._tell_reconciliation(message)
             case DiagnosisReported():
                 self._tell_diagnosis(message)
+            case TreeRead():
+                self._collect(message.token, tree=message)
+            case PricesRead():
+                self._collect(message.token, prices=message)
+            case ArmingRead():
+                self._collect(message.token, arming=message)
+            case VitalsDue():
+                self._tell_vitals(message.token)
             case _:
                 assert_never(message)
 
     def _take(self, request: ControlRequest) -> None:
         match request.command:
+            case "status":
+                self._ask_vitals(request.token)
             case "reconcile":
                 wanted = ReconcileNow(
                     trigger="operator",
@@ -181,6 +203,27 @@ class CommandListener(Actor):
                  for c in message.checks]  # fmt: skip
         is_done = all(check.status in ("ok", "fixed") for check in message.checks)
         self._answer(message.token, "\n".join(lines), is_done=is_done)
+
+    def _ask_vitals(self, token: int) -> None:
+        """Ask whoever knows what the store does not: supervisor, Guard and Strategy."""
+        self._vitals[token] = NO_VITALS
+        for name in (self.supervisor, names.GUARD, names.STRATEGY):
+            self.tell(name, ReadVitals(token=token, reply_to=self.name))
+        self.after(VITALS_WITHIN_S, VitalsDue(token=token))
+
+    def _collect(self, token: int, **part: TreeRead | PricesRead | ArmingRead) -> None:
+        known = self._vitals.get(token)
+        if known is None:
+            return  # it was told without this one
+        vitals = self._vitals[token] = msgspec.structs.replace(known, **part)
+        if None not in msgspec.structs.astuple(vitals):
+            self._tell_vitals(token)
+
+    def _tell_vitals(self, token: int) -> None:
+        vitals = self._vitals.pop(token, None)
+        if vitals is not None:
+            reply = ControlReply(token=token, is_done=True, text="as it is now", vitals=vitals)
+            self._port.answer(reply)
 
     def _answer(self, token: int, text: str, *, is_done: bool) -> None:
         self._port.answer(ControlReply(token=token, is_done=is_done, text=text))

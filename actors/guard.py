@@ -62,10 +62,13 @@ from aegis.messages import (
     FeedCheckDue,
     GuardMessage,
     HeartbeatDue,
+    LastPrice,
     MarketMoved,
+    PricesRead,
     QuoteRead,
     ReadBook,
     ReadQuote,
+    ReadVitals,
 )
 
 Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
@@ -102,6 +105,7 @@ class Guard(Actor):
         self._incarnation = Incarnation("")
         self._quotes: dict[Symbol, Quote] = {}
         self._seen: dict[PositionId, Seen] = {}
+        self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
         self._asked: dict[PositionId, int] = {}  # the exit that was asked for, by its ordinal
         self._failures: dict[PositionId, tuple[int, float]] = {}  # how many, and not before
 
@@ -131,6 +135,8 @@ class Guard(Actor):
                 self._executed(message)
             case HeartbeatDue():
                 self._beat()
+            case ReadVitals():
+                self.tell(message.reply_to, self._prices_read(message.token))
             case _:
                 assert_never(message)
 
@@ -144,7 +150,7 @@ class Guard(Actor):
         book = self._book
         if book is None:
             return
-        self._quotes[symbol] = quote
+        self._quotes[symbol], self._seen_at[symbol] = quote, self.clock.monotonic()
         position = book.position_of(symbol)
         if position is not None and is_held(position):
             self._note_extremes(position, quote)
@@ -295,6 +301,14 @@ class Guard(Actor):
             positions=len(book.alive_positions()),
         )
         self._completed = 0
+
+    def _prices_read(self, token: int) -> PricesRead:
+        now = self.clock.monotonic()
+        prices = {
+            symbol: LastPrice(bid=quote.bid, age_s=now - self._seen_at[symbol])
+            for symbol, quote in self._quotes.items()
+        }
+        return PricesRead(token=token, prices=prices)
 
     def _count_failure(self, position_id: PositionId, reason: str) -> None:
         failures, _ = self._failures.get(position_id, (0, 0.0))

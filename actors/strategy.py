@@ -47,6 +47,7 @@ from aegis.domain.risk import equity_of, is_held
 from aegis.domain.sizing import ATR_PERIOD, Prospect, Sizing, size
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
 from aegis.messages import (
+    ArmingRead,
     Beat,
     BookRead,
     CandleClosed,
@@ -59,6 +60,7 @@ from aegis.messages import (
     ReadBook,
     ReadHistory,
     ReadInstruments,
+    ReadVitals,
     StrategyMessage,
 )
 
@@ -153,6 +155,8 @@ class StrategyRunner(Actor):
                 self._beat(message.symbol)
             case Executed():
                 self._executed(message)
+            case ReadVitals():
+                self._tell_arming(message)
             case _:
                 assert_never(message)
 
@@ -178,13 +182,28 @@ class StrategyRunner(Actor):
 
     def _arm(self) -> None:
         """Ask to be armed once this generation is reconciled and this process diagnosed."""
-        is_warm = len(self._seen) == len(self._plan.symbols)
-        is_known = self._reconciled == self.generation and self._diagnosed > 0
-        if not (is_known and is_warm and self._instruments) or self._is_arming:
+        if self._is_arming or self._waits_for():
             return
         self._is_arming = True
         command = ArmStrategy(generation=self.generation, strategy=self._plan.name)
         self._execute(command, is_answer_wanted=True)
+
+    def _waits_for(self) -> str:
+        """Return what has to come before it may be armed, or nothing."""
+        if self._reconciled != self.generation:
+            return "the reconciliation with the exchange"
+        if self._diagnosed == 0:
+            return "the diagnosis"
+        if not self._instruments:
+            return "the exchange to say what can be traded"
+        if len(self._seen) < len(self._plan.symbols):
+            return "the market's history"
+        return ""
+
+    def _tell_arming(self, message: ReadVitals) -> None:
+        waits_for = "" if self._is_armed else self._waits_for() or "the store's word"
+        arming = ArmingRead(token=message.token, is_armed=self._is_armed, waits_for=waits_for)
+        self.tell(message.reply_to, arming)
 
     def _executed(self, message: Executed) -> None:
         refusal = message.refusal

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from aegis.messages import ControlReply, ControlRequest
+from aegis.messages import ControlReply, ControlRequest, Vitals
 
 LINE_BYTES_MAX = 4096
 READ_TIMEOUT_S = 5.0
@@ -38,10 +38,11 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What it gets back; `text` may have several lines."""
+    """What it gets back; `text` may have several lines, `vitals` come where they were asked for."""
 
     is_done: bool
     text: str
+    vitals: Vitals | None = None
 
 
 class NotRunning(Exception):  # noqa: N818  it is the user's word for it
@@ -102,7 +103,7 @@ class ControlServer:
         finally:
             with self._lock:
                 del self._waiting[token]
-        return Answer(is_done=reply.is_done, text=reply.text)
+        return Answer(is_done=reply.is_done, text=reply.text, vitals=reply.vitals)
 
     def answer(self, reply: ControlReply) -> None:
         """Hand a reply to the connection that waits for it, if it still does."""
@@ -128,14 +129,20 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         """Say nothing: a client that hung up in the middle is its own affair."""
 
 
-def ask(store_path: Path, command: str, *, is_dry_run: bool = False) -> Answer:
+def ask(
+    store_path: Path,
+    command: str,
+    *,
+    is_dry_run: bool = False,
+    timeout_s: float = ANSWER_TIMEOUT_S + READ_TIMEOUT_S,
+) -> Answer:
     """Send a command to the AEGIS that serves a store, and wait for its answer.
 
-    Raises `NotRunning` when nobody listens.
+    Raises `NotRunning` when nobody listens, or nobody answers in time.
     """
     line = msgspec.json.encode(Ask(command=command, is_dry_run=is_dry_run)) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_TIMEOUT_S + READ_TIMEOUT_S)
+        connection.settimeout(timeout_s)
         try:
             connection.connect(_address(socket_path(store_path)))
             connection.sendall(line)

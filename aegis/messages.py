@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
@@ -44,6 +46,64 @@ class MarketEnded(Message, frozen=True, kw_only=True):
 
 
 MarketNews = MarketMoved | CandleClosed | MarketEnded
+
+
+# How the process is: what no store can tell -----------------------------------------------
+
+
+class ReadVitals(Message, frozen=True, kw_only=True):
+    """Ask how somebody is; the answer carries the same `token`."""
+
+    token: int
+    reply_to: str
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One actor as its supervisor sees it: its phase, and how many messages wait for it."""
+
+    name: str
+    branch: str
+    state: str
+    restarts: int
+    waiting: int
+
+
+class TreeRead(Message, frozen=True, kw_only=True):
+    """The supervisor's answer: everybody in the order of their start."""
+
+    token: int
+    generation: Generation
+    parts: tuple[Part, ...]
+
+
+class LastPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """The last price that was watched, and how many real seconds ago."""
+
+    bid: Decimal
+    age_s: float
+
+
+class PricesRead(Message, frozen=True, kw_only=True):
+    """Guard's answer."""
+
+    token: int
+    prices: dict[Symbol, LastPrice]
+
+
+class ArmingRead(Message, frozen=True, kw_only=True):
+    """Strategy's answer; `waits_for` says what is missing where it is not armed."""
+
+    token: int
+    is_armed: bool
+    waits_for: str
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it; None where nobody answered in time."""
+
+    tree: TreeRead | None
+    prices: PricesRead | None
+    arming: ArmingRead | None
 
 
 # PositionStore ----------------------------------------------------------------------------
@@ -296,12 +356,12 @@ class HeartbeatDue(Message, frozen=True, kw_only=True):
 
 StrategyMessage = (
     Committed | BookRead | Executed | CandleClosed | HistoryRead | InstrumentsKnown | Beat
-    | HistoryWanted
+    | HistoryWanted | ReadVitals
 )  # fmt: skip
 
 GuardMessage = (
     Committed | BookRead | Executed | MarketMoved | QuoteRead | CandleClosed | FeedCheckDue
-    | HeartbeatDue
+    | HeartbeatDue | ReadVitals
 )  # fmt: skip
 
 
@@ -341,6 +401,16 @@ class ControlReply(Message, frozen=True, kw_only=True):
     token: int
     is_done: bool
     text: str
+    vitals: Vitals | None = None
 
 
-ListenerMessage = ControlRequest | BookRead | Executed | ReconciliationReported | DiagnosisReported
+class VitalsDue(Message, frozen=True, kw_only=True):
+    """A timer of the listener's own: who has not answered by now is left out."""
+
+    token: int
+
+
+ListenerMessage = (
+    ControlRequest | BookRead | Executed | ReconciliationReported | DiagnosisReported
+    | TreeRead | PricesRead | ArmingRead | VitalsDue
+)  # fmt: skip

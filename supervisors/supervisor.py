@@ -19,6 +19,7 @@ import msgspec
 from actors.base import Actor, ActorRuntime, Context, Log, launch, no_log
 from actors.directory import Address, Directory
 from aegis.domain.ids import Generation
+from aegis.messages import Part, ReadVitals, TreeRead
 from aegis.ports import Timer
 from supervisors.decide import decide
 from supervisors.spec import Child, Patience, Tree
@@ -92,6 +93,9 @@ class Supervisor(Actor):
         if isinstance(message, Look):
             self._look()
             return
+        if isinstance(message, ReadVitals):
+            self.tell(message.reply_to, self._tree_read(message.token))
+            return
         self._clocks.pop(message, None)
         self._take(message)
 
@@ -157,6 +161,21 @@ class Supervisor(Actor):
                 continue
             if now - since > self._state.plan.leaves[name].silent_after_s:
                 self._take(Silent(name, leaf.epoch, now - since))
+
+    def _tree_read(self, token: int) -> TreeRead:
+        """Return everybody's phase; the first epoch is a start, each later one a restart."""
+        places = self._state.plan.places
+        parts = tuple(
+            Part(
+                name=name,
+                branch=places[name][0].name,
+                state=leaf.phase.value,
+                restarts=max(0, leaf.epoch - 1),
+                waiting=self._directory.slot(name).depth,
+            )
+            for name, leaf in self._state.leaves.items()
+        )
+        return TreeRead(token=token, generation=self._state.generation, parts=parts)
 
 
 def supervise(

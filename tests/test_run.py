@@ -154,6 +154,11 @@ def test_looks_and_commands_work_beside_it(place: Place, trading: Foreground) ->
     status = place.run("status", "--json").json
     assert status["is_running"] is True
     assert status["pid"] == trading.process.pid
+    assert status["is_answering"] is True
+    states = {part["name"]: part["state"] for part in status["vitals"]["tree"]["parts"]}
+    assert states["Guard"] == "running"
+    assert len(states) == 9
+    assert status["vitals"]["arming"]["is_armed"] is True
     assert place.run("verify").code == 0
     assert place.run("health").out.startswith("healthy")
     assert "was ACTIVE" in place.run("halt").out

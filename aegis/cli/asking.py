@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
 from aegis.config.model import Config
 from aegis.control import NotRunning, ask
+from aegis.messages import Vitals
 from aegis.store.lock import holder_of
+
+VITALS_TIMEOUT_S = 3.0
+"""The listener answers within one second, with whom it has heard of."""
+
+
+def vitals_of(store: Path) -> Vitals | None:
+    """Return how the process is that has a store; None where it does not say."""
+    try:
+        return ask(store, "status", timeout_s=VITALS_TIMEOUT_S).vitals
+    except NotRunning:
+        return None
 
 
 def ask_running(config: Config, command: str, *, is_dry_run: bool, is_json: bool) -> Code:

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING
 
 import typer
 
+from aegis.cli.codes import Code
 from aegis.cli.session import (
     All,
     AsJson,
     ConfigPath,
     Limit,
     PositionIdentity,
+    Watch,
     carry_out,
     given_of,
+    session_of,
 )
 
 if TYPE_CHECKING:
     from aegis.config.model import Config
 
 
-def status(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
-    """Show the store at a glance."""
+def status(
+    context: typer.Context,
+    *,
+    watch: Watch = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Show how AEGIS is: its process, its positions, its limits, and what is to be settled."""
     given = given_of(context, config, is_json=json)
+    if watch:
+        session_of(context).code_of_interrupt = Code.DONE  # it is how a watch ends
 
     def work(found: Config) -> int:
-        from aegis.cli.views import show_status
+        from aegis.cli.status import show_status, watch_status
 
+        if watch:
+            return watch_status(found, is_json=given.is_json, wait=Event().wait)
         return show_status(found, is_json=given.is_json)
 
     carry_out(given, work)

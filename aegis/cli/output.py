@@ -24,6 +24,8 @@ is of no use, so the terminal wraps the line."""
 
 Progress = Callable[[int, int], None]
 
+Show = Callable[[str], bool]
+
 
 def make_safe() -> None:
     """Let both streams write what their encoding does not have."""
@@ -32,23 +34,25 @@ def make_safe() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def tell(text: str) -> None:
-    """Write lines to stdout; `OSError` when there is no room for them."""
+def tell(text: str) -> bool:
+    """Write lines to stdout and say whether anybody reads; `OSError` when there is no room."""
     if sys.stdout is None:
-        return
+        return False
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         _lead_to_nowhere(sys.stdout.fileno())
+        return False
     except OSError as error:
         _lead_to_nowhere(sys.stdout.fileno())
         raise OSError(error.errno, error.strerror, "stdout") from error
+    return True
 
 
-def tell_json(value: object) -> None:
-    """Write a value as one line of JSON; figures are texts, exact."""
-    tell(msgspec.json.encode(value).decode())
+def tell_json(value: object) -> bool:
+    """Write a value as one line of JSON; figures are texts, exact. Say whether anybody reads."""
+    return tell(msgspec.json.encode(value).decode())
 
 
 def complain(*lines: str) -> None:
@@ -127,6 +131,34 @@ def shown_progress(what: str) -> Iterator[Progress]:
     with bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def screen() -> Iterator[Show]:
+    """Yield what shows a text in place of the last one on a terminal, and after it elsewhere.
+
+    What was shown says whether anybody still reads. The terminal keeps the last text.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        yield lambda text: tell(f"{text}\n")
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    last = ""
+
+    def show(text: str) -> bool:
+        nonlocal last
+        last = text
+        live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        return True
+
+    try:
+        with Live(console=Console(), screen=True, auto_refresh=False) as live:
+            yield show
+    finally:
+        tell(last)
 
 
 def _width() -> int:

@@ -31,6 +31,9 @@ AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON, wi
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.")]
 All = Annotated[bool, typer.Option("--all", metavar="", help="Also those that are closed.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", metavar="", help="Show it again each 2 s, until Ctrl-C.")
+]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="The last N events.")
 ]

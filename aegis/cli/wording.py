@@ -36,6 +36,11 @@ def price(value: object) -> str:
     return f"{exact:,.{digits}f}"
 
 
+def percent(value: Decimal) -> str:
+    """Return a per cent, rounded for people."""
+    return f"{value:.2f} %"
+
+
 def amount(value: object) -> str:
     """Return an amount of a coin with all its digits, as a view has it."""
     return NOTHING if value is None else str(value)
@@ -58,6 +63,11 @@ def shown(path: Path) -> str:
     """Return a path as a person in the working folder would name it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def no_store_at(path: Path) -> str:
+    """Return the line for whoever looks before the first run."""
+    return f"No store yet at {shown(path)}; start with: python run.py"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -7,11 +7,12 @@ is increases, and must pass every limit. An order whose outcome is unknown count
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
-from aegis.domain.account import TradingState
+from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, Refusal, SubmitOrder
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
@@ -75,12 +76,38 @@ def oversell(book: Book, order: Order) -> Refusal | None:
 
 def equity_of(book: Book, quote_coin: Coin) -> Decimal:
     """Return the marked equity in quote: the quote balance and own positions at their marks."""
-    held = total(
-        times(position.amount, position.mark)
-        for position in book.alive_positions()
-        if position.mark is not None
+    held = ((position.amount, position.mark) for position in book.alive_positions())
+    return marked_equity(book.account, quote_coin, held)
+
+
+def marked_equity(
+    account: Account, quote_coin: Coin, held: Iterable[tuple[Decimal, Decimal | None]]
+) -> Decimal:
+    """Return the quote balance and what is held, amounts at their marks; no mark, no worth."""
+    worth = total(times(amount, mark) for amount, mark in held if mark is not None)
+    return plus(account.balances.get(quote_coin, ZERO), worth)
+
+
+class Losses(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an equity stands below the day's first and below the highest; a gain is below zero.
+
+    `drawdown_max` is the fall that is allowed, in quote.
+    """
+
+    of_day: Decimal
+    drawdown: Decimal
+    drawdown_max: Decimal
+
+
+def losses_of(account: Account, equity: Decimal, drawdown_max_pct: Decimal) -> Losses | None:
+    """Return the losses that the limits look at; None before the first day has started."""
+    if account.day_started_at is None:
+        return None
+    return Losses(
+        of_day=minus(account.day_start_equity, equity),
+        drawdown=minus(account.peak_equity, equity),
+        drawdown_max=percent_of(account.peak_equity, drawdown_max_pct),
     )
-    return plus(book.account.balances.get(quote_coin, ZERO), held)
 
 
 def exposure_of(book: Book, besides: Order | None = None) -> Decimal:
@@ -201,22 +228,21 @@ def _cooling(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal 
 
 def loss_breach(book: Book, equity: Decimal, limits: Limits) -> Refusal | None:
     """Return which loss limit a marked equity has hit, or None."""
-    account = book.account
-    if account.day_started_at is None:
+    losses = losses_of(book.account, equity, limits.drawdown_max_pct)
+    if losses is None:
         return None
-    lost = minus(account.day_start_equity, equity)
+    lost, fall, allowed = losses.of_day, losses.drawdown, losses.drawdown_max
     if limits.daily_loss_max > 0 and lost >= limits.daily_loss_max:
         return Refusal(
             code="daily_loss",
             text=f"lost {lost} since the day began, the limit is {limits.daily_loss_max}",
             mends_with_time=True,
         )
-    fall = minus(account.peak_equity, equity)
-    allowed = percent_of(account.peak_equity, limits.drawdown_max_pct)
     if limits.drawdown_max_pct > 0 and fall >= allowed > 0:
+        peak = book.account.peak_equity
         return Refusal(
             code="drawdown",
-            text=f"{fall} below the highest equity {account.peak_equity}, the limit is {allowed}",
+            text=f"{fall} below the highest equity {peak}, the limit is {allowed}",
         )
     return None
 

@@ -72,9 +72,19 @@ SELECT (SELECT count(*) FROM orders
 
 _LAST_TIMESTAMP = "SELECT timestamp FROM position_events ORDER BY event_id DESC LIMIT 1"
 
+# What wants a person comes first, then what has no answer.
+_ORDERS = """
+SELECT client_order_id, position_id, symbol, state, role, side, type, amount_exact AS amount,
+       filled_exact AS filled, decision_price_exact AS decision_price, exchange_order_id, reason,
+       intended_at, submitted_at, unknown_at
+FROM orders WHERE state NOT IN ('FILLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'NOT_PLACED')
+ORDER BY state = 'NEEDS_HUMAN' DESC, state = 'UNKNOWN' DESC, intended_at, client_order_id
+"""
+
 _FIGURES = frozenset({
     "entry_price", "amount", "cost", "current_price", "stop_price", "take_profit_price",
     "trailing_stop_pct", "pnl", "pnl_pct", "fees", "price", "fee",
+    "filled", "decision_price",
 })  # fmt: skip
 
 _RESULTS = """
@@ -96,6 +106,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: str | None
     account: Account
     positions: tuple[View, ...]
+    orders: tuple[View, ...]  # those that have not ended
     orders_active: int
     orders_unsettled: int
     notices_pending: int
@@ -105,7 +116,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_status(path: Path) -> StoreStatus:
-    """Return the store at a glance, with its alive positions."""
+    """Return the store at a glance, with its alive positions and its orders under way."""
     with _trusted(path) as db:
         head = head_of(db)
         active, unsettled, pending, quarantined = _counts(db)
@@ -121,6 +132,7 @@ def read_status(path: Path) -> StoreStatus:
             positions=tuple(
                 view for view in _views(db, _POSITIONS, (None,)) if view["status"] in ALIVE
             ),
+            orders=_views(db, _ORDERS, ()),
             orders_active=active,
             orders_unsettled=unsettled,
             notices_pending=pending,

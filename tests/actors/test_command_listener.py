@@ -12,18 +12,23 @@ from actors import names
 from actors.command_listener import CommandListener
 from aegis.domain.commands import ChangeTradingState, Refusal
 from aegis.domain.events import CheckResult, Discrepancy
+from aegis.domain.ids import Generation
 from aegis.messages import (
+    ArmingRead,
     ControlReply,
     ControlRequest,
     DiagnoseNow,
     DiagnosisReported,
+    PricesRead,
     ReadBook,
+    ReadVitals,
     ReconcileNow,
     ReconciliationReported,
+    TreeRead,
 )
 from tests.actors.ensemble import Ensemble
 from tests.domain.kit import USDT, halt
-from tests.stage import Stage
+from tests.stage import BOSS, Stage
 
 ME = names.COMMAND_LISTENER
 STORE = names.POSITION_STORE
@@ -208,3 +213,71 @@ def test_an_answer_that_comes_twice_is_given_once(scene: Scene) -> None:
     scene.settle(ME)
 
     assert len(scene.port.replies) == 1
+
+
+# How the process is -------------------------------------------------------------------------
+
+
+def tree(token: int) -> TreeRead:
+    return TreeRead(token=token, generation=Generation(1), parts=())
+
+
+def prices(token: int) -> PricesRead:
+    return PricesRead(token=token, prices={})
+
+
+def arming(token: int) -> ArmingRead:
+    return ArmingRead(token=token, is_armed=True, waits_for="")
+
+
+def test_the_status_asks_those_who_know_what_the_store_does_not(scene: Scene) -> None:
+    token = scene.say("status")
+
+    for name in (BOSS, names.GUARD, names.STRATEGY):
+        (asked,) = scene.wait_heard(name, ReadVitals)
+        assert (asked.token, asked.reply_to) == (token, ME)
+
+
+def test_the_status_is_told_as_soon_as_all_have_answered(scene: Scene) -> None:
+    token = scene.say("status")
+    for answer in (arming(token), tree(token)):
+        scene.tell(ME, answer)
+    scene.say("withdraw")
+    assert scene.reply().token == 2
+    scene.tell(ME, prices(token))
+
+    vitals = scene.reply(2).vitals
+    assert scene.reply(2).is_done
+    assert vitals is not None
+    assert (vitals.tree, vitals.prices, vitals.arming) == (
+        tree(token),
+        prices(token),
+        arming(token),
+    )
+
+
+def test_who_does_not_answer_in_time_is_left_out(scene: Scene) -> None:
+    token = scene.say("status")
+    scene.tell(ME, tree(token))
+
+    vitals = scene.reply().vitals
+    assert vitals is not None
+    assert (vitals.tree, vitals.prices, vitals.arming) == (tree(token), None, None)
+    scene.tell(ME, prices(token))
+    scene.tell(ME, arming(token))
+    scene.settle(ME)
+    assert len(scene.port.replies) == 1
+
+
+def test_each_asker_of_the_status_gets_answers_to_its_own_question(scene: Scene) -> None:
+    first, second = scene.say("status"), scene.say("status")
+    for token in (second, first):
+        for answer in (tree(token), prices(token), arming(token)):
+            scene.tell(ME, answer)
+    scene.reply(2)
+
+    told = {reply.token: reply.vitals for reply in scene.port.replies}
+    assert {token: vitals and vitals.tree for token, vitals in told.items()} == {
+        first: tree(first),
+        second: tree(second),
+    }

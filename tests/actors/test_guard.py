@@ -24,7 +24,7 @@ from aegis.domain.commands import (
 from aegis.domain.ids import Generation, Instant, exit_order_id
 from aegis.domain.order import OrderStep
 from aegis.domain.position import StopPolicy
-from aegis.messages import CandleClosed, QuoteRead, ReadBook, ReadQuote
+from aegis.messages import CandleClosed, PricesRead, QuoteRead, ReadBook, ReadQuote, ReadVitals
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed, tick
 from tests.domain.kit import (
@@ -359,3 +359,30 @@ def test_where_nothing_is_held_nobody_is_asked(seeded_stage: Stage) -> None:
     seeded_stage.runtime.run_for(5)
 
     assert scene.heard(names.EXCHANGE_GATEWAY, ReadQuote) == []
+
+
+def test_the_last_price_is_told_with_its_age(stage: Stage) -> None:
+    scene = Scene(stage).begin()
+    scene.tell(ME, ReadVitals(token=1, reply_to=names.COMMAND_LISTENER))
+    (before,) = scene.wait_heard(names.COMMAND_LISTENER, PricesRead)
+    assert before.prices == {}
+    began = stage.runtime.clock.monotonic()
+    scene.tell(ME, tick("100"))
+    scene.tell(ME, tick("101"))
+    scene.tell(ME, ReadVitals(token=2, reply_to=names.COMMAND_LISTENER))
+    _, after = scene.wait_heard(names.COMMAND_LISTENER, PricesRead, 2)
+
+    last = after.prices[BTC_USDT]
+    assert (after.token, last.bid) == (2, Decimal(101))
+    assert 0 <= last.age_s <= stage.runtime.clock.monotonic() - began
+
+
+def test_a_price_grows_old(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage).begin()
+    scene.tell(ME, tick("100"))
+    assert isinstance(seeded_stage.runtime, SeededRuntime)
+    seeded_stage.runtime.run_for(40)
+    scene.tell(ME, ReadVitals(token=1, reply_to=names.COMMAND_LISTENER))
+
+    (told,) = scene.wait_heard(names.COMMAND_LISTENER, PricesRead)
+    assert told.prices[BTC_USDT].age_s == pytest.approx(40)

@@ -23,7 +23,15 @@ from aegis.domain.instrument import Instrument
 from aegis.domain.order import Role, Side
 from aegis.domain.sizing import Sizing
 from aegis.domain.strategies import Signal, Strategy
-from aegis.messages import CandleClosed, HistoryRead, InstrumentsKnown, ReadBook, ReadHistory
+from aegis.messages import (
+    ArmingRead,
+    CandleClosed,
+    HistoryRead,
+    InstrumentsKnown,
+    ReadBook,
+    ReadHistory,
+    ReadVitals,
+)
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed
 from tests.domain.kit import BTC_USDT, POLICY, TAG, entry, exit_of, halt, instrument
@@ -378,3 +386,40 @@ def test_a_strategy_that_cannot_be_made_is_a_failed_start(scene: Scene) -> None:
     scene.launch(make)
 
     scene.stage.wait_for(lambda: "ActorStartFailed" in scene.stage.events())
+
+
+def test_it_says_what_it_waits_for_until_it_is_armed(stage: Stage) -> None:
+    scene = Scene(stage)
+    told: list[str] = []
+
+    def hear() -> ArmingRead:
+        scene.tell(ME, ReadVitals(token=len(told), reply_to=names.COMMAND_LISTENER))
+        answer = scene.wait_heard(names.COMMAND_LISTENER, ArmingRead, len(told) + 1)[-1]
+        assert answer.token == len(told)
+        told.append(answer.waits_for)
+        return answer
+
+    scene.launch(Oracle)
+    scene.wait_heard(names.POSITION_STORE, ReadBook)
+    scene.show_book(ME)
+    hear()
+    scene.publish(ME, reconciled(1))
+    hear()
+    scene.publish(ME, diagnosed(1))
+    hear()
+    scene.tell(ME, InstrumentsKnown(instruments=(instrument(),)))
+    hear()
+    scene.warm()
+    assert not hear().is_armed
+    (arm,) = scene.wait_command(ArmStrategy)
+    scene.answer(ME, arm, scene.publish(ME, arm))
+
+    assert hear().is_armed
+    assert told == [
+        "the reconciliation with the exchange",
+        "the diagnosis",
+        "the exchange to say what can be traded",
+        "the market's history",
+        "the store's word",
+        "",
+    ]

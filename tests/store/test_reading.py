@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aegis.domain.commands import AskForHuman, LoseSight
 from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
 from aegis.store.journal import Store
 from aegis.store.reading import (
@@ -16,7 +17,7 @@ from aegis.store.reading import (
     read_positions,
     read_status,
 )
-from tests.store.histories import IDENTITY, START, History, open_store
+from tests.store.histories import IDENTITY, START, SYMBOLS, History, open_store
 from tests.store.tampering import flip, stranger, tamper
 
 READERS: tuple[Callable[[Path], object], ...] = (
@@ -131,6 +132,22 @@ def test_the_status_says_how_things_are(store: Store, history: History) -> None:
     assert (status.events, status.head_hash) == (history.book.last_event_id, store.head_hash)
     assert status.writer_pid is not None
     assert [view["symbol"] for view in status.positions] == ["BTC/USDT"]
+
+
+def test_orders_under_way_come_with_the_doubtful_first(store: Store) -> None:
+    made = History(1, store.book)
+    written = []
+    for symbol in SYMBOLS:
+        entry = made.entry(symbol)
+        written += [*made.execute(entry), *made.execute(made.submit(entry.order))]
+    waits, unknown, doubtful = (order.client_order_id for order in made.book.active_orders())
+    for order_id in (unknown, doubtful):
+        written += made.execute(LoseSight(client_order_id=order_id, reason="time-out"))
+    written += made.execute(AskForHuman(client_order_id=doubtful, reason="no barrier"))
+    store.commit(tuple(written), made.book)
+
+    told = [view["client_order_id"] for view in read_status(store.path).orders]
+    assert told == [doubtful, unknown, waits]
 
 
 def test_nobody_runs_after_the_stop(path: Path) -> None:

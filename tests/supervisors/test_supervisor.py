@@ -13,10 +13,11 @@ import pytest
 from actors.base import Actor, Context
 from aegis.clock import ManualClock
 from aegis.domain.ids import Instant
+from aegis.messages import ReadVitals, TreeRead
 from supervisors.runtime import SeededRuntime
 from supervisors.spec import Branch, Child, OnExhausted, Patience, Strategy, Tree
 from supervisors.supervisor import SUPERVISOR, Verdict
-from tests.stage import Stage
+from tests.stage import BOSS, Stage
 
 PATIENCE = Patience(backoff_ms_first=1, backoff_ms_max=5, stop_deadline_s=1)
 SILENT_S = 0.1
@@ -434,3 +435,33 @@ def test_a_history_is_the_same_in_a_process_with_another_hash_seed() -> None:
         for hash_seed in ("0", "4711")
     }
     assert ran == {history(1)}
+
+
+def part_states(troupe: Troupe, token: int = 1) -> dict[str, tuple[str, str, int]]:
+    """Return each actor's branch, state and restarts, as the supervisor tells them."""
+    troupe.stage.tell(SUPERVISOR, ReadVitals(token=token, reply_to=BOSS))
+    told = [m for m in troupe.stage.told_boss() if isinstance(m, TreeRead)]
+    troupe.stage.wait_for(
+        lambda: any(isinstance(m, TreeRead) and m.token == token for m in troupe.stage.told_boss())
+    )
+    told = [m for m in troupe.stage.told_boss() if isinstance(m, TreeRead) and m.token == token]
+    return {part.name: (part.branch, part.state, part.restarts) for part in told[0].parts}
+
+
+def test_the_supervisor_tells_who_runs_and_how_often_each_was_restarted(troupe: Troupe) -> None:
+    troupe.play(troupe.child("A"), troupe.child("B"), strategy="rest_for_one")
+    assert part_states(troupe) == {"A": ("root", "running", 0), "B": ("root", "running", 0)}
+
+    troupe.stage.tell("A", die)
+    troupe.stage.wait_running("B", 2)
+
+    assert part_states(troupe, 2) == {"A": ("root", "running", 1), "B": ("root", "running", 1)}
+
+
+def test_who_was_given_up_is_told_as_abandoned(troupe: Troupe) -> None:
+    patience = Patience(restarts_max=0, backoff_ms_first=1, backoff_ms_max=5)
+    troupe.play(troupe.child("A"), troupe.child("B", on_exhausted="abandon"), patience=patience)
+    troupe.stage.tell("B", die)
+    troupe.stage.wait_for(lambda: troupe.stage.abandoned == ["B"])
+
+    assert part_states(troupe)["B"] == ("root", "abandoned", 0)

@@ -1,0 +1,264 @@
+"""AEGIS at a glance: what its store and its process say, as rows for people and as exact JSON.
+
+Pure: the status, the process's vitals and the settings are handed in. Nothing is left out for
+being unpleasant: what needs a person stands under "To settle", with what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+
+import msgspec
+
+from aegis import __version__
+from aegis.cli.holdings import figure, with_figures
+from aegis.cli.unsettled import to_settle
+from aegis.cli.wording import amount, balances, counted, moment, money, percent, price
+from aegis.config.model import Config
+from aegis.domain.account import Account
+from aegis.domain.ids import Coin
+from aegis.domain.instants import text_of
+from aegis.domain.money import negative, text
+from aegis.domain.risk import Losses, losses_of, marked_equity
+from aegis.messages import Part, Vitals
+from aegis.store.reading import StoreStatus
+
+View = Mapping[str, object]
+Rows = list[tuple[str, str]]
+
+RUNNING = "running"
+HASH_DIGITS_SHOWN = 16
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """A store at one moment, and the process that has it, if one answered."""
+
+    status: StoreStatus
+    vitals: Vitals | None
+    config: Config
+    shown_path: str
+
+    @property
+    def account(self) -> Account:
+        return self.status.account
+
+    @property
+    def quote(self) -> Coin:
+        return self.config.exchange.quote
+
+    @property
+    def equity(self) -> Decimal | None:
+        """What is owned in the quote coin, positions at their marks; None before it is known."""
+        if not self.account.has_balances:
+            return None
+        views = self.status.positions
+        held = ((figure(view, "amount"), figure(view, "current_price")) for view in views)
+        return marked_equity(
+            self.account, self.quote, ((much, mark) for much, mark in held if much is not None)
+        )
+
+    @property
+    def losses(self) -> Losses | None:
+        equity = self.equity
+        if equity is None:
+            return None
+        return losses_of(self.account, equity, self.config.risk.drawdown_max_pct)
+
+
+# For people ---------------------------------------------------------------------------------
+
+
+def rows_of(glance: Glance) -> Rows:
+    """Return what is so, one fact a row; what is not there has no row."""
+    status, account, identity = glance.status, glance.account, glance.status.identity.identity
+    made_for = f"{identity.mode}, {identity.market}, {identity.account} at {identity.exchange}"
+    head = status.head_hash[:HASH_DIGITS_SHOWN]
+    return [
+        ("AEGIS", f"{__version__}, {_process(glance)}"),
+        ("Made for", made_for),
+        ("Store", glance.shown_path),
+        ("Trading", _trading(account)),
+        *(("Armed", line) for line in _armed(glance)),
+        *(("Market", line) for line in _market(glance)),
+        *_tree(glance),
+        *_equity(glance),
+        ("Balances", balances(account.balances) if account.has_balances else "not known yet"),
+        *([("Dust", balances(account.dust))] if account.dust else []),
+        ("Reconciled", _reconciled(status.last_reconciliation)),
+        ("Diagnosed", _diagnosed(status.last_diagnosis)),
+        ("Notices", f"{status.notices_pending:,} waiting"),
+        ("Events", f"{status.events:,}, the last at {moment(status.last_event_at)}, head {head}"),
+        ("Positions", f"{len(status.positions)} open"),
+        ("Orders", f"{status.orders_active} active, {status.orders_unsettled} without an answer"),
+        *_named("To settle", list(_to_settle(glance)) or ["nothing"]),
+    ]
+
+
+def order_cells(view: View) -> tuple[str, ...]:
+    """Return an order that has not ended as cells; see ORDER_COLUMNS."""
+    return (
+        str(view["client_order_id"]),
+        str(view["symbol"]),
+        str(view["state"]),
+        f"{view['role']} {view['side']}",
+        amount(view["amount"]),
+        amount(view["filled"]),
+        moment(view["intended_at"]),
+    )
+
+
+ORDER_COLUMNS = ("Order", "Symbol", "State", "What", "Amount", "Filled", "Intended")
+
+
+def _to_settle(glance: Glance) -> Iterator[str]:
+    is_silent = glance.vitals is None and glance.config.market.speed > 0
+    return to_settle(glance.status, is_silent=is_silent)
+
+
+def _named(name: str, lines: Sequence[str]) -> Rows:
+    return [("" if number else name, line) for number, line in enumerate(lines)]
+
+
+def _process(glance: Glance) -> str:
+    pid = glance.status.writer_pid
+    if pid is None:
+        return "not running"
+    answers = "" if glance.vitals is not None else ", does not answer"
+    return f"running as pid {pid}{answers}" if pid else f"running{answers}"
+
+
+def _trading(account: Account) -> str:
+    why = f": {account.reason}" if account.reason else ""
+    return f"{account.trading_state}{why}"
+
+
+def _armed(glance: Glance) -> Iterator[str]:
+    vitals = glance.vitals
+    if vitals is None:
+        return
+    if vitals.arming is None:
+        state = next((p.state for p in _parts(vitals) if p.name == "Strategy"), "not there")
+        yield f"no: the strategy does not answer, it is {state}"
+    elif vitals.arming.is_armed:
+        yield f"yes, {glance.config.strategy.name}"
+    else:
+        yield f"no: it waits for {vitals.arming.waits_for}"
+
+
+def _market(glance: Glance) -> Iterator[str]:
+    vitals = glance.vitals
+    if vitals is None or vitals.prices is None:
+        return
+    prices = vitals.prices.prices
+    if not prices:
+        yield "no price yet"
+        return
+    stale_s = glance.config.market.stale_after_s
+    told = []
+    for symbol, last in prices.items():
+        stale = f", stale after {stale_s:g} s" if last.age_s > stale_s else ""
+        told.append(f"{symbol} {price(last.bid)} ({last.age_s:.1f} s ago{stale})")
+    yield "; ".join(told)
+
+
+def _parts(vitals: Vitals) -> tuple[Part, ...]:
+    return () if vitals.tree is None else vitals.tree.parts
+
+
+def _tree(glance: Glance) -> Rows:
+    parts = () if glance.vitals is None else _parts(glance.vitals)
+    branches = groupby(parts, key=lambda part: part.branch)
+    return _named("Actors", ["; ".join(map(_part, each)) for _, each in branches])
+
+
+def _part(part: Part) -> str:
+    restarts = f", {counted(part.restarts, 'restart')}" if part.restarts else ""
+    return f"{part.name} {part.state}{restarts}"
+
+
+def _equity(glance: Glance) -> Rows:
+    equity, losses, quote = glance.equity, glance.losses, glance.quote
+    if equity is None:
+        return []
+    rows = [("Equity", f"{money(equity, quote)} {quote}, positions at their marks")]
+    if losses is not None:
+        limit = money(glance.config.risk.daily_loss_max, quote)
+        rows += [
+            ("Today", f"{money(negative(losses.of_day), quote)} {quote}; at {limit} lost it halts"),
+            ("Drawdown", _drawdown(losses, glance.config, quote)),
+        ]
+    return rows
+
+
+def _drawdown(losses: Losses, config: Config, quote: Coin) -> str:
+    limit = f"{money(losses.drawdown_max, quote)} ({percent(config.risk.drawdown_max_pct)})"
+    return f"{money(losses.drawdown, quote)} {quote} below the highest; at {limit} it halts"
+
+
+def _reconciled(view: View | None) -> str:
+    if view is None:
+        return "never"
+    found = view["discrepancies"]
+    return f"{moment(view['timestamp'])}, {found} discrepancies, {view['status']}"
+
+
+def _diagnosed(views: Sequence[View]) -> str:
+    if not views:
+        return "never"
+    odd = [f"{view['check_type']} {view['status']}" for view in views if view["status"] != "ok"]
+    what = ", ".join(odd) or f"all {len(views)} checks ok"
+    return f"{moment(views[0]['timestamp'])}, {what}"
+
+
+# For machines -------------------------------------------------------------------------------
+
+
+def json_of(glance: Glance) -> dict[str, object]:
+    """Return everything, figures as exact texts; seconds are numbers."""
+    status, account, identity = glance.status, glance.account, glance.status.identity
+    equity, losses = glance.equity, glance.losses
+    return {
+        "is_there": True,
+        "is_running": status.writer_pid is not None,
+        "pid": status.writer_pid,
+        "is_answering": glance.vitals is not None,
+        "vitals": None if glance.vitals is None else msgspec.to_builtins(glance.vitals),
+        "store": status.path,
+        **msgspec.to_builtins(identity.identity),
+        "incarnation": identity.incarnation,
+        "created_at": text_of(identity.created_at),
+        "trading_state": account.trading_state,
+        "cause": account.cause,
+        "reason": account.reason,
+        "is_flattening": account.is_flattening,
+        "balances": _texts(account.balances),
+        "dust": _texts(account.dust),
+        "blocked": account.blocked,
+        "orphans": account.orphans,
+        "day_started_at": account.day_started_at and text_of(account.day_started_at),
+        "day_start_equity": text(account.day_start_equity),
+        "peak_equity": text(account.peak_equity),
+        "equity": None if equity is None else text(equity),
+        "day_pnl": None if losses is None else text(negative(losses.of_day)),
+        "daily_loss_max": text(glance.config.risk.daily_loss_max),
+        "drawdown": None if losses is None else text(losses.drawdown),
+        "drawdown_max": None if losses is None else text(losses.drawdown_max),
+        "positions": tuple(with_figures(view) for view in status.positions),
+        "orders": status.orders,
+        "orders_active": status.orders_active,
+        "orders_unsettled": status.orders_unsettled,
+        "notices_pending": status.notices_pending,
+        "quarantined": status.quarantined,
+        "last_reconciliation": status.last_reconciliation,
+        "last_diagnosis": status.last_diagnosis,
+        "events": status.events,
+        "last_event_at": status.last_event_at,
+        "head_hash": status.head_hash,
+        "to_settle": tuple(_to_settle(glance)),
+    }
+
+
+def _texts(coins: Mapping[Coin, Decimal]) -> dict[Coin, str]:
+    return {coin: text(much) for coin, much in coins.items()}

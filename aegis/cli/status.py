@@ -1,0 +1,73 @@
+"""`status`: one look at AEGIS, or one after another. Nothing is changed, nobody is held up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aegis.cli.asking import vitals_of
+from aegis.cli.codes import Code
+from aegis.cli.glance import ORDER_COLUMNS, Glance, json_of, order_cells, rows_of
+from aegis.cli.holdings import positions_table
+from aegis.cli.output import complain, pairs, screen, table, tell, tell_json
+from aegis.cli.wording import no_store_at, shown
+from aegis.config.model import Config
+from aegis.store.errors import NoStore
+from aegis.store.reading import read_status
+
+LOOK_EVERY_S = 2.0
+
+
+def show_status(config: Config, *, is_json: bool) -> Code:
+    """Show how things are."""
+    glance = look(config)
+    if is_json:
+        tell_json(_json(config, glance))
+        if glance is None:
+            complain(no_store_at(config.store.path))
+    else:
+        tell(_text(config, glance))
+    return Code.DONE
+
+
+def watch_status(config: Config, *, is_json: bool, wait: Callable[[float], object]) -> Code:
+    """Show how things are until `wait` raises `KeyboardInterrupt`, or nobody reads any more."""
+    if is_json:
+        while tell_json(_json(config, look(config))):
+            wait(LOOK_EVERY_S)
+        return Code.DONE
+    with screen() as show:
+        while show(_text(config, look(config))):
+            wait(LOOK_EVERY_S)
+    return Code.DONE
+
+
+def look(config: Config) -> Glance | None:
+    """Return the store and the process as they are now; None where there is no store yet."""
+    try:
+        status = read_status(config.store.path)
+    except NoStore:
+        return None
+    return Glance(
+        status=status,
+        vitals=None if status.writer_pid is None else vitals_of(config.store.path),
+        config=config,
+        shown_path=shown(config.store.path),
+    )
+
+
+def _json(config: Config, glance: Glance | None) -> object:
+    if glance is None:
+        return {"is_there": False, "store": str(config.store.path)}
+    return json_of(glance)
+
+
+def _text(config: Config, glance: Glance | None) -> str:
+    if glance is None:
+        return no_store_at(config.store.path)
+    blocks = [pairs(rows_of(glance))]
+    if glance.status.positions:
+        blocks.append(positions_table(glance.status.positions, glance.quote))
+    if glance.status.orders:
+        rows = [order_cells(view) for view in glance.status.orders]
+        blocks.append(table(ORDER_COLUMNS, rows, right=("Amount", "Filled")))
+    return "\n\n".join(blocks)

@@ -1,0 +1,64 @@
+"""What needs a person: each thing that is not as it should be, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aegis.cli.wording import counted, moment
+from aegis.domain.account import Account, TradingState
+from aegis.store.reading import StoreStatus
+
+
+def to_settle(status: StoreStatus, *, is_silent: bool) -> Iterator[str]:
+    """Yield what is not as it should be, each with what to do about it.
+
+    `is_silent` where a process that should answer questions does not.
+    """
+    yield from _orders_to_settle(status)
+    yield from _differences_to_settle(status.account)
+    yield from _halt_to_settle(status.account)
+    for check in status.last_diagnosis:
+        if check["status"] not in {"ok", "fixed"}:
+            yield f"diagnosis, {check['check_type']}: {check['status']}: {check['details']}"
+    if status.quarantined:
+        yield f"{counted(status.quarantined, 'event')} set aside: run.py verify says which"
+    if status.writer_pid is None and status.positions:
+        what = counted(len(status.positions), "position")
+        yield f"nothing guards {what}: start it with: python run.py"
+    if status.writer_pid is not None and is_silent:
+        yield "the process does not answer: it is starting, stopping or stuck; see run.py health"
+
+
+def _orders_to_settle(status: StoreStatus) -> Iterator[str]:
+    for view in status.orders:
+        name, symbol = view["client_order_id"], view["symbol"]
+        if view["state"] == "NEEDS_HUMAN":
+            yield f"order {name} needs you, {symbol} takes no entries: look for it at the exchange"
+        elif view["state"] == "UNKNOWN":
+            since = moment(view["unknown_at"])
+            yield f"order {name} has no answer since {since}: wait, and never repeat it by hand"
+
+
+def _differences_to_settle(account: Account) -> Iterator[str]:
+    if account.blocked:
+        symbols = ", ".join(account.blocked)
+        yield f"{symbols} differs from the exchange, no entries there: run.py reconcile --dry-run"
+    if account.orphans:
+        orders = ", ".join(account.orphans)
+        yield (
+            f"orders at the exchange that this store does not know: {orders}: "
+            "cancel them there, then run.py reconcile"
+        )
+
+
+def _halt_to_settle(account: Account) -> Iterator[str]:
+    if account.is_flattening:
+        yield "flatten is under way: wait until it is flat"
+    elif account.trading_state is TradingState.ACTIVE:
+        return
+    elif account.cause == "daily_loss":
+        yield "no entries until the next day starts"
+    elif account.cause == "strategy":
+        yield "no entries: mend the strategy, start again, then: python run.py resume"
+    else:
+        yield "no entries until: python run.py resume"

@@ -1,0 +1,302 @@
+"""What `status` makes of a store and a process: figures, words, and what is to be settled."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aegis.cli.glance import Glance, json_of, rows_of
+from aegis.cli.holdings import distance_pct, gain_of, with_figures
+from aegis.cli.unsettled import to_settle
+from aegis.config.model import Config, build
+from aegis.domain.account import Account, TradingState
+from aegis.domain.ids import Coin, Generation, Incarnation, Instant, Symbol
+from aegis.domain.risk import equity_of
+from aegis.messages import ArmingRead, LastPrice, Part, PricesRead, TreeRead, Vitals
+from aegis.store.identity import Identity, StoredIdentity
+from aegis.store.reading import StoreStatus
+from tests.simulation.candles import flat
+from tests.simulation.world import World
+
+USDT = Coin("USDT")
+BTC_USDT = Symbol("BTC/USDT")
+DAY = Instant(1_704_067_200_000_000_000)
+
+HELD: dict[str, object] = {
+    "position_id": "p-1",
+    "symbol": "BTC/USDT",
+    "side": "long",
+    "status": "OPEN",
+    "amount": "0.5",
+    "cost": "50.05",
+    "entry_price": "100",
+    "current_price": "104",
+    "stop_price": "98",
+    "take_profit_price": "110",
+    "pnl": "-0.05",
+    "opened_at": "2024-01-01T00:00:00.000000000Z",
+    "closed_at": None,
+}
+
+ORDER: dict[str, object] = {
+    "client_order_id": "o-1",
+    "symbol": "BTC/USDT",
+    "state": "UNKNOWN",
+    "role": "exit",
+    "side": "sell",
+    "amount": "0.5",
+    "filled": "0",
+    "intended_at": "2024-01-01T00:00:00.000000000Z",
+    "unknown_at": "2024-01-01T00:00:03.000000000Z",
+}
+
+ACCOUNT = Account(
+    has_balances=True,
+    balances={USDT: Decimal(9950)},
+    day_started_at=DAY,
+    day_start_equity=Decimal(10_000),
+    peak_equity=Decimal(10_020),
+)
+
+
+def status_of(**changed: Any) -> StoreStatus:
+    usual = StoreStatus(
+        path="aegis.db",
+        identity=StoredIdentity(
+            identity=Identity(mode="paper", exchange="x", account="main", market="simulated:1"),
+            incarnation=Incarnation("i"),
+            created_at=DAY,
+        ),
+        writer_pid=7,
+        events=3,
+        head_hash="ab" * 32,
+        last_event_at=None,
+        account=ACCOUNT,
+        positions=(),
+        orders=(),
+        orders_active=0,
+        orders_unsettled=0,
+        notices_pending=0,
+        quarantined=0,
+        last_reconciliation=None,
+        last_diagnosis=(),
+    )
+    return msgspec.structs.replace(usual, **changed)
+
+
+def config_of(**sections: Any) -> Config:
+    config = build(sections)
+    assert isinstance(config, Config)
+    return config
+
+
+def vitals_of(**changed: Any) -> Vitals:
+    running = Part(name="Guard", branch="trading", state="running", restarts=2, waiting=0)
+    strategy = Part(name="Strategy", branch="trading", state="abandoned", restarts=0, waiting=0)
+    usual = Vitals(
+        tree=TreeRead(token=1, generation=Generation(1), parts=(running, strategy)),
+        prices=PricesRead(token=1, prices={BTC_USDT: LastPrice(bid=Decimal(104), age_s=1.5)}),
+        arming=ArmingRead(token=1, is_armed=True, waits_for=""),
+    )
+    return msgspec.structs.replace(usual, **changed)
+
+
+def glance_of(status: StoreStatus | None = None, **changed: Any) -> Glance:
+    usual = Glance(
+        status=status or status_of(),
+        vitals=vitals_of(),
+        config=config_of(),
+        shown_path="data/aegis.db",
+    )
+    return msgspec.structs.replace(usual, **changed)
+
+
+def told(glance: Glance, name: str) -> str:
+    rows = dict(rows_of(glance))
+    assert name in rows, rows
+    return rows[name]
+
+
+def settled(**changed: Any) -> str:
+    return "\n".join(to_settle(status_of(**changed), is_silent=False))
+
+
+# Figures ------------------------------------------------------------------------------------
+
+
+def test_a_position_s_gain_counts_what_is_held_at_its_mark() -> None:
+    assert gain_of(HELD) == Decimal("1.90")
+
+
+@pytest.mark.parametrize("status", ["CLOSED", "VOID"])
+def test_what_has_ended_has_gained_what_is_booked(status: str) -> None:
+    assert gain_of({**HELD, "status": status}) == Decimal("-0.05")
+
+
+def test_distances_are_per_cents_of_the_mark() -> None:
+    figures = with_figures(HELD)
+    assert figures["stop_distance_pct"] == "5.7692"
+    assert figures["target_distance_pct"] == "5.7692"
+
+
+def test_a_stop_that_is_passed_is_below_zero() -> None:
+    away = distance_pct({**HELD, "current_price": "97"}, "stop_price")
+    assert away is not None
+    assert away < 0
+
+
+def test_a_short_s_stop_is_above_it() -> None:
+    short = {**HELD, "side": "short", "stop_price": "106", "take_profit_price": "100"}
+    assert with_figures(short)["stop_distance_pct"] == "1.9231"
+    assert with_figures(short)["target_distance_pct"] == "3.8462"
+
+
+@pytest.mark.parametrize("missing", ["stop_price", "current_price"])
+def test_without_a_stop_or_a_mark_there_is_no_distance(missing: str) -> None:
+    assert distance_pct({**HELD, missing: None}, "stop_price") is None
+
+
+def test_the_equity_is_the_quote_and_what_is_held_at_its_mark() -> None:
+    assert glance_of(status_of(positions=(HELD,))).equity == Decimal("10002.0")
+
+
+def test_today_and_the_drawdown_are_told_beside_their_limits() -> None:
+    glance = glance_of(status_of(positions=(HELD,)))
+    assert told(glance, "Today") == "2.00 USDT; at 200.00 lost it halts"
+    assert told(glance, "Drawdown") == (
+        "18.00 USDT below the highest; at 2,004.00 (20.00 %) it halts"
+    )
+    exact = json_of(glance)
+    assert (exact["day_pnl"], exact["drawdown"], exact["drawdown_max"]) == ("2", "18", "2004")
+
+
+def test_before_the_balances_are_known_there_is_no_equity() -> None:
+    glance = glance_of(status_of(account=Account()))
+    assert glance.equity is None
+    assert "Today" not in dict(rows_of(glance))
+    assert json_of(glance)["day_pnl"] is None
+
+
+def test_the_equity_shown_is_the_one_that_the_limits_look_at(tmp_path: Path) -> None:
+    world = World(tmp_path, flat(20), script={"enters": [2]}).start()
+    world.run_until(lambda: world.has_said("PositionOpened"))
+    world.run_for(120)
+    status = world.status()
+    book = world.system._store.book
+    world.drop()
+    assert status.positions
+    glance = Glance(status=status, vitals=None, config=world.config, shown_path="")
+    assert glance.equity == equity_of(book, USDT)
+
+
+# Words --------------------------------------------------------------------------------------
+
+
+def test_who_runs_and_how_often_it_was_restarted_is_told() -> None:
+    assert told(glance_of(), "Actors") == "Guard running, 2 restarts; Strategy abandoned"
+
+
+def test_each_branch_has_a_row_of_its_own() -> None:
+    part = Part(name="X", branch="watch", state="running", restarts=0, waiting=0)
+    usual = vitals_of().tree
+    assert usual is not None
+    tree = msgspec.structs.replace(usual, parts=(*usual.parts, part))
+    rows = rows_of(glance_of(vitals=vitals_of(tree=tree)))
+    place = [name for name, _ in rows].index("Actors")
+    assert rows[place + 1] == ("", "X running")
+
+
+def test_armed_or_why_not_is_told() -> None:
+    assert told(glance_of(), "Armed") == "yes, ema_cross"
+    waiting = ArmingRead(token=1, is_armed=False, waits_for="the diagnosis")
+    assert told(glance_of(vitals=vitals_of(arming=waiting)), "Armed") == (
+        "no: it waits for the diagnosis"
+    )
+    assert told(glance_of(vitals=vitals_of(arming=None)), "Armed").endswith("it is abandoned")
+
+
+def test_the_last_price_is_told_with_its_age() -> None:
+    assert told(glance_of(), "Market") == "BTC/USDT 104.00 (1.5 s ago)"
+    old = PricesRead(token=1, prices={BTC_USDT: LastPrice(bid=Decimal(104), age_s=31.0)})
+    assert "stale after 30 s" in told(glance_of(vitals=vitals_of(prices=old)), "Market")
+
+
+def test_who_does_not_run_has_no_actors_and_no_market() -> None:
+    rows = dict(rows_of(glance_of(status_of(writer_pid=None), vitals=None)))
+    assert rows["AEGIS"].endswith("not running")
+    assert not {"Actors", "Market", "Armed"} & set(rows)
+
+
+def test_who_holds_the_store_and_says_nothing_is_told_with_its_pid() -> None:
+    glance = glance_of(vitals=None)
+    assert told(glance, "AEGIS").endswith("running as pid 7, does not answer")
+    assert "does not answer" in told(glance, "To settle")
+
+
+def test_a_replay_at_full_speed_answers_nobody_and_that_is_as_it_should_be() -> None:
+    glance = glance_of(vitals=None, config=config_of(market={"speed": 0}))
+    assert told(glance, "To settle") == "nothing"
+
+
+def test_json_has_what_the_process_said() -> None:
+    vitals = json_of(glance_of())["vitals"]
+    assert isinstance(vitals, dict)
+    assert vitals["prices"]["prices"] == {"BTC/USDT": {"bid": "104", "age_s": 1.5}}
+    assert msgspec.json.encode(json_of(glance_of(status_of(positions=(HELD,)))))
+
+
+# What is to be settled ----------------------------------------------------------------------
+
+
+def test_where_all_is_well_nothing_is_to_be_settled() -> None:
+    assert settled() == ""
+    assert told(glance_of(), "To settle") == "nothing"
+
+
+def test_an_order_without_an_answer_is_named() -> None:
+    assert "order o-1 has no answer since 2024-01-01 00:00:03" in settled(orders=(ORDER,))
+
+
+def test_an_order_that_needs_a_person_says_what_to_do() -> None:
+    assert "o-1 needs you" in settled(orders=({**ORDER, "state": "NEEDS_HUMAN"},))
+
+
+def test_an_order_on_its_way_is_nothing_to_settle() -> None:
+    assert settled(orders=({**ORDER, "state": "OPEN"},)) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"blocked": (BTC_USDT,)}, "BTC/USDT differs"),
+        ({"orphans": ("x-9",)}, "x-9"),
+        ({"trading_state": TradingState.REDUCING, "cause": "operator"}, "run.py resume"),
+        ({"trading_state": TradingState.REDUCING, "cause": "daily_loss"}, "next day"),
+        ({"trading_state": TradingState.REDUCING, "cause": "strategy"}, "mend the strategy"),
+        (
+            {"trading_state": TradingState.REDUCING, "cause": "flatten", "is_flattening": True},
+            "until it is flat",
+        ),
+    ],
+)
+def test_what_holds_entries_back_says_how_it_ends(changed: dict[str, Any], word: str) -> None:
+    assert word in settled(account=msgspec.structs.replace(ACCOUNT, **changed))
+
+
+@pytest.mark.parametrize(("status", "is_told"), [("ok", False), ("fixed", False), ("failed", True)])
+def test_a_check_that_is_not_settled_is_told(status: str, *, is_told: bool) -> None:
+    check = {"check_type": "chain", "status": status, "details": "torn", "timestamp": ""}
+    assert ("chain" in settled(last_diagnosis=(check,))) is is_told
+
+
+def test_events_that_were_set_aside_are_told() -> None:
+    assert "2 events set aside" in settled(quarantined=2)
+
+
+def test_positions_without_anybody_to_guard_them_are_told() -> None:
+    assert "nothing guards 1 position" in settled(writer_pid=None, positions=(HELD,))
+    assert settled(positions=(HELD,)) == ""
