@@ -19,7 +19,6 @@ from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Coin
 from aegis.domain.risk import equity_of
 from aegis.messages import (
-    ArmingRead,
     BookRead,
     ControlReply,
     ControlRequest,
@@ -28,15 +27,11 @@ from aegis.messages import (
     Execute,
     Executed,
     ListenerMessage,
-    PricesRead,
     ReadBook,
-    ReadVitals,
     ReconcileNow,
     ReconciliationReported,
-    TreeRead,
-    Vitals,
-    VitalsDue,
 )
+from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
 
 COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten")
 

@@ -62,14 +62,12 @@ from aegis.messages import (
     FeedCheckDue,
     GuardMessage,
     HeartbeatDue,
-    LastPrice,
     MarketMoved,
-    PricesRead,
     QuoteRead,
     ReadBook,
     ReadQuote,
-    ReadVitals,
 )
+from aegis.vitals import LastPrice, PricesRead, ReadVitals
 
 Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
 

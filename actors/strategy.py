@@ -47,7 +47,6 @@ from aegis.domain.risk import equity_of, is_held
 from aegis.domain.sizing import ATR_PERIOD, Prospect, Sizing, size
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
 from aegis.messages import (
-    ArmingRead,
     Beat,
     BookRead,
     CandleClosed,
@@ -60,9 +59,9 @@ from aegis.messages import (
     ReadBook,
     ReadHistory,
     ReadInstruments,
-    ReadVitals,
     StrategyMessage,
 )
+from aegis.vitals import ArmingRead, ReadVitals
 
 HISTORY_AFTER_S = 5.0
 """A feed that died has forgotten who asked it for history; so it is asked again."""

@@ -18,7 +18,8 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from aegis.messages import ControlReply, ControlRequest, Vitals
+from aegis.messages import ControlReply, ControlRequest
+from aegis.vitals import Vitals
 
 LINE_BYTES_MAX = 4096
 READ_TIMEOUT_S = 5.0

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
-
 from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
@@ -19,6 +17,7 @@ from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, In
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order
 from aegis.domain.venue import VenueAccount
+from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
 
 # The market's dialogue --------------------------------------------------------------------
 
@@ -46,64 +45,6 @@ class MarketEnded(Message, frozen=True, kw_only=True):
 
 
 MarketNews = MarketMoved | CandleClosed | MarketEnded
-
-
-# How the process is: what no store can tell -----------------------------------------------
-
-
-class ReadVitals(Message, frozen=True, kw_only=True):
-    """Ask how somebody is; the answer carries the same `token`."""
-
-    token: int
-    reply_to: str
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One actor as its supervisor sees it: its phase, and how many messages wait for it."""
-
-    name: str
-    branch: str
-    state: str
-    restarts: int
-    waiting: int
-
-
-class TreeRead(Message, frozen=True, kw_only=True):
-    """The supervisor's answer: everybody in the order of their start."""
-
-    token: int
-    generation: Generation
-    parts: tuple[Part, ...]
-
-
-class LastPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """The last price that was watched, and how many real seconds ago."""
-
-    bid: Decimal
-    age_s: float
-
-
-class PricesRead(Message, frozen=True, kw_only=True):
-    """Guard's answer."""
-
-    token: int
-    prices: dict[Symbol, LastPrice]
-
-
-class ArmingRead(Message, frozen=True, kw_only=True):
-    """Strategy's answer; `waits_for` says what is missing where it is not armed."""
-
-    token: int
-    is_armed: bool
-    waits_for: str
-
-
-class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; None where nobody answered in time."""
-
-    tree: TreeRead | None
-    prices: PricesRead | None
-    arming: ArmingRead | None
 
 
 # PositionStore ----------------------------------------------------------------------------
@@ -402,12 +343,6 @@ class ControlReply(Message, frozen=True, kw_only=True):
     is_done: bool
     text: str
     vitals: Vitals | None = None
-
-
-class VitalsDue(Message, frozen=True, kw_only=True):
-    """A timer of the listener's own: who has not answered by now is left out."""
-
-    token: int
 
 
 ListenerMessage = (

@@ -19,8 +19,8 @@ import msgspec
 from actors.base import Actor, ActorRuntime, Context, Log, launch, no_log
 from actors.directory import Address, Directory
 from aegis.domain.ids import Generation
-from aegis.messages import Part, ReadVitals, TreeRead
 from aegis.ports import Timer
+from aegis.vitals import Part, ReadVitals, TreeRead
 from supervisors.decide import decide
 from supervisors.spec import Child, Patience, Tree
 from supervisors.words import (

@@ -9,8 +9,8 @@ from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
 from aegis.config.model import Config
 from aegis.control import NotRunning, ask
-from aegis.messages import Vitals
 from aegis.store.lock import holder_of
+from aegis.vitals import Vitals
 
 VITALS_TIMEOUT_S = 3.0
 """The listener answers within one second, with whom it has heard of."""

@@ -22,8 +22,8 @@ from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import negative, text
 from aegis.domain.risk import Losses, losses_of, marked_equity
-from aegis.messages import Part, Vitals
 from aegis.store.reading import StoreStatus
+from aegis.vitals import Part, Vitals
 
 View = Mapping[str, object]
 Rows = list[tuple[str, str]]

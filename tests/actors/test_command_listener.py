@@ -14,18 +14,15 @@ from aegis.domain.commands import ChangeTradingState, Refusal
 from aegis.domain.events import CheckResult, Discrepancy
 from aegis.domain.ids import Generation
 from aegis.messages import (
-    ArmingRead,
     ControlReply,
     ControlRequest,
     DiagnoseNow,
     DiagnosisReported,
-    PricesRead,
     ReadBook,
-    ReadVitals,
     ReconcileNow,
     ReconciliationReported,
-    TreeRead,
 )
+from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead
 from tests.actors.ensemble import Ensemble
 from tests.domain.kit import USDT, halt
 from tests.stage import BOSS, Stage

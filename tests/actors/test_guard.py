@@ -24,7 +24,8 @@ from aegis.domain.commands import (
 from aegis.domain.ids import Generation, Instant, exit_order_id
 from aegis.domain.order import OrderStep
 from aegis.domain.position import StopPolicy
-from aegis.messages import CandleClosed, PricesRead, QuoteRead, ReadBook, ReadQuote, ReadVitals
+from aegis.messages import CandleClosed, QuoteRead, ReadBook, ReadQuote
+from aegis.vitals import PricesRead, ReadVitals
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed, tick
 from tests.domain.kit import (

@@ -23,15 +23,8 @@ from aegis.domain.instrument import Instrument
 from aegis.domain.order import Role, Side
 from aegis.domain.sizing import Sizing
 from aegis.domain.strategies import Signal, Strategy
-from aegis.messages import (
-    ArmingRead,
-    CandleClosed,
-    HistoryRead,
-    InstrumentsKnown,
-    ReadBook,
-    ReadHistory,
-    ReadVitals,
-)
+from aegis.messages import CandleClosed, HistoryRead, InstrumentsKnown, ReadBook, ReadHistory
+from aegis.vitals import ArmingRead, ReadVitals
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed
 from tests.domain.kit import BTC_USDT, POLICY, TAG, entry, exit_of, halt, instrument

@@ -16,9 +16,9 @@ from aegis.config.model import Config, build
 from aegis.domain.account import Account, TradingState
 from aegis.domain.ids import Coin, Generation, Incarnation, Instant, Symbol
 from aegis.domain.risk import equity_of
-from aegis.messages import ArmingRead, LastPrice, Part, PricesRead, TreeRead, Vitals
 from aegis.store.identity import Identity, StoredIdentity
 from aegis.store.reading import StoreStatus
+from aegis.vitals import ArmingRead, LastPrice, Part, PricesRead, TreeRead, Vitals
 from tests.simulation.candles import flat
 from tests.simulation.world import World
 

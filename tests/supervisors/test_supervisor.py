@@ -13,7 +13,7 @@ import pytest
 from actors.base import Actor, Context
 from aegis.clock import ManualClock
 from aegis.domain.ids import Instant
-from aegis.messages import ReadVitals, TreeRead
+from aegis.vitals import ReadVitals, TreeRead
 from supervisors.runtime import SeededRuntime
 from supervisors.spec import Branch, Child, OnExhausted, Patience, Strategy, Tree
 from supervisors.supervisor import SUPERVISOR, Verdict

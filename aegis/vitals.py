@@ -1,0 +1,74 @@
+"""How the process is: what no store can tell, as actors say it to each other and to people.
+
+Who is asked answers at once with what it knows, or not at all; nobody waits.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from aegis.dialogue import Message
+from aegis.domain.ids import Generation, Symbol
+
+
+class ReadVitals(Message, frozen=True, kw_only=True):
+    """Ask how somebody is; the answer carries the same `token`."""
+
+    token: int
+    reply_to: str
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One actor as its supervisor sees it: its phase, and how many messages wait for it."""
+
+    name: str
+    branch: str
+    state: str
+    restarts: int
+    waiting: int
+
+
+class TreeRead(Message, frozen=True, kw_only=True):
+    """The supervisor's answer: everybody in the order of their start."""
+
+    token: int
+    generation: Generation
+    parts: tuple[Part, ...]
+
+
+class LastPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """The last price that was watched, and how many real seconds ago."""
+
+    bid: Decimal
+    age_s: float
+
+
+class PricesRead(Message, frozen=True, kw_only=True):
+    """Guard's answer."""
+
+    token: int
+    prices: dict[Symbol, LastPrice]
+
+
+class ArmingRead(Message, frozen=True, kw_only=True):
+    """Strategy's answer; `waits_for` says what is missing where it is not armed."""
+
+    token: int
+    is_armed: bool
+    waits_for: str
+
+
+class VitalsDue(Message, frozen=True, kw_only=True):
+    """A timer of the listener's own: who has not answered by now is left out."""
+
+    token: int
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it; None where nobody answered in time."""
+
+    tree: TreeRead | None
+    prices: PricesRead | None
+    arming: ArmingRead | None
