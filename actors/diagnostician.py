@@ -30,6 +30,8 @@ from aegis.messages import (
     RebuildProjections,
     StoreInspected,
 )
+from aegis.ports import Timer
+from aegis.tuning import Reconfigured, Tuning
 
 INSPECTION_DEADLINE_S = 60.0
 
@@ -71,7 +73,7 @@ class Diagnostician(Actor):
         self._done: dict[str, str] = {}  # what was done, by check
 
     def on_started(self) -> None:
-        self.every(self._interval_s, DiagnoseNow(trigger="interval"))
+        self._timer = self._each_interval()
         self._want(self._run)
 
     def receive(self, message: DiagnosticianMessage) -> None:
@@ -80,6 +82,8 @@ class Diagnostician(Actor):
                 self._follow(message)
             case DiagnoseNow():
                 self._want(message)
+            case Reconfigured():
+                self._retune(message.tuning)
             case BookRead():
                 self._read(message)
             case StoreInspected():
@@ -90,6 +94,17 @@ class Diagnostician(Actor):
                 self._executed(message.command)
             case _:
                 assert_never(message)
+
+    def _each_interval(self) -> Timer:
+        return self.every(self._interval_s, DiagnoseNow(trigger="interval"))
+
+    def _retune(self, tuning: Tuning) -> None:
+        """Judge by the new patience from the next look on; a new interval begins now."""
+        self._stuck_after_days = tuning.stuck_after_days
+        if tuning.diagnose_interval_s != self._interval_s:
+            self._interval_s = tuning.diagnose_interval_s
+            self._timer.cancel()
+            self._timer = self._each_interval()
 
     def _follow(self, message: Committed) -> None:
         for recorded in message.records:

@@ -67,6 +67,7 @@ from aegis.messages import (
     ReadBook,
     ReadQuote,
 )
+from aegis.tuning import Reconfigured
 from aegis.vitals import LastPrice, PricesRead, ReadVitals
 
 Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
@@ -133,6 +134,9 @@ class Guard(Actor):
                 self._executed(message)
             case HeartbeatDue():
                 self._beat()
+            case Reconfigured():
+                self._limits = message.tuning.limits
+                self._day_starts_at_s = message.tuning.day_starts_at_s
             case ReadVitals():
                 self.tell(message.reply_to, self._prices_read(message.token))
             case _:
@@ -249,7 +253,8 @@ class Guard(Actor):
     def _look_at_losses(self, book: Book) -> None:
         equity = equity_of(book, self._limits.quote_coin)
         day = day_start(self.clock.now(), self._day_starts_at_s)
-        if book.account.day_started_at != day:
+        began = book.account.day_started_at
+        if began is None or day > began:  # a day start that was moved back begins no day again
             self._execute(StartDay(day_started_at=day, equity=equity))
             return
         breach = loss_breach(book, equity, self._limits)

@@ -54,6 +54,7 @@ from aegis.messages import (
     StoreMessage,
 )
 from aegis.store.journal import Store
+from aegis.tuning import Reconfigured
 
 GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
@@ -116,6 +117,8 @@ class PositionStore(Actor):
         now = self._store.stamp(self.clock.now())
         for message in messages:
             match message:
+                case Reconfigured():
+                    self._limits = message.tuning.limits
                 case Execute():
                     executed = self._execute(message, now)
                     written.extend(executed.records)

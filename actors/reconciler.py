@@ -36,6 +36,8 @@ from aegis.messages import (
     ReconciliationReported,
     SecondLook,
 )
+from aegis.ports import Timer
+from aegis.tuning import Reconfigured, Tuning
 
 OVERLAP_S = 3600
 """Trades are read again from this long before the last reconciliation: exchanges list late."""
@@ -63,7 +65,8 @@ class Reconciler(Actor):
         super().__init__(context)
         self._tag = tag
         self._interval_s = interval_s
-        self._is_healing = is_healing
+        self._is_healing = is_healing  # in the run under way
+        self._will_heal = is_healing  # from the next run on
         self._stage = Stage.IDLE
         self._run = ReconcileNow(trigger="start")
         self._queue: list[ReconcileNow] = []
@@ -76,7 +79,7 @@ class Reconciler(Actor):
         self._is_waiting_told = False
 
     def on_started(self) -> None:
-        self.every(self._interval_s, ReconcileNow(trigger="interval"))
+        self._timer = self._each_interval()
         self._begin(self._run)
 
     def receive(self, message: ReconcilerMessage) -> None:
@@ -89,12 +92,25 @@ class Reconciler(Actor):
                 self._account_read(message)
             case OrdersRead():
                 self._judge(message)
+            case Reconfigured():
+                self._retune(message.tuning)
             case SecondLook():
                 self._look()
             case Executed():
                 self._executed(message)
             case _:
                 assert_never(message)
+
+    def _each_interval(self) -> Timer:
+        return self.every(self._interval_s, ReconcileNow(trigger="interval"))
+
+    def _retune(self, tuning: Tuning) -> None:
+        """Heal or not from the next run on; a new interval begins now."""
+        self._will_heal = tuning.is_healing
+        if tuning.reconcile_interval_s != self._interval_s:
+            self._interval_s = tuning.reconcile_interval_s
+            self._timer.cancel()
+            self._timer = self._each_interval()
 
     def _want(self, message: ReconcileNow) -> None:
         """Begin, or queue: the run under way may have looked too early for this one."""
@@ -104,7 +120,7 @@ class Reconciler(Actor):
             self._queue.append(message)
 
     def _begin(self, message: ReconcileNow) -> None:
-        self._run, self._first = message, None
+        self._run, self._first, self._is_healing = message, None, self._will_heal
         self._look()
 
     def _look(self) -> None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from actors import names
 from actors.base import Actor, Context
@@ -61,6 +62,7 @@ from aegis.messages import (
     ReadInstruments,
     StrategyMessage,
 )
+from aegis.tuning import Reconfigured
 from aegis.vitals import ArmingRead, ReadVitals
 
 HISTORY_AFTER_S = 5.0
@@ -154,6 +156,8 @@ class StrategyRunner(Actor):
                 self._beat(message.symbol)
             case Executed():
                 self._executed(message)
+            case Reconfigured(tuning=tuning):
+                self._plan = replace(self._plan, sizing=tuning.sizing, policy=tuning.policy)
             case ReadVitals():
                 self._tell_arming(message)
             case _:

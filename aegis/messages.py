@@ -17,6 +17,7 @@ from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, In
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order
 from aegis.domain.venue import VenueAccount
+from aegis.tuning import Reconfigured
 from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
 
 # The market's dialogue --------------------------------------------------------------------
@@ -128,7 +129,7 @@ class ProjectionsRebuilt(Message, frozen=True, kw_only=True):
 
 StoreMessage = (
     Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified | MarkNotifyFailed
-    | RebuildProjections
+    | RebuildProjections | Reconfigured
 )  # fmt: skip
 
 
@@ -222,7 +223,9 @@ class SecondLook(Message, frozen=True, kw_only=True):
     """A timer of the Reconciler's own."""
 
 
-ReconcilerMessage = ReconcileNow | BookRead | AccountRead | OrdersRead | Executed | SecondLook
+ReconcilerMessage = (
+    ReconcileNow | BookRead | AccountRead | OrdersRead | Executed | SecondLook | Reconfigured
+)
 
 
 class DiagnoseNow(Message, frozen=True, kw_only=True):
@@ -247,7 +250,8 @@ class StoreInspected(Message, frozen=True, kw_only=True):
 
 DiagnosticianMessage = (
     Committed | DiagnoseNow | BookRead | StoreInspected | ProjectionsRebuilt | Executed
-)
+    | Reconfigured
+)  # fmt: skip
 
 
 # MarketFeed, Strategy, Guard, Notifier, CommandListener -----------------------------------
@@ -297,12 +301,12 @@ class HeartbeatDue(Message, frozen=True, kw_only=True):
 
 StrategyMessage = (
     Committed | BookRead | Executed | CandleClosed | HistoryRead | InstrumentsKnown | Beat
-    | HistoryWanted | ReadVitals
+    | HistoryWanted | ReadVitals | Reconfigured
 )  # fmt: skip
 
 GuardMessage = (
     Committed | BookRead | Executed | MarketMoved | QuoteRead | CandleClosed | FeedCheckDue
-    | HeartbeatDue | ReadVitals
+    | HeartbeatDue | ReadVitals | Reconfigured
 )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ EXIT_SECOND_SIGNAL = 1
 INCARNATION_DIGITS = 16
 
 Progress = Callable[[int, int], None]
-Reread = Callable[[], None]
+Reread = Callable[[], Config | None]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class NoControl:
 
 
 def keep_config() -> None:
-    """Go on as configured: what SIGHUP does where nobody can read the configuration again."""
+    """Go on as configured, where nobody can read the configuration again."""
 
 
 def leave_all() -> None:
@@ -152,11 +152,16 @@ def _wait(system: System, told: _Told, outside: _Outside) -> Verdict:
         if system.is_market_ended:
             return _drain(system, "the market ended", outside.log)
         if told.take_hang_up():
-            outside.reread()
+            _reconfigure(system, outside.reread())
         try:
             return _drain(system, told.stop.get(timeout=0.1), outside.log)
         except Empty:
             continue
+
+
+def _reconfigure(system: System, changed: Config | None) -> None:
+    if changed is not None:
+        system.reconfigure(changed)
 
 
 def _drain(system: System, why: str, log: Log) -> Verdict:

@@ -12,8 +12,11 @@ from pathlib import Path
 from aegis.config.model import Config
 from aegis.domain.position import StopPolicy
 from aegis.domain.risk import Limits
+from aegis.domain.sizing import Sizing
 from aegis.exchange.paper_matching import PaperRules
+from aegis.ports import Clock
 from aegis.store.identity import Identity
+from aegis.tuning import Tuning
 
 REPLAY_LINES = 2
 """What tells one replay's file from another: its columns, and its first candle."""
@@ -106,6 +109,20 @@ def stop_policy_of(config: Config) -> StopPolicy:
         stop_loss_pct=config.risk.stop_loss_pct,
         take_profit_pct=config.risk.take_profit_pct,
         trailing_stop_pct=config.risk.trailing_stop_pct,
+    )
+
+
+def tuning_of(config: Config, clock: Clock) -> Tuning:
+    """Return what can change while AEGIS runs."""
+    return Tuning(
+        limits=limits_of(config),
+        sizing=Sizing(method=config.sizing.method, value=config.sizing.value),
+        policy=stop_policy_of(config),
+        day_starts_at_s=second_of_day(config.risk.day_starts_at),
+        reconcile_interval_s=clock.real_s(config.reconcile.interval_s),
+        is_healing=config.reconcile.heal,
+        diagnose_interval_s=clock.real_s(config.diagnose.interval_s),
+        stuck_after_days=config.diagnose.stuck_after_days,
     )
 
 

@@ -23,7 +23,6 @@ from aegis.domain.candles import Candle
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Instant, account_tag
 from aegis.domain.notices import notice_of
-from aegis.domain.sizing import Sizing
 from aegis.exchange.called import CalledExchange
 from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
@@ -38,6 +37,7 @@ from aegis.ports import Messenger
 from aegis.store.inspection import Inspection
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
+from aegis.tuning import Reconfigured
 from supervisors.preflight import (
     open_own_ledger,
     refuse_stray_ledger,
@@ -49,12 +49,10 @@ from supervisors.settings import (
     identity_of,
     late_after_s,
     ledger_path,
-    limits_of,
     market_of,
     market_speed,
     paper_rules,
-    second_of_day,
-    stop_policy_of,
+    tuning_of,
 )
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
@@ -77,6 +75,16 @@ TICKS_A_CANDLE = 4
 DEAD_LETTER_CHARS_MAX = 500
 
 Faults = Callable[[ExchangeRequest], Fault | None]
+
+
+TUNED = (
+    names.POSITION_STORE,
+    names.RECONCILER,
+    names.GUARD,
+    names.STRATEGY,
+    names.DIAGNOSTICIAN,
+)
+"""Who hears of changed settings."""
 
 
 class System:
@@ -130,6 +138,7 @@ class System:
                 venue=self.paper,
                 start_after=lived_until,
             )
+            self._tuning = tuning_of(config, self.runtime.clock)
             self._inspection = Inspection(config.store.path)
             opened.callback(self._inspection.close)
             self.tree = self._tree(folder, control)
@@ -156,6 +165,15 @@ class System:
             hooks=Hooks(on_verdict=self.verdicts.put, on_abandon=self._abandoned, log=self.log),
             seed=seed,
         )
+
+    def reconfigure(self, config: Config) -> None:
+        """Let what can change while AEGIS runs be as configured from now on.
+
+        The value first, then the word: whoever starts in between is built from it, or told.
+        """
+        self._tuning = tuning_of(config, self.runtime.clock)
+        for name in TUNED:
+            self.directory.tell(None, name, Reconfigured(tuning=self._tuning))
 
     def stop(self) -> None:
         """Ask the tree to end: Strategy first, the store last."""
@@ -232,7 +250,8 @@ class System:
         parts = Parts(
             tag=account_tag(identity.mode, identity.exchange, identity.account),
             symbols=config.exchange.symbols,
-            limits=limits_of(config),
+            tuning=lambda: self._tuning,
+            quote_coin=config.exchange.quote,
             open_store=self._store_for_actor,
             exchange=CalledExchange(
                 self.paper.execute, self.runtime, config.exchange.call_deadline_s
@@ -251,18 +270,13 @@ class System:
             plan=Plan(
                 name=config.strategy.name,
                 symbols=config.exchange.symbols,
-                sizing=Sizing(method=config.sizing.method, value=config.sizing.value),
-                policy=stop_policy_of(config),
+                sizing=self._tuning.sizing,
+                policy=self._tuning.policy,
                 spread_bps=config.paper.spread_bps,
             ),
             inspect=self._inspection.look,
             messengers=self._messengers,
             control=control,
-            reconcile_interval_s=clock.real_s(config.reconcile.interval_s),
-            is_healing=config.reconcile.heal,
-            diagnose_interval_s=clock.real_s(config.diagnose.interval_s),
-            stuck_after_days=config.diagnose.stuck_after_days,
-            day_starts_at_s=second_of_day(config.risk.day_starts_at),
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
             feed_check_s=config.market.stale_after_s if is_watched else None,
         )

@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from actors import names
+from actors.base import Actor, Context
 from actors.command_listener import CommandListener, ControlPort
 from actors.diagnostician import Diagnostician
 from actors.exchange_gateway import ExchangeGateway
@@ -22,21 +23,25 @@ from actors.position_store import PositionStore, subscribers
 from actors.reconciler import Reconciler
 from actors.strategy import Plan, StrategyRunner
 from aegis.domain.events import CheckResult
-from aegis.domain.ids import Symbol
-from aegis.domain.risk import Limits
+from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.ports import Exchange, MarketData, Messenger
 from aegis.store.journal import Store
+from aegis.tuning import Tuning
 from supervisors.spec import Branch, Child, Tree
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the actors are given: ports, limits and intervals (real seconds)."""
+    """What the actors are given: ports, and intervals in real seconds.
+
+    `tuning` returns what applies at the moment when it is called.
+    """
 
     tag: str
     symbols: tuple[Symbol, ...]
-    limits: Limits
+    tuning: Callable[[], Tuning]
+    quote_coin: Coin
     open_store: Callable[[], Store]
     exchange: Exchange
     gateway_patience: GatewayPatience
@@ -47,11 +52,6 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     inspect: Callable[[], tuple[CheckResult, ...]]
     messengers: tuple[Messenger, ...]
     control: ControlPort
-    reconcile_interval_s: float
-    is_healing: bool
-    diagnose_interval_s: float
-    stuck_after_days: int
-    day_starts_at_s: int
     heartbeat_s: float | None
     feed_check_s: float | None
 
@@ -65,62 +65,85 @@ def tree_of(parts: Parts) -> Tree:
 
 
 def _trading(parts: Parts) -> Branch:
-    store = partial(
-        PositionStore,
-        open_store=parts.open_store,
-        limits=parts.limits,
-        subscribers=subscribers(),
-    )
     gateway = partial(
         ExchangeGateway,
         exchange=parts.exchange,
         symbols=parts.symbols,
         patience=parts.gateway_patience,
     )
-    reconciler = partial(
-        Reconciler,
-        tag=parts.tag,
-        interval_s=parts.reconcile_interval_s,
-        is_healing=parts.is_healing,
-    )
-    guard = partial(
-        Guard,
-        tag=parts.tag,
-        limits=parts.limits,
-        day_starts_at_s=parts.day_starts_at_s,
-        heartbeat_s=parts.heartbeat_s,
-        feed_check_s=parts.feed_check_s,
-    )
-    strategy = partial(StrategyRunner, make=parts.make_strategy, plan=parts.plan, tag=parts.tag)
     return Branch(
         name="trading",
         strategy="rest_for_one",
         children=(
-            Child(name=names.POSITION_STORE, build=store, keeps_inbox=True),
+            Child(name=names.POSITION_STORE, build=partial(_store, parts), keeps_inbox=True),
             Child(name=names.EXCHANGE_GATEWAY, build=gateway),
-            Child(name=names.RECONCILER, build=reconciler),
-            Child(name=names.GUARD, build=guard),
-            Child(name=names.STRATEGY, build=strategy, on_exhausted="abandon"),
+            Child(name=names.RECONCILER, build=partial(_reconciler, parts)),
+            Child(name=names.GUARD, build=partial(_guard, parts)),
+            Child(name=names.STRATEGY, build=partial(_strategy, parts), on_exhausted="abandon"),
         ),
     )
 
 
 def _watch(parts: Parts) -> Branch:
     feed = partial(MarketFeed, market=parts.market, on_ended=parts.on_market_ended)
-    diagnostician = partial(
-        Diagnostician,
-        inspect=parts.inspect,
-        interval_s=parts.diagnose_interval_s,
-        stuck_after_days=parts.stuck_after_days,
-    )
-    listener = partial(CommandListener, port=parts.control, quote_coin=parts.limits.quote_coin)
+    listener = partial(CommandListener, port=parts.control, quote_coin=parts.quote_coin)
     return Branch(
         name="watch",
         strategy="one_for_one",
         children=(
             Child(name=names.MARKET_FEED, build=feed),
-            Child(name=names.DIAGNOSTICIAN, build=diagnostician),
+            Child(name=names.DIAGNOSTICIAN, build=partial(_diagnostician, parts)),
             Child(name=names.NOTIFIER, build=partial(Notifier, messengers=parts.messengers)),
             Child(name=names.COMMAND_LISTENER, build=listener),
         ),
+    )
+
+
+# Those whose settings may have changed since the last start ---------------------------------
+
+
+def _store(parts: Parts, context: Context) -> Actor:
+    return PositionStore(
+        context,
+        open_store=parts.open_store,
+        limits=parts.tuning().limits,
+        subscribers=subscribers(),
+    )
+
+
+def _reconciler(parts: Parts, context: Context) -> Actor:
+    tuning = parts.tuning()
+    return Reconciler(
+        context,
+        tag=parts.tag,
+        interval_s=tuning.reconcile_interval_s,
+        is_healing=tuning.is_healing,
+    )
+
+
+def _guard(parts: Parts, context: Context) -> Actor:
+    tuning = parts.tuning()
+    return Guard(
+        context,
+        tag=parts.tag,
+        limits=tuning.limits,
+        day_starts_at_s=tuning.day_starts_at_s,
+        heartbeat_s=parts.heartbeat_s,
+        feed_check_s=parts.feed_check_s,
+    )
+
+
+def _strategy(parts: Parts, context: Context) -> Actor:
+    tuning = parts.tuning()
+    plan = msgspec.structs.replace(parts.plan, sizing=tuning.sizing, policy=tuning.policy)
+    return StrategyRunner(context, make=parts.make_strategy, plan=plan, tag=parts.tag)
+
+
+def _diagnostician(parts: Parts, context: Context) -> Actor:
+    tuning = parts.tuning()
+    return Diagnostician(
+        context,
+        inspect=parts.inspect,
+        interval_s=tuning.diagnose_interval_s,
+        stuck_after_days=tuning.stuck_after_days,
     )

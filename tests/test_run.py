@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -181,18 +182,40 @@ def test_nobody_is_well_after_the_end(place: Place, trading: Foreground) -> None
     assert said.out.startswith("stopped")
 
 
-def test_sighup_reads_the_settings_again_and_keeps_them_on_a_fault(
+def hang_up(place: Place, aegis: Foreground, settings: str) -> None:
+    place.configure(settings)
+    aegis.process.send_signal(signal.SIGHUP)
+
+
+def test_sighup_changes_what_can_change_and_names_what_cannot(
     place: Place, trading: Foreground
 ) -> None:
     settings = (place.folder / "config.toml").read_text()
-    trading.wait_for("StrategyArmed")
-    place.configure(settings + "[risk]\nstop_loss_pct = 3\n")
-    trading.process.send_signal(signal.SIGHUP)
-    assert 'changed=["risk.stop_loss_pct"]' in trading.wait_for("ConfigRead")
-    place.configure(settings + "[risk]\nstop_loss_pct = -3\n")
-    trading.process.send_signal(signal.SIGHUP)
-    assert "risk.stop_loss_pct" in trading.wait_for("ConfigKept")
     trading.wait_for("PositionClosed")
+    changed = settings.replace("[strategy]", "seed = 2\n[strategy]")
+    hang_up(place, trading, changed + "[risk]\nstop_loss_pct = 3\n[log]\nlevel = 'debug'\n")
+    line = trading.wait_for("ConfigRead")
+    assert 'changed=["log.level: \\"info\\" -> \\"debug\\"","risk.stop_loss_pct: 2 -> 3"]' in line
+    assert 'at_next_start=["market.seed: 1 -> 2"]' in line
+    trading.wait_for("OrderIntended")
+    assert trading.end().code == 0
+    lines = [json.loads(each) for each in place.log.read_text().splitlines()]
+    read = next(at for at, each in enumerate(lines) if each["event"] == "ConfigRead")
+    intended = next(at for at in range(read, len(lines)) if lines[at]["event"] == "OrderIntended")
+    opened = [each for each in lines[intended:] if each["event"] == "PositionOpened"]
+    for each in opened:
+        assert float(each["stop_price"]) / float(each["price"]) == pytest.approx(0.97, abs=1e-4)
+    assert place.run("verify").code == 0
+
+
+def test_sighup_keeps_everything_old_on_a_fault(place: Place, trading: Foreground) -> None:
+    settings = (place.folder / "config.toml").read_text()
+    trading.wait_for("StrategyArmed")
+    hang_up(place, trading, settings + "[risk]\nstop_loss_pct = -3\n[sizing]\nvalue = 50\n")
+    assert "risk.stop_loss_pct" in trading.wait_for("ConfigKept")
+    trading.wait_for("PositionClosed", count=2)
+    hang_up(place, trading, settings)
+    assert "changed=[] at_next_start=[]" in trading.wait_for("ConfigRead")
     assert trading.end().code == 0
 
 

@@ -69,7 +69,7 @@ MAY_CATCH_ALL = "actors/base.py"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("aegis.domain",),
     ("aegis.dialogue",),
-    ("aegis.vitals",),
+    ("aegis.vitals", "aegis.tuning"),
     ("aegis.messages",),
     ("aegis.ports",),
     ("aegis.config",),

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +13,7 @@ import msgspec
 
 from aegis.cli.codes import Code, Trouble, expected_errors, trouble_of
 from aegis.cli.output import Progress, complain, pairs, shown_progress, tell, tell_json
-from aegis.cli.settings import folder_of, reread
+from aegis.cli.settings import Rereading, folder_of
 from aegis.cli.summary import (
     Ending,
     replay_json,
@@ -75,7 +74,7 @@ class Start(Protocol):
         folder: Path,
         log: Log,
         progress: Callable[[int, int], None],
-        reread: Callable[[], None] = ...,
+        reread: Callable[[], Config | None] = ...,
         before_abort: Callable[[], None] = ...,
     ) -> Outcome: ...
 
@@ -98,7 +97,7 @@ def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_
                 folder=folder_of(path),
                 log=log,
                 progress=progress,
-                reread=partial(reread, config, path, os.environ, log),
+                reread=Rereading(config, path, os.environ, log),
             )
         finally:
             log.close()

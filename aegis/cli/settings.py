@@ -60,24 +60,10 @@ def folder_of(path: Path) -> Path:
     return path.resolve().parent
 
 
-def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
-    """Return the settings that differ, dotted, in the order of the file."""
-    changed = []
-    for section in type(old).model_fields:
-        before, after = getattr(old, section), getattr(new, section)
-        if before == after:
-            continue
-        keys = getattr(type(before), "model_fields", None)
-        changed += (
-            [section]
-            if keys is None
-            else [f"{section}.{key}" for key in keys if getattr(before, key) != getattr(after, key)]
-        )
-    return tuple(changed)
-
-
 def differing(config: Config) -> dict[str, object]:
     """Return the settings that are not at their default, by dotted key; no secrets."""
+    from aegis.config.changes import changed_keys
+
     found = {}
     for key in changed_keys(type(config)(), config):
         section, _, name = key.partition(".")
@@ -87,25 +73,56 @@ def differing(config: Config) -> dict[str, object]:
     return found
 
 
-def reread(config: Config, path: Path, environ: Mapping[str, str], log: Log) -> None:
-    """Look what a person has changed, and say what becomes of it; nothing changes before a start.
+class Rereading:
+    """What SIGHUP does: the file is read again, and what can take effect at once does.
 
-    A file with a fault changes nothing, now or later, until it is mended. A person's own
-    strategy is not run here: it could hold up, or end, the AEGIS that trades.
+    It remembers what applies. A file with a fault changes nothing, now or later, until it is
+    mended. A person's own strategy is not run here: it could hold up, or end, the AEGIS that
+    trades.
     """
-    from aegis.config.faults import ConfigFaults
-    from aegis.strategy_loader import fault_of_name
 
-    try:
-        judge = partial(fault_of_name, folder=folder_of(path), shield=_run_plainly)
-        new = _load(path, environ, judge)
-    except (ConfigFaults, OSError) as error:
-        log("ConfigKept", level="warning", path=path, faults=str(error).splitlines())
-        return
-    changed = changed_keys(config, new)
-    for secret in new.secrets.given():
-        log.register_secret(secret.reveal())
-    log("ConfigRead", path=path, changed=changed, takes_effect="at the next start")
+    def __init__(self, config: Config, path: Path, environ: Mapping[str, str], log: Log) -> None:
+        self._config = config
+        self._path = path
+        self._environ = environ
+        self._log = log
+
+    def __call__(self) -> Config | None:
+        """Return the configuration that applies from now on, or None where it is the old one.
+
+        A run at speed 0 goes on as it began: its result belongs to one configuration.
+        """
+        from aegis.config.changes import applied, changed_keys, told
+
+        old, new = self._config, self._read()
+        if new is None:
+            return None
+        is_taken = old.market.speed > 0
+        self._config = applied(old, new) if is_taken else old
+        self._log.set_level(self._config.log.level)
+        now, later = changed_keys(old, self._config), changed_keys(self._config, new)
+        self._log(
+            "ConfigRead",
+            path=self._path,
+            changed=[told(key, old, new) for key in now],
+            at_next_start=[told(key, old, new) for key in later],
+        )
+        return self._config if now else None
+
+    def _read(self) -> Config | None:
+        from aegis.config.faults import ConfigFaults
+        from aegis.strategy_loader import fault_of_name
+
+        try:
+            judge = partial(fault_of_name, folder=folder_of(self._path), shield=_run_plainly)
+            new = _load(self._path, self._environ, judge)
+        except (ConfigFaults, OSError) as error:
+            faults = str(error).splitlines()
+            self._log("ConfigKept", level="warning", path=self._path, faults=faults)
+            return None
+        for secret in new.secrets.given():
+            self._log.register_secret(secret.reveal())
+        return new
 
 
 def _run_plainly(code: Callable[[], object]) -> object:

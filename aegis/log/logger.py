@@ -59,6 +59,10 @@ class Log:
         """Return a log that adds these fields to each line."""
         return Log(self._bound.bind(**_without_reserved(fields)), self._desk)
 
+    def set_level(self, level: Level) -> None:
+        """Write lines of this level and above from now on."""
+        self._desk.rank = _RANKS[level]
+
     def register_secret(self, text: str) -> None:
         """Keep a text out of every line from now on."""
         self._desk.redactor.add(text)

@@ -24,7 +24,9 @@ from aegis.domain.commands import (
 from aegis.domain.ids import Generation, Instant, exit_order_id
 from aegis.domain.order import OrderStep
 from aegis.domain.position import StopPolicy
+from aegis.domain.sizing import Sizing
 from aegis.messages import CandleClosed, QuoteRead, ReadBook, ReadQuote
+from aegis.tuning import Reconfigured, Tuning
 from aegis.vitals import PricesRead, ReadVitals
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed, tick
@@ -46,6 +48,16 @@ from tests.stage import Stage
 
 ME = names.GUARD
 DAY_S = 86_400
+TUNING = Tuning(
+    limits=LIMITS,
+    sizing=Sizing(method="notional", value=Decimal(100)),
+    policy=StopPolicy(stop_loss_pct=Decimal(2)),
+    day_starts_at_s=0,
+    reconcile_interval_s=21_600.0,
+    is_healing=True,
+    diagnose_interval_s=3_600.0,
+    stuck_after_days=7,
+)
 TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(2))
 
 
@@ -387,3 +399,25 @@ def test_a_price_grows_old(seeded_stage: Stage) -> None:
 
     (told,) = scene.wait_heard(names.COMMAND_LISTENER, PricesRead)
     assert told.prices[BTC_USDT].age_s == pytest.approx(40)
+
+
+def test_a_day_start_that_was_moved_back_leaves_the_losses_watched(scene: Scene) -> None:
+    _start_day_with(scene, "10200")
+    scene.begin()
+    later = msgspec.structs.replace(TUNING, day_starts_at_s=DAY_S - 1)
+    scene.tell(ME, Reconfigured(tuning=later))
+    scene.tell(ME, closed(0))
+
+    (halted,) = scene.wait_command(ChangeTradingState)
+    assert halted.cause == "daily_loss"
+    assert scene.commands(StartDay) == []
+
+
+def test_losses_are_watched_by_new_limits(scene: Scene) -> None:
+    _start_day_with(scene, "10200")
+    scene.begin()
+    wider = msgspec.structs.replace(LIMITS, daily_loss_max=Decimal(1000))
+    scene.tell(ME, Reconfigured(tuning=msgspec.structs.replace(TUNING, limits=wider)))
+    scene.tell(ME, closed(0))
+
+    assert scene.does(ChangeTradingState) == []

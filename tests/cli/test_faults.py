@@ -13,7 +13,7 @@ import pytest
 
 from actors.base import outcome_of
 from aegis.cli.codes import Code, expected_errors, trouble_of
-from aegis.cli.settings import load_config, reread
+from aegis.cli.settings import Rereading, load_config
 from aegis.clock import wall_text
 from aegis.config.faults import ConfigFaults, Fault
 from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
@@ -188,7 +188,7 @@ def test_reading_the_settings_again_runs_no_code_of_a_persons(
     place.configure(f'[strategy]\nname = "{name}"\n')
     console = io.StringIO()
     log = configure(place.log, "info", 1, 1, console=console, now_text=wall_text)
-    reread(config, path, {}, log)
+    Rereading(config, path, {}, log)()
     log.close()
     assert event in console.getvalue()
     assert "unread" not in sys.modules

@@ -10,13 +10,11 @@ import pytest
 
 from aegis.cli import output
 from aegis.cli.asking import not_running
-from aegis.cli.settings import changed_keys, config_path
+from aegis.cli.settings import config_path
 from aegis.cli.summary import Ending, left_rows, replay_rows, summarize_symbols
 from aegis.cli.views import DETAIL_LENGTH_MAX, details
 from aegis.cli.vitals import judged
 from aegis.cli.wording import balances, counted, moment, money, price, shown
-from aegis.config.model import Config, MarketConfig, RiskConfig, Secrets
-from aegis.config.secret import Secret
 from aegis.domain.ids import Coin, Instant
 
 USDT, BTC = Coin("USDT"), Coin("BTC")
@@ -99,21 +97,6 @@ def test_the_settings_are_those_of_the_folder_then_those_beside_run_py(
     (tmp_path / "config.toml").touch()
     assert config_path(None, beside) == Path("config.toml")
     assert config_path(Path("mine.toml"), beside) == Path("mine.toml")
-
-
-def test_changed_settings_are_named_and_secrets_not_told() -> None:
-    new = Config(
-        market=MarketConfig(speed=7, seed=2),
-        risk=RiskConfig(stop_loss_pct=Decimal(3)),
-        secrets=Secrets(telegram_token=Secret("hunter2")),
-    )
-    assert changed_keys(Config(), Config()) == ()
-    assert changed_keys(Config(), new) == (
-        "market.speed",
-        "market.seed",
-        "risk.stop_loss_pct",
-        "secrets.telegram_token",
-    )
 
 
 def test_what_is_left_open_is_told_by_name() -> None:

@@ -81,7 +81,7 @@ def start(
     folder: Path,
     log: Log,
     progress: Callable[[int, int], None],
-    reread: Callable[[], None] = keep_config,
+    reread: Callable[[], Config | None] = keep_config,
     before_abort: Callable[[], None] = leave_all,
 ) -> Run:
     """Run as run.py does, with the frontier in between."""
