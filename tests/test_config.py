@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from aegis.config.file import ConfigFaults, Names, load
 from aegis.config.lines import lines_of
 from aegis.config.model import (
+    TABLES,
     Config,
     MarketConfig,
     PaperConfig,
@@ -71,6 +73,15 @@ def faults(loaded: Load) -> Faults:
     return run
 
 
+def leaves(tree: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield each value that is no table, with the way to it."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from (((name, *path), leaf) for path, leaf in leaves(value))
+        else:
+            yield (name,), value
+
+
 # What is shipped --------------------------------------------------------------------------
 
 
@@ -83,13 +94,10 @@ def test_the_shipped_file_is_the_defaults(tmp_path: Path) -> None:
 
 
 def test_every_setting_stands_in_the_shipped_file_and_no_other() -> None:
-    written = tomllib.loads(SHIPPED.read_text())
-    paths = {
-        (name, key) if isinstance(value, dict) else (name,)
-        for name, value in written.items()
-        for key in (value if isinstance(value, dict) else [""])
-    }
-    assert paths == setting_paths()
+    stands_in = {path for path, _ in leaves(tomllib.loads(SHIPPED.read_text()))}
+    assert {path[:2] if path[:2] in TABLES else path for path in stands_in} | set(TABLES) == (
+        setting_paths()
+    )
 
 
 def test_every_setting_of_the_shipped_file_has_its_comment() -> None:
@@ -152,6 +160,10 @@ def test_the_defaults_are_those_of_the_contract(loaded: Load, tmp_path: Path) ->
     assert (supervisor.restarts_max, supervisor.window_s) == (5, 60)
     assert (supervisor.backoff_ms_first, supervisor.backoff_ms_max) == (10, 10_000)
     assert (supervisor.stop_deadline_s, supervisor.heartbeat_s) == (1, 60)
+    telegram = config.notify.telegram
+    assert (telegram.enabled, telegram.chat_ids) == (False, ())
+    assert telegram.base_url == "https://api.telegram.org"
+    assert config.notify.webhook.enabled is False
 
 
 # What is refused --------------------------------------------------------------------------
@@ -296,6 +308,21 @@ BAD_FILES = [
     ('[store]\npath = ""', "config.toml:2: store.path: expected the path of a file, not empty"),
     ('[store]\npath = "data/./aegis.log"', "config.toml: log.path: expected another file"),
     ('[log]\nlevel = "loud"', "config.toml:2: log.level: expected "),
+    ("notify = 3", "config.toml:1: notify: expected a section, [notify], was 3"),
+    ("[notify]\ntelegram = 3", "config.toml:2: notify.telegram: expected a section, [notify.tel"),
+    ("[notify]\nenabled = true", "config.toml:2: notify.enabled: unknown"),
+    ("[notify.telegrm]\nx = 1", "config.toml:1: notify.telegrm: unknown; did you mean notify.tel"),
+    ("[notify.telegram]\nchat_id = [1]", "config.toml:2: notify.telegram.chat_id: unknown; did y"),
+    ("[notify.telegram]\nenabled = 1", "config.toml:2: notify.telegram.enabled: expected true or"),
+    ("[notify.telegram]\nchat_ids = 5", "config.toml:2: notify.telegram.chat_ids: expected a li"),
+    ("[notify.telegram]\nchat_ids = [true]", "config.toml:2: notify.telegram.chat_ids: expected"),
+    ("[notify.telegram]\nchat_ids = [1.5]", "config.toml:2: notify.telegram.chat_ids: expected a"),
+    ('[notify.telegram]\nchat_ids = ["me"]', "config.toml:2: notify.telegram.chat_ids: expected"),
+    ("[notify.telegram]\nchat_ids = [1, 1]", "config.toml:2: notify.telegram.chat_ids: expected"),
+    (
+        "[notify.telegram]\nenabled = true\nbase_url = 'http://example.com'",
+        "config.toml:3: notify.telegram.base_url: expected an https:// URL (http:// only to",
+    ),
     ("[log]\nkeep = 0", "config.toml:2: log.keep: expected a whole number from 1"),
     # texts that are not TOML
     ("mode =", "config.toml:1: expected TOML, was not: "),
@@ -627,6 +654,113 @@ def test_the_log_can_be_given_every_secret_that_is_there(loaded: Load) -> None:
     assert loaded(**{API_KEY: VALUE}).secrets.given() == (Secret(VALUE),)
 
 
+# Channels to people -----------------------------------------------------------------------
+
+TOKEN = "AEGIS_TELEGRAM__TOKEN"  # noqa: S105  the name of a variable
+URL = "AEGIS_WEBHOOK__URL"
+BOT = "12345:AbC-dEf_0123456789"
+HOOK = "https://hooks.example.com/services/T0/B0/Xy12345678"
+TELLING = "[notify.telegram]\nenabled = true\nchat_ids = [42, '-100123', '@a_channel']\n"
+HOOKED = "[notify.webhook]\nenabled = true\n"
+
+
+def test_chats_are_taken_by_number_and_by_name(loaded: Load) -> None:
+    assert loaded(TELLING, **{TOKEN: BOT}).notify.telegram.chat_ids == (
+        "42",
+        "-100123",
+        "@a_channel",
+    )
+
+
+def test_a_variable_sets_a_chat(loaded: Load) -> None:
+    config = loaded(TELLING, AEGIS_NOTIFY__TELEGRAM__CHAT_IDS="[7]", **{TOKEN: BOT})
+    assert config.notify.telegram.chat_ids == ("7",)
+
+
+def test_telegram_without_a_chat_is_one_fault_at_its_line(faults: Faults) -> None:
+    (fault,) = faults("[notify.telegram]\nenabled = true\nchat_ids = []", **{TOKEN: BOT})
+    assert fault == (
+        "config.toml:3: notify.telegram.chat_ids: expected at least one chat id, since "
+        "notify.telegram.enabled = true, was a list of 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "was"),
+    [({}, "none"), ({TOKEN: "hunter2hunter2"}, "something else"), ({TOKEN: f"{BOT}/x"}, "some")],
+)
+def test_telegram_without_a_token_is_one_fault_that_shows_none(
+    faults: Faults, given: dict[str, str], was: str
+) -> None:
+    (fault,) = faults(TELLING, **given)
+    assert fault.startswith(
+        "config.toml:2: notify.telegram.enabled: expected a token as @BotFather gives it in "
+        f"{TOKEN} or {TOKEN}_FILE, was {was}"
+    )
+    assert not given or given[TOKEN] not in fault
+
+
+def test_a_token_that_cannot_be_read_is_told_once(faults: Faults) -> None:
+    (fault,) = faults(TELLING, **{f"{TOKEN}_FILE": "gone"})
+    assert fault.startswith(f"{TOKEN}_FILE: expected a file")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com/hook",
+        "http://example.com/hook",
+        "ftp://example.com/hook",
+        "https://user:word@example.com/hook",
+        "https://example.com/hook#part",
+        "https://example.com:99999/hook",
+        "https:///hook",
+        "https://exa mple.com/hook",
+        "http://127.0.0.1.example.com/hook",
+    ],
+)
+def test_a_webhook_goes_over_tls_or_to_this_machine_and_its_url_is_not_shown(
+    faults: Faults, url: str
+) -> None:
+    (fault,) = faults(HOOKED, **{URL: url} if url else {})
+    assert "notify.webhook.enabled: expected an https:// URL" in fault
+    assert "hook#" not in fault
+    assert "example.com" not in fault
+
+
+@pytest.mark.parametrize(
+    "url", [HOOK, "http://localhost:8080/hook?a=b", "http://[::1]/hook", "http://127.0.0.1/hook"]
+)
+def test_a_webhook_that_is_safe_is_taken(loaded: Load, url: str) -> None:
+    assert loaded(HOOKED, **{URL: url}).secrets.webhook_url == Secret(url)
+
+
+def test_the_url_of_a_webhook_in_the_file_is_a_fault_that_does_not_show_it(faults: Faults) -> None:
+    (fault,) = faults(f"[notify.webhook]\nurl = '{HOOK}'")
+    assert fault == (
+        f"config.toml:2: notify.webhook.url: expected in the variable {URL} or {URL}_FILE, "
+        "was in the file"
+    )
+    (fault,) = faults(AEGIS_NOTIFY__WEBHOOK__URL=HOOK)
+    assert fault == f"AEGIS_NOTIFY__WEBHOOK__URL: unknown; did you mean {URL}?"
+
+
+def test_who_sends_nothing_needs_no_secrets(tmp_path: Path, loaded: Load) -> None:
+    assert loaded(TELLING + HOOKED + "[market]\nspeed = 0").notify.telegram.enabled
+    path = tmp_path / "config.toml"
+    path.write_text(TELLING + HOOKED)
+    looking = msgspec.structs.replace(NAMES, is_trading=False)
+    assert load(path, {}, names=looking).notify.webhook.enabled
+
+
+def test_what_follows_the_host_of_a_webhook_is_a_secret_too(loaded: Load) -> None:
+    given = loaded(HOOKED, **{URL: HOOK}).secrets.given()
+    assert given == (Secret(HOOK), Secret("services/T0/B0/Xy12345678"))
+    short = loaded(HOOKED, **{URL: "http://127.0.0.1:80/a"}).secrets.given()
+    assert short == (Secret("http://127.0.0.1:80/a"),)
+
+
 # For people -------------------------------------------------------------------------------
 
 
@@ -634,9 +768,11 @@ def test_what_is_shown_loads_to_the_same(loaded: Load) -> None:
     config = loaded(
         '[strategy.params]\nfast = 1.5\nslow = ["a\\"b\\u007f\\U0001f600", true]\n'
         '[paper]\nbalances = {USDT = "0.00000001", BTC = 3}\n'
-        '[exchange]\naccount = "it\'s \\"mine\\""\n[log]\npath = "ü/\\\\x.log"'
+        '[exchange]\naccount = "it\'s \\"mine\\""\n[log]\npath = "ü/\\\\x.log"\n'
+        '[notify.telegram]\nchat_ids = [1, "@a_channel"]'
     )
     assert loaded(show(config)) == config
+    assert "[notify.telegram]" in show(config)
 
 
 def test_a_config_says_in_a_few_words_what_would_run(loaded: Load) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def load_config(
     judge: Judge = _no_fault
     if is_trading:
         judge = partial(fault_of_strategy, folder=folder_of(path), shield=shield)
-    return _load(path, environ, judge, overrides)
+    return _load(path, environ, judge, overrides, is_trading=is_trading)
 
 
 def folder_of(path: Path) -> Path:
@@ -64,12 +64,10 @@ def differing(config: Config) -> dict[str, object]:
     """Return the settings that are not at their default, by dotted key; no secrets."""
     from aegis.config.changes import changed_keys
 
-    found = {}
+    found: dict[str, object] = {}
     for key in changed_keys(type(config)(), config):
-        section, _, name = key.partition(".")
-        if section != "secrets":
-            value = getattr(config, section)
-            found[key] = getattr(value, name) if name else value
+        if not key.startswith("secrets."):
+            found[key] = reduce(getattr, key.split("."), config)
     return found
 
 
@@ -115,7 +113,7 @@ class Rereading:
 
         try:
             judge = partial(fault_of_name, folder=folder_of(self._path), shield=_run_plainly)
-            new = _load(self._path, self._environ, judge)
+            new = _load(self._path, self._environ, judge, is_trading=True)
         except (ConfigFaults, OSError) as error:
             faults = str(error).splitlines()
             self._log("ConfigKept", level="warning", path=self._path, faults=faults)
@@ -131,12 +129,17 @@ def _run_plainly(code: Callable[[], object]) -> object:
 
 
 def _load(
-    path: Path, environ: Mapping[str, str], judge: Judge, overrides: Sequence[Override] = ()
+    path: Path,
+    environ: Mapping[str, str],
+    judge: Judge,
+    overrides: Sequence[Override] = (),
+    *,
+    is_trading: bool,
 ) -> Config:
     from aegis.config.file import Names, load
     from aegis.exchange.listed import EXCHANGES
 
-    names = Names(exchanges=EXCHANGES, strategies=judge)
+    names = Names(exchanges=EXCHANGES, strategies=judge, is_trading=is_trading)
     return load(path, environ, names=names, overrides=overrides)
 
 

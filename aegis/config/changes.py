@@ -6,7 +6,10 @@ market, exchange, the strategy and the supervisor's patience. That takes a start
 
 from __future__ import annotations
 
-from aegis.config.model import Config
+from collections.abc import Iterator
+from functools import reduce
+
+from aegis.config.model import Config, Section
 from aegis.config.text import toml
 
 LIVE = frozenset({"log.level", "sizing", "risk", "reconcile", "diagnose"})
@@ -17,18 +20,16 @@ NOT_LIVE = frozenset({"risk.exchange_stop"})
 
 def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
     """Return the settings that differ, dotted, in the order of the file."""
-    changed = []
-    for section in type(old).model_fields:
-        before, after = getattr(old, section), getattr(new, section)
-        if before == after:
-            continue
-        keys = getattr(type(before), "model_fields", None)
-        changed += (
-            [section]
-            if keys is None
-            else [f"{section}.{key}" for key in keys if getattr(before, key) != getattr(after, key)]
-        )
-    return tuple(changed)
+    return tuple(_changed(old, new, ""))
+
+
+def _changed(old: Section, new: Section, above: str) -> Iterator[str]:
+    for key in type(old).model_fields:
+        before, after = getattr(old, key), getattr(new, key)
+        if before != after and isinstance(before, Section):
+            yield from _changed(before, after, f"{above}{key}.")
+        elif before != after:
+            yield f"{above}{key}"
 
 
 def is_live(key: str) -> bool:
@@ -49,12 +50,9 @@ def applied(old: Config, new: Config) -> Config:
 
 def told(key: str, old: Config, new: Config) -> str:
     """Return a change in words, "risk.stop_loss_pct: 2 -> 3"; a secret's value is in none."""
-    section, _, name = key.partition(".")
-    if section == "secrets":
+    if key.startswith("secrets."):
         return key
-    before, after = getattr(old, section), getattr(new, section)
-    if name:
-        before, after = getattr(before, name), getattr(after, name)
+    before, after = (reduce(getattr, key.split("."), config) for config in (old, new))
     return f"{key}: {_written(before)} -> {_written(after)}"
 
 

@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from aegis.config import values as config_values
-from aegis.config.secret import HIDDEN, VARIABLES, Secret
+from aegis.config.secret import HIDDEN, VARIABLES, Secret, path_of_url
 from aegis.config.text import KeyPath, toml
 from aegis.config.values import Expected, quote_of
 from aegis.domain.candles import TIMEFRAMES_S
@@ -177,6 +177,23 @@ class DiagnoseConfig(Section):
     stuck_after_days: Annotated[int, BeforeValidator(config_values.whole(1, 36_500))] = 7
 
 
+class TelegramConfig(Section):
+    """`chat_ids` are numbers of people and groups, or @names of public channels."""
+
+    enabled: Flag = False
+    chat_ids: Annotated[tuple[str, ...], BeforeValidator(config_values.chat_ids)] = ()
+    base_url: Annotated[str, BeforeValidator(config_values.base_url)] = "https://api.telegram.org"
+
+
+class WebhookConfig(Section):
+    enabled: Flag = False
+
+
+class NotifyConfig(Section):
+    telegram: TelegramConfig = Field(default_factory=TelegramConfig)
+    webhook: WebhookConfig = Field(default_factory=WebhookConfig)
+
+
 class SupervisorConfig(Section):
     """Restarts within a window of real seconds, and the patience between and after them."""
 
@@ -194,11 +211,17 @@ class Secrets(Section):
     exchange_api_key: HiddenText = None
     exchange_secret: HiddenText = None
     telegram_token: HiddenText = None
+    webhook_url: HiddenText = None
 
     def given(self) -> tuple[Secret, ...]:
-        """Return the secrets that are there, so that the log can be told to hide them."""
-        kept = (self.exchange_api_key, self.exchange_secret, self.telegram_token)
-        return tuple(found for found in kept if found is not None)
+        """Return the secrets that are there, so that the log can be told to hide them.
+
+        Of a URL also what follows its host: libraries write the beginning in their own way.
+        """
+        kept = (self.exchange_api_key, self.exchange_secret, self.telegram_token, self.webhook_url)
+        found = tuple(secret for secret in kept if secret is not None)
+        path = None if self.webhook_url is None else path_of_url(self.webhook_url)
+        return found if path is None else (*found, path)
 
 
 class Config(Section):
@@ -213,6 +236,7 @@ class Config(Section):
     risk: RiskConfig = Field(default_factory=RiskConfig)
     reconcile: ReconcileConfig = Field(default_factory=ReconcileConfig)
     diagnose: DiagnoseConfig = Field(default_factory=DiagnoseConfig)
+    notify: NotifyConfig = Field(default_factory=NotifyConfig)
     supervisor: SupervisorConfig = Field(default_factory=SupervisorConfig)
     secrets: Secrets = Field(default_factory=Secrets)
 
@@ -235,15 +259,23 @@ def show(config: Config) -> str:
     """Return all settings as TOML that loads to the same, with the secrets hidden."""
     lines = [f"mode = {toml(config.mode)}"]
     for section, model in config:
-        if section == "secrets":
-            continue
-        if isinstance(model, Section):
-            lines += ["", f"[{section}]", *(f"{key} = {toml(value)}" for key, value in model)]
+        if isinstance(model, Section) and section != "secrets":
+            lines += _shown(section, model)
     lines += ["", "# secrets"]
     for variable, name in VARIABLES.items():
         is_given = getattr(config.secrets, name) is not None
         lines.append(f"# {variable} = {HIDDEN if is_given else 'not given'}")
     return "\n".join(lines) + "\n"
+
+
+def _shown(section: str, model: Section) -> list[str]:
+    """Return the lines of a section, and of the sections in it."""
+    plain = [f"{key} = {toml(value)}" for key, value in model if not isinstance(value, Section)]
+    lines = ["", f"[{section}]", *plain] if plain else []
+    for key, value in model:
+        if isinstance(value, Section):
+            lines += _shown(f"{section}.{key}", value)
+    return lines
 
 
 # From values to a model ---------------------------------------------------------------------
@@ -263,12 +295,16 @@ TABLES: tuple[KeyPath, ...] = (("paper", "balances"), ("strategy", "params"))
 
 def setting_paths() -> frozenset[KeyPath]:
     """Return the path of each setting; secrets are none."""
-    paths: set[KeyPath] = {("mode",)}
-    for name, field in Config.model_fields.items():
+    return frozenset(path for path in _paths_in(Config) if path[0] != "secrets")
+
+
+def _paths_in(section: type[Section]) -> Iterator[KeyPath]:
+    for name, field in section.model_fields.items():
         kind = field.annotation
-        if name != "secrets" and isinstance(kind, type) and issubclass(kind, Section):
-            paths |= {(name, key) for key in kind.model_fields}
-    return frozenset(paths)
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from ((name, *path) for path in _paths_in(kind))
+        else:
+            yield (name,)
 
 
 def build(values: Mapping[str, Any]) -> Config | tuple[Misfit, ...]:

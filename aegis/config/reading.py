@@ -58,7 +58,8 @@ class Keys(msgspec.Struct, frozen=True):
 
     @property
     def sections(self) -> frozenset[str]:
-        return frozenset(path[0] for path in self.all if len(path) > 1)
+        """The dotted names of all that settings stand in, sections of sections too."""
+        return frozenset(dotted(path[:end]) for path in self.all for end in range(1, len(path)))
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,7 @@ def _secrets_of(environ: Mapping[str, str], folder: Path, notebook: Notebook) ->
             found[secret.VARIABLES[variable.removesuffix("_FILE")]] = result
         else:
             notebook.wrong_variable(variable, str(result))
+            notebook.broken.add(("secrets", secret.VARIABLES[variable.removesuffix("_FILE")]))
     return found
 
 
@@ -155,33 +157,22 @@ def _figure(text: str) -> Decimal:
 
 
 def _known_values(
-    parsed: Mapping[str, object], keys: Keys, notebook: Notebook
+    parsed: Mapping[str, object], keys: Keys, notebook: Notebook, section: KeyPath = ()
 ) -> dict[str, object]:
+    """Return what stands under known keys of a section, and of the sections in it."""
     known: dict[str, object] = {}
     for name, value in parsed.items():
-        if (name,) in keys.plain:
-            known[name] = value
-        elif name not in keys.sections:
-            _refuse((name,), value, keys, notebook)
-        elif isinstance(value, dict):
-            known[name] = _known_in_section(name, value, keys, notebook)
-        else:
-            notebook.expected((name,), f"a section, [{name}]", value)
-    return known
-
-
-def _known_in_section(
-    section: str, values: Mapping[str, object], keys: Keys, notebook: Notebook
-) -> dict[str, object]:
-    known: dict[str, object] = {}
-    for key, value in values.items():
-        path = (section, key)
-        if path not in keys.all:
-            _refuse(path, value, keys, notebook)
-        elif path in keys.tables and not isinstance(value, dict):
+        path = (*section, name)
+        if path in keys.tables and not isinstance(value, dict):
             notebook.expected(path, "a table", value)
+        elif path in keys.all:
+            known[name] = dict(value) if isinstance(value, dict) else value
+        elif dotted(path) not in keys.sections:
+            _refuse(path, value, keys, notebook)
+        elif isinstance(value, dict):
+            known[name] = _known_values(value, keys, notebook, path)
         else:
-            known[key] = dict(value) if isinstance(value, dict) else value
+            notebook.expected(path, f"a section, [{dotted(path)}]", value)
     return known
 
 
@@ -196,10 +187,11 @@ def _refuse_secrets(path: KeyPath, value: object, notebook: Notebook) -> bool:
         for key, item in value.items():
             _refuse_secrets((*path, key), item, notebook)
         return False
-    if not secret.is_secret_name(path[-1]):
+    name = ".".join(path[-2:]) if path[-1] == "url" else path[-1]
+    if not secret.is_secret_name(name):
         return False
     notebook.hide(str(value))
-    variable = secret.variable_for(path[-1])
+    variable = secret.variable_for(name)
     notebook.wrong(path, f"expected in the variable {variable} or {variable}_FILE, was in the file")
     return True
 

@@ -7,6 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
@@ -16,9 +17,14 @@ import msgspec
 from aegis.config.faults import Notebook
 from aegis.config.model import Config
 from aegis.config.text import KeyPath, toml
+from aegis.config.urls import EXPECTED, fault_of_url
 from aegis.domain.money import HUNDRED, ZERO, share, text, times
 
 _PERCENT_STEP = Decimal("0.0001")
+
+
+_TOKEN, _URL = "AEGIS_TELEGRAM__TOKEN", "AEGIS_WEBHOOK__URL"
+_BOT_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}")
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -26,10 +32,12 @@ class Names(msgspec.Struct, frozen=True):
 
     `strategies` is given a name and its settings, and returns None or what is wrong; where that
     begins with the name of a setting and a colon, the fault is told at that setting.
+    `is_trading` says that secrets must be there: a look at a store does without.
     """
 
     exchanges: Collection[str]
     strategies: Callable[[str, Mapping[str, object]], str | None]
+    is_trading: bool = True
 
 
 _IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
@@ -174,6 +182,43 @@ def _risk_has_its_stop(config: Config, _names: Names) -> Broken | None:
 
 _SIZED_BY = (("sizing", "method"), ("risk", "stop_loss_pct"), ("risk", "trailing_stop_pct"))
 
+
+def _telegram_knows_its_chats(config: Config, _names: Names) -> Broken | None:
+    telegram = config.notify.telegram
+    if not telegram.enabled or telegram.chat_ids:
+        return None
+    expected = "expected at least one chat id, since notify.telegram.enabled = true"
+    return Broken(("notify", "telegram", "chat_ids"), expected, (telegram.chat_ids,))
+
+
+def _telegram_has_its_token(config: Config, names: Names) -> Broken | None:
+    token = config.secrets.telegram_token
+    if not (config.notify.telegram.enabled and _sends(config, names)):
+        return None
+    if token is not None and _BOT_TOKEN.fullmatch(token.reveal()):
+        return None
+    was = "none" if token is None else "something else"
+    expected = f"expected a token as @BotFather gives it in {_TOKEN} or {_TOKEN}_FILE, was {was}"
+    return Broken(("notify", "telegram", "enabled"), expected)
+
+
+def _webhook_has_its_url(config: Config, names: Names) -> Broken | None:
+    url = config.secrets.webhook_url
+    if not (config.notify.webhook.enabled and _sends(config, names)):
+        return None
+    wrong = EXPECTED if url is None else fault_of_url(url.reveal(), may_have_query=True)
+    if wrong is None:
+        return None
+    was = "none" if url is None else "something else"
+    expected = f"expected {wrong} in {_URL} or {_URL}_FILE, was {was}"
+    return Broken(("notify", "webhook", "enabled"), expected)
+
+
+def _sends(config: Config, names: Names) -> bool:
+    """Say whether anything would go out: a look does not send, nor does a run at speed 0."""
+    return names.is_trading and config.market.speed > 0
+
+
 _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
     ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
@@ -182,6 +227,15 @@ _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     (
         (("market", "source"), ("market", "path"), ("exchange", "symbols")),
         _replay_has_a_file_a_symbol,
+    ),
+    ((("notify", "telegram"),), _telegram_knows_its_chats),
+    (
+        (("notify", "telegram"), ("market", "speed"), ("secrets", "telegram_token")),
+        _telegram_has_its_token,
+    ),
+    (
+        (("notify", "webhook"), ("market", "speed"), ("secrets", "webhook_url")),
+        _webhook_has_its_url,
     ),
     ((("supervisor", "backoff_ms_first"), ("supervisor", "backoff_ms_max")), _backoff_grows),
     (

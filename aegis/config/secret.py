@@ -20,12 +20,16 @@ VARIABLES = {
     "AEGIS_EXCHANGE__API_KEY": "exchange_api_key",
     "AEGIS_EXCHANGE__SECRET": "exchange_secret",
     "AEGIS_TELEGRAM__TOKEN": "telegram_token",
+    "AEGIS_WEBHOOK__URL": "webhook_url",
 }
 """The variables that carry secrets; the same name with `_FILE` names a private file."""
 
 BYTES_MAX = 64 * 1024
 _PRIVATE_MODE = 0o600
-_SECRET_NAME = re.compile(r"api_?key|secret|token|passw|passphrase|private_?key|credential")
+_SECRET_PATH_LENGTH_MIN = 8
+_SECRET_NAME = re.compile(
+    r"api_?key|secret|token|passw|passphrase|private_?key|credential|webhook[._]*url"
+)
 
 
 class Secret:
@@ -53,6 +57,13 @@ class Secret:
         raise TypeError("Expected a secret to stay in its process, was pickled or copied")
 
 
+def path_of_url(url: Secret) -> Secret | None:
+    """Return what follows the host of a URL, or None where that is too short to be a secret."""
+    _, _, after_scheme = url.reveal().partition("://")
+    _, _, path = after_scheme.partition("/")
+    return Secret(path) if len(path) >= _SECRET_PATH_LENGTH_MIN else None
+
+
 class Unfit(ValueError):  # noqa: N818  it reads as its sentence: the secret is unfit, because ...
     """A secret was named and cannot be had; the text says what was expected and what came."""
 
@@ -72,7 +83,7 @@ def read(environ: Mapping[str, str], folder: Path) -> dict[str, Secret | Unfit]:
 
 
 def is_secret_name(key: str) -> bool:
-    """Say whether a key is named like a secret."""
+    """Say whether a dotted key is named like a secret; a webhook's URL is one, another is not."""
     return _SECRET_NAME.search(_spelt(key)) is not None
 
 
@@ -80,6 +91,8 @@ def variable_for(key: str) -> str:
     """Return the variable that whoever wrote a key named like a secret should use."""
     if "token" in _spelt(key):
         return "AEGIS_TELEGRAM__TOKEN"
+    if "webhook" in _spelt(key):
+        return "AEGIS_WEBHOOK__URL"
     is_api_key = re.search("api_?key", _spelt(key)) is not None
     return "AEGIS_EXCHANGE__API_KEY" if is_api_key else "AEGIS_EXCHANGE__SECRET"
 

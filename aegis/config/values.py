@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from aegis.config.urls import fault_of_url
 from aegis.domain.ids import Coin, Symbol
 from aegis.domain.money import text as plain_text
 
@@ -29,6 +30,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 _COIN = r"[A-Z0-9]{1,20}"
 _SYMBOL = re.compile(f"({_COIN})/({_COIN})")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CHAT = re.compile(r"-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 _LABEL = re.compile(r"[ -~]*[!-~][ -~]*")
 
 
@@ -121,6 +123,28 @@ def time_of_day(value: object) -> str:
     if not (isinstance(value, str) and _TIME_OF_DAY.fullmatch(value)):
         raise Expected('a time of the day as "HH:MM"', value)
     return value
+
+
+def chat_ids(value: object) -> tuple[str, ...]:
+    """Return different chats: each by its number, or a public channel by its @name."""
+    expected = 'a list of chat ids, as [123456789] or ["@my_channel"]'
+    if not isinstance(value, list | tuple):
+        raise Expected(expected, value)
+    found = [str(item) for item in value]
+    for index, (chat, item) in enumerate(zip(found, value, strict=True)):
+        if isinstance(item, bool) or not isinstance(item, int | str) or not _CHAT.fullmatch(chat):
+            raise Expected(expected, item)
+        if chat in found[:index]:
+            raise Expected("each chat id once", chat)
+    return tuple(found)
+
+
+def base_url(value: object) -> str:
+    """Return the beginning of the URLs of a service, without a slash at its end."""
+    wrong = fault_of_url(value, may_have_query=False) if isinstance(value, str) else "a URL as text"
+    if wrong is not None:
+        raise Expected(wrong, value)
+    return str(value).rstrip("/")
 
 
 def symbols(value: object) -> tuple[Symbol, ...]:

@@ -1,0 +1,31 @@
+"""Peers that are always closed, and patience that a test can afford."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from aegis.notify import http
+from tests.notify.peer import OK, Answering, Peer
+
+MakePeer = Callable[..., Peer]
+
+
+@pytest.fixture
+def make_peer() -> Iterator[MakePeer]:
+    made: list[Peer] = []
+
+    def make(answer: Answering = lambda _request: OK) -> Peer:
+        made.append(Peer(answer))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a silent peer as long as a test may."""
+    monkeypatch.setattr(http, "SILENCE_S_MAX", 0.3)
