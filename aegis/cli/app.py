@@ -53,6 +53,7 @@ for look in (
     look_commands.status,
     look_commands.positions,
     look_commands.history,
+    look_commands.statistics,
     look_commands.verify,
     look_commands.health,
 ):

@@ -14,10 +14,12 @@ from aegis.cli.session import (
     ConfigPath,
     Limit,
     PositionIdentity,
+    Since,
     Watch,
     carry_out,
     given_of,
     session_of,
+    since_of,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +81,25 @@ def history(
         from aegis.cli.views import show_history
 
         return show_history(found, position, limit=limit, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def statistics(
+    context: typer.Context,
+    *,
+    since: Since = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Show what the trades and the equity have come to."""
+    given = given_of(context, config, is_json=json)
+    begin = since_of(since)
+
+    def work(found: Config) -> int:
+        from aegis.cli.statistics import show_statistics
+
+        return show_statistics(found, begin, is_json=given.is_json)
 
     carry_out(given, work)
 

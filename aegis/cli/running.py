@@ -18,7 +18,6 @@ from aegis.cli.summary import (
     Ending,
     replay_json,
     replay_rows,
-    summarize_symbols,
     totals_json,
     totals_rows,
 )
@@ -26,7 +25,7 @@ from aegis.clock import wall_text
 from aegis.config.model import Config, refusal_of_mode
 from aegis.domain.candles import Candle
 from aegis.domain.position import Position
-from aegis.domain.statistics import Summary
+from aegis.domain.statistics.summary import Summary, summarize
 from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Log, configure
 
@@ -151,12 +150,12 @@ def _tell_replay(config: Config, outcome: Outcome, *, is_json: bool) -> None:
 
 def result_of(config: Config, outcome: Outcome) -> Result:
     """Return what a run at speed 0 has come to, as its store has it."""
-    from aegis.store.reading import read_closed
+    from aegis.store.measuring import read_measures
 
     ending = _ending(config, outcome)
-    closed = read_closed(config.store.path)
-    summary = summarize_symbols(closed, outcome.candles, open_left=len(ending.left_open))
-    return Result(ending=ending, closed=closed, summary=summary)
+    found = read_measures(config.store.path, config.exchange.quote)
+    summary = summarize(found.closed, alive=found.alive, path=found.path, candles=outcome.candles)
+    return Result(ending=ending, closed=found.closed, summary=summary)
 
 
 def _tell_totals(config: Config, outcome: Outcome, *, is_json: bool) -> None:

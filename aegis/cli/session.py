@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ import typer
 from aegis.cli.codes import Code, expected_errors, trouble_of
 from aegis.cli.output import complain
 from aegis.cli.settings import config_path, load_config
+from aegis.domain.ids import Instant
+from aegis.domain.instants import instant_of
 
 if TYPE_CHECKING:
     from aegis.cli.running import Start
@@ -40,6 +43,14 @@ Limit = Annotated[
 PositionIdentity = Annotated[
     str | None, typer.Argument(metavar="ID", help="A position.", show_default=False)
 ]
+
+
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DATE", help="Only from this UTC date on.", show_default=False),
+]
+
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 
 class Session:
@@ -83,6 +94,22 @@ def given_of(
         shield=session.shield,
         is_json=is_json or session.is_json,
     )
+
+
+def since_of(text: str | None) -> Instant:
+    """Return the beginning of a UTC date, or an instant of it; the first of all without any."""
+    if text is None:
+        return Instant(0)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise typer.BadParameter(
+            f"expected a UTC date as 2025-01-31 or 2025-01-31T10:00, was {text!r}",
+            param_hint="--since",
+        )
+    return instant_of(f"{moment.isoformat(timespec='seconds')[:19]}.{'0' * 9}Z")
 
 
 def carry_out(

@@ -5,17 +5,16 @@ Pure: the trades, the candles and what is left open are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
 
-from aegis.cli.wording import NOTHING, amount, counted, money, price
-from aegis.domain.candles import Candle
+from aegis.cli.figures import drawdown_text, figures_json, rounded, sum_of
+from aegis.cli.wording import amount, counted, money, price
 from aegis.domain.ids import Coin
 from aegis.domain.money import text
-from aegis.domain.position import Position
-from aegis.domain.statistics import Summary, summarize
+from aegis.domain.statistics.summary import Summary
 
 View = Mapping[str, object]
 
@@ -31,27 +30,16 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     head_hash: str
 
 
-def summarize_symbols(
-    closed: Sequence[Position], candles: Sequence[Candle], *, open_left: int
-) -> Summary:
-    """Return the figures of trades in any number of symbols, each judged by its own candles."""
-    return summarize(closed, open_left=open_left, candles=candles)
-
-
 def replay_json(
     summary: Summary, ending: Ending, *, candles: int, seconds: float
 ) -> dict[str, object]:
     """Return the figures of a run at speed 0."""
-    figures: dict[str, object] = {
-        name: text(value) if isinstance(value, Decimal) else value
-        for name, value in msgspec.structs.asdict(summary).items()
-    }
     measured = {
         "candles": candles,
         "seconds": round(seconds, 3),
         "candles_per_s": round(_rate(candles, seconds)),
     }
-    return {"reason": ending.reason, **figures, **measured, **_ending_json(ending)}
+    return {"reason": ending.reason, **figures_json(summary), **measured, **_ending_json(ending)}
 
 
 def replay_rows(
@@ -59,23 +47,21 @@ def replay_rows(
 ) -> list[tuple[str, str]]:
     """Return the table of a run at speed 0."""
     quote = ending.quote
-
-    def sum_of(value: Decimal | None) -> str:
-        return NOTHING if value is None else f"{money(value, quote)} {quote}"
-
     return [
         ("Ended", ending.reason),
         ("Trades", f"{summary.trades:,}"),
-        ("Win rate", _rounded(summary.win_rate_pct, " %")),
-        ("Average P&L", sum_of(summary.pnl_average)),
-        ("Total P&L", sum_of(summary.pnl_total)),
-        ("Fees (in the P&L)", sum_of(summary.fees)),
-        ("Profit factor", _rounded(summary.profit_factor, "")),
-        ("Worst drawdown", sum_of(summary.drawdown_worst)),
+        ("Win rate", rounded(summary.win_rate_pct, " %")),
+        ("Average P&L", sum_of(summary.pnl_average, quote)),
+        ("Total P&L", sum_of(summary.pnl_total, quote)),
+        ("Fees (in the P&L)", sum_of(summary.fees, quote)),
+        ("Profit factor", rounded(summary.profit_factor)),
+        ("Worst drawdown", drawdown_text(summary, quote)),
+        ("Sharpe ratio", rounded(summary.sharpe)),
+        ("Exposure", rounded(summary.exposure_pct, " % of the time")),
         ("Stop and target both touched", counted(summary.candles_both_touched, "candle")),
         (
             "Total P&L, both bounds",
-            f"{money(summary.pnl_total, quote)} to {sum_of(summary.pnl_total_best)}",
+            f"{money(summary.pnl_total, quote)} to {sum_of(summary.pnl_total_best, quote)}",
         ),
         ("Candles", f"{candles:,} in {seconds:.1f} s, {_rate(candles, seconds):,.0f} a second"),
         *left_rows(ending),
@@ -133,10 +119,6 @@ def _ending_json(ending: Ending) -> dict[str, object]:
         "events": ending.events,
         "head_hash": ending.head_hash,
     }
-
-
-def _rounded(value: Decimal | None, unit: str) -> str:
-    return NOTHING if value is None else f"{value:.2f}{unit}"
 
 
 def _rate(candles: int, seconds: float) -> float:

@@ -33,7 +33,7 @@ def show_positions(config: Config, *, is_all: bool, is_json: bool) -> Code:
     try:
         views = read_positions(path)
     except NoStore:
-        return _no_store(path, [], is_json=is_json)
+        return no_store(path, [], is_json=is_json)
     if not is_all:
         views = tuple(view for view in views if view["status"] not in {"CLOSED", "VOID"})
     if is_json:
@@ -55,7 +55,7 @@ def show_history(
         events = read_history(path, position_id, most)
         fills = () if position_id is None else read_fills(path, position_id)
     except NoStore:
-        return _no_store(path, [], is_json=is_json)
+        return no_store(path, [], is_json=is_json)
     if position_id is not None and not events:
         complain(f"Expected the id of a position, as `positions --all` shows it: {position_id}")
         return Code.NO
@@ -77,7 +77,7 @@ def show_verification(config: Config, *, is_json: bool) -> Code:
     except NoStore:
         nothing = {"check": "store", "text": f"no store at {path}"}
         empty = {"ok": False, "events": 0, "head_hash": "", "problems": [nothing]}
-        _no_store(path, empty, is_json=is_json)
+        no_store(path, empty, is_json=is_json)
         return Code.NO  # nothing is proved
     if is_json:
         tell_json(found)
@@ -97,7 +97,7 @@ def show_verification(config: Config, *, is_json: bool) -> Code:
     return Code.DONE if found.ok else Code.CORRUPT
 
 
-def _no_store(path: Path, empty: object, *, is_json: bool) -> Code:
+def no_store(path: Path, empty: object, *, is_json: bool) -> Code:
     """Say that there is nothing yet; whoever reads JSON gets nothing in its usual shape."""
     line = no_store_at(path)
     if is_json:

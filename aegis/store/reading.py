@@ -16,7 +16,7 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.money import text, total
-from aegis.domain.position import ALIVE, Position
+from aegis.domain.position import ALIVE
 from aegis.store.errors import NoStore
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account
@@ -24,8 +24,6 @@ from aegis.store.lock import holder_of
 from aegis.store.opening import check_mark
 from aegis.store.records import head_of
 from aegis.store.snapshot import snapshot_of
-from aegis.store.statements import SELECT_CLOSED_POSITIONS
-from aegis.store.values import position_of
 
 _POSITIONS = """
 SELECT position_id, symbol, side, status, entry_price_exact AS entry_price,
@@ -117,7 +115,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_status(path: Path) -> StoreStatus:
     """Return the store at a glance, with its alive positions and its orders under way."""
-    with _trusted(path) as db:
+    with trusted(path) as db:
         head = head_of(db)
         active, unsettled, pending, quarantined = _counts(db)
         reconciled = _views(db, _RECONCILIATION, ())
@@ -144,13 +142,13 @@ def read_status(path: Path) -> StoreStatus:
 
 def read_identity(path: Path) -> StoredIdentity:
     """Return what the store was made for, and its present incarnation."""
-    with _trusted(path) as db:
+    with trusted(path) as db:
         return _identity(db, path)
 
 
 def read_positions(path: Path, status: str | None = None) -> tuple[View, ...]:
     """Return positions in the order of their opening; of one status, or all."""
-    with _trusted(path) as db:
+    with trusted(path) as db:
         return _views(db, _POSITIONS, (status,))
 
 
@@ -164,7 +162,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_totals(path: Path) -> Totals:
     """Return what the closed trades add up to; quick, for a process that has to end."""
-    with _trusted(path) as db:
+    with trusted(path) as db:
         rows = db.execute(_RESULTS).fetchall()
     return Totals(
         trades=len(rows),
@@ -173,15 +171,9 @@ def read_totals(path: Path) -> Totals:
     )
 
 
-def read_closed(path: Path) -> tuple[Position, ...]:
-    """Return the closed positions with all that is known of them, in order of their close."""
-    with _trusted(path) as db:
-        return tuple(position_of(row) for row in db.execute(SELECT_CLOSED_POSITIONS))
-
-
 def read_fills(path: Path, position_id: str | None = None) -> tuple[View, ...]:
     """Return trades in the order in which they were booked; of one position, or all."""
-    with _trusted(path) as db:
+    with trusted(path) as db:
         return _views(db, _FILLS, (position_id,))
 
 
@@ -189,7 +181,7 @@ def read_history(
     path: Path, position_id: str | None = None, limit: int = 1_000
 ) -> tuple[View, ...]:
     """Return the last events, eldest first; `data` is the event, decoded from its JSON."""
-    with _trusted(path) as db:
+    with trusted(path) as db:
         rows = _views(db, _HISTORY, (position_id, limit))
     for row in rows:
         row["data"] = msgspec.json.decode(str(row.pop("event_data")))
@@ -197,7 +189,8 @@ def read_history(
 
 
 @contextmanager
-def _trusted(path: Path) -> Iterator[apsw.Connection]:
+def trusted(path: Path) -> Iterator[apsw.Connection]:
+    """Yield a read-only view of a store that reaches its mark."""
     with snapshot_of(path, "read") as snapshot:
         if snapshot.mark.mark is not None:
             check_mark(snapshot.db, snapshot.mark.mark)

@@ -73,7 +73,13 @@ FROM positions
 
 SELECT_POSITIONS = _POSITIONS + "ORDER BY position_id"
 
-SELECT_CLOSED_POSITIONS = _POSITIONS + "WHERE status = 'CLOSED' ORDER BY closed_at, position_id"
+SELECT_CLOSED_POSITIONS = (
+    _POSITIONS + "WHERE status = 'CLOSED' AND closed_at >= ? ORDER BY closed_at, position_id"
+)
+
+SELECT_ALIVE_POSITIONS = (
+    _POSITIONS + "WHERE status IN ('OPENING', 'OPEN', 'CLOSING') ORDER BY opened_at, position_id"
+)
 
 SELECT_POSITION = _POSITIONS + "WHERE position_id = ?"
 

@@ -11,11 +11,12 @@ import pytest
 from aegis.cli import output
 from aegis.cli.asking import not_running
 from aegis.cli.settings import config_path
-from aegis.cli.summary import Ending, left_rows, replay_rows, summarize_symbols
+from aegis.cli.summary import Ending, left_rows, replay_rows
 from aegis.cli.views import DETAIL_LENGTH_MAX, details
 from aegis.cli.vitals import judged
 from aegis.cli.wording import balances, counted, moment, money, price, shown
 from aegis.domain.ids import Coin, Instant
+from aegis.domain.statistics.summary import summarize
 
 USDT, BTC = Coin("USDT"), Coin("BTC")
 NOW = "2026-01-01T00:01:00.000Z"
@@ -122,7 +123,7 @@ def test_orders_without_an_answer_are_told() -> None:
 
 
 def test_a_run_without_trades_has_a_table() -> None:
-    summary = summarize_symbols([], [], open_left=0)
+    summary = summarize([])
     rows = dict(replay_rows(summary, ending(), candles=0, seconds=0.0))
     assert rows["Trades"] == "0"
     assert rows["Win rate"] == rows["Profit factor"] == rows["Average P&L"] == "-"

@@ -11,6 +11,8 @@ LOOKS = (
     ("positions", "--all"),
     ("history",),
     ("history", "abc"),
+    ("statistics",),
+    ("statistics", "--since", "2024-01-01"),
     ("verify",),
 )
 ACTS = ("reconcile", "diagnose", "halt", "resume", "flatten")
@@ -75,6 +77,10 @@ def test_a_database_that_lost_what_its_mark_knows_is_corrupt(
 
 def test_the_status_of_no_store_says_that_there_is_none(place: Place) -> None:
     assert place.say("status", "--json").json["is_there"] is False
+
+
+def test_the_statistics_of_no_store_say_that_there_is_none(place: Place) -> None:
+    assert place.say("statistics", "--json").json["is_there"] is False
 
 
 def test_nobody_is_well_where_nobody_runs(place: Place) -> None:
