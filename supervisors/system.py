@@ -131,6 +131,7 @@ class System:
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
             self.runtime = runtime_of(max(lived_until, begins_at))
             self.paper = self._paper_exchange(ledger, faults)
+            opened.callback(self.paper.close)  # the market may still move on another thread
             self.market = PacedMarket(
                 sources=self.sources,
                 runtime=self.runtime,

@@ -7,7 +7,8 @@ threads; one lock makes them one after another.
 Invariants:
 1. An effect is in the ledger before its answer exists; a lost answer loses no effect.
 2. One client order id is one order, ever; the second request is `duplicate_id`.
-3. Memory is a copy of the ledger: after a failed write it is thrown away and read anew.
+3. Memory is a copy of the ledger: after a failed write, or when somebody else has written (the
+   account's owner, by hand), it is thrown away and read anew.
 4. The market moves here before anybody else hears of it (`PacedMarket` sees to that).
 5. Trades are booked at instants that never go back, across restarts too.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 
@@ -47,7 +48,7 @@ from aegis.domain.money import ZERO, ceil_to, floor_to
 from aegis.domain.order import Side
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.paper_admission import Desk, admit, fault_of_id, lateness_of
-from aegis.exchange.paper_ledger import Change, LedgerError, PaperLedger
+from aegis.exchange.paper_ledger import Change, LedgerError, LedgerMovedError, PaperLedger
 from aegis.exchange.paper_matching import (
     Book,
     Level,
@@ -62,6 +63,11 @@ from aegis.exchange.paper_matching import (
     with_order,
 )
 from aegis.ports import Clock, Late
+
+T = TypeVar("T")
+
+TRIES_MAX = 5
+"""How often a request is worked out anew because somebody else has written in between."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +108,7 @@ class PaperExchange:
         self._lock = threading.Lock()
         self._levels: dict[Symbol, Level] = {}
         self._book: Book | None = None
+        self._version = 0  # of the ledger, when the book was read
         self._booked_until = Instant(0)
         self._trouble = ""
 
@@ -133,7 +140,7 @@ class PaperExchange:
         with self._lock:
             self._levels[tick.symbol] = level_of(tick, self._rules)
             try:
-                self._trade(tick.symbol, self._present_book())
+                self._worked_out(lambda: self._trade(tick.symbol, self._present_book()))
                 self._trouble = ""
             except LedgerError as broken:
                 self._trouble = str(broken)
@@ -146,26 +153,44 @@ class PaperExchange:
                 closed = msgspec.structs.replace(level, left=ZERO, is_open=False)
                 self._levels[candle.symbol] = closed
 
+    def close(self) -> None:
+        """Close the ledger when nobody is at it; what comes later fails as on a broken one."""
+        with self._lock:
+            self._ledger.close()
+
     def _answer(self, request: ExchangeRequest) -> ExchangeAnswer:
         with self._lock:
-            match request:
-                case PlaceOrder():
-                    return self._place(request)
-                case CancelOrder():
-                    return self._cancel(request)
-                case FindOrder():
-                    return self._find(request)
-                case FetchAccount():
-                    return self._account(request)
-                case FetchQuote():
-                    return self._quote(request)
-                case FetchInstruments():
-                    known = [self._instruments.get(symbol) for symbol in request.symbols]
-                    return InstrumentsFetched(instruments=tuple(each for each in known if each))
-                case _:
-                    assert_never(request)
+            return self._worked_out(lambda: self._answered(request))
+
+    def _worked_out(self, work: Callable[[], T]) -> T:
+        """Work out what changes the ledger; anew when somebody else was quicker to change it."""
+        for _ in range(TRIES_MAX - 1):
+            try:
+                return work()
+            except LedgerMovedError:
+                continue
+        return work()
+
+    def _answered(self, request: ExchangeRequest) -> ExchangeAnswer:
+        match request:
+            case PlaceOrder():
+                return self._place(request)
+            case CancelOrder():
+                return self._cancel(request)
+            case FindOrder():
+                return self._find(request)
+            case FetchAccount():
+                return self._account(request)
+            case FetchQuote():
+                return self._quote(request)
+            case FetchInstruments():
+                known = [self._instruments.get(symbol) for symbol in request.symbols]
+                return InstrumentsFetched(instruments=tuple(each for each in known if each))
+            case _:
+                assert_never(request)
 
     def _place(self, request: PlaceOrder) -> OrderPlaced | RequestRefused:
+        self._present_book()  # what is read from the ledger next is at least as new
         admitted = self._admit(request)
         if isinstance(admitted, RequestRefused):
             return admitted
@@ -201,34 +226,35 @@ class PaperExchange:
         return admit(request, desk, self._ledger.next_order_number())
 
     def _cancel(self, request: CancelOrder) -> CancelAccepted | RequestRefused:
+        book = self._present_book()
         order = self._ledger.find(request.client_order_id)
         if order is None or order.order.status is not VenueOrderStatus.OPEN:
             was = "no such order" if order is None else order.order.status
             reason = f"Expected an open order {request.client_order_id}, was {was}"
             return RequestRefused(code="not_open", reason=reason)
-        book = self._present_book()
         canceled = ended(order, VenueOrderStatus.CANCELED, "canceled on request")
         after = with_order(book, canceled)
         self._commit(Change(at=self._booking_instant(), orders=(canceled,)), after)
         return CancelAccepted(client_order_id=request.client_order_id)
 
     def _find(self, request: FindOrder) -> OrderFound | OrderNotFound:
-        kept = self._ledger.find(request.client_order_id)
-        if kept is None:
-            return OrderNotFound(client_order_id=request.client_order_id, as_of=self._clock.now())
-        trades = self._ledger.trades_of(kept.order.exchange_order_id)
-        return OrderFound(order=kept.order, trades=trades)
+        with self._ledger.snapshot():
+            kept = self._ledger.find(request.client_order_id)
+            if kept is not None:
+                trades = self._ledger.trades_of(kept.order.exchange_order_id)
+                return OrderFound(order=kept.order, trades=trades)
+        return OrderNotFound(client_order_id=request.client_order_id, as_of=self._clock.now())
 
     def _account(self, request: FetchAccount) -> AccountFetched:
-        return AccountFetched(
-            account=VenueAccount(
+        with self._ledger.snapshot():
+            account = VenueAccount(
                 balances=self._ledger.balances(),
                 open_orders=tuple(kept.order for kept in self._ledger.open_orders()),
                 trades=self._ledger.trades_since(request.trades_since),
                 trades_since=request.trades_since,
                 as_of=self._clock.now(),
             )
-        )
+        return AccountFetched(account=account)
 
     def _quote(self, request: FetchQuote) -> QuoteFetched | RequestRefused:
         instrument = self._instruments.get(request.symbol)
@@ -278,13 +304,16 @@ class PaperExchange:
     def _commit(self, change: Change, after: Book) -> None:
         """Make a change durable, then ours; a write in doubt throws the copy away."""
         self._book = None
-        self._ledger.write(change)
+        self._ledger.write(msgspec.structs.replace(change, version=self._version))
         self._book, self._booked_until = after, change.at
 
     def _present_book(self) -> Book:
-        if self._book is None:
-            balances, orders = self._ledger.balances(), self._ledger.open_orders()
-            self._booked_until = self._ledger.last_instant
+        version = self._ledger.version
+        if self._book is None or version != self._version:
+            with self._ledger.snapshot():
+                balances, orders = self._ledger.balances(), self._ledger.open_orders()
+                self._booked_until = self._ledger.last_instant
+            self._version = version  # read before the rest: a change in between is noticed
             self._book = Book(balances=balances, orders=orders)
         return self._book
 

@@ -1,13 +1,15 @@
 """The paper exchange's own books, on disk: the other side's truth, never derived from ours.
 
 The only door to the standard library's sqlite3. It must never import the store, and knows no
-event of AEGIS. One thread at a time: the exchange that owns it holds the lock.
+event of AEGIS. One thread at a time: the exchange that owns it holds the lock. Others may write
+as well, from processes of their own: the account's owner, by hand.
 
 Invariants:
 1. A change is one transaction, durable (WAL, synchronous=FULL) before `write` returns.
 2. A ledger that exists is reopened as it is; start balances count only at its creation.
 3. Every figure is an exact decimal, kept as text.
 4. A failed write leaves the owner's copy in doubt: it must read the ledger again.
+5. A change that was worked out before somebody else's is not written (`LedgerMovedError`).
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from typing import Any
 
 import msgspec
 
-from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
+from aegis.domain.ids import Coin, ExchangeOrderId, Instant
 from aegis.domain.money import text
-from aegis.domain.order import OrderType, Side
-from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.domain.venue import VenueOrder, VenueTrade
 from aegis.exchange.paper_matching import PaperOrder
+from aegis.exchange.paper_rows import order_of, order_row, trade_of, trade_row
 
 SCHEMA_VERSION = "1"
 BUSY_TIMEOUT_S = 5.0
@@ -91,6 +93,10 @@ class LedgerMismatchError(LedgerError):
     """The ledger was made for something else; nothing was touched."""
 
 
+class LedgerMovedError(LedgerError):
+    """Somebody else has written since the ledger was read; nothing was written. Read it again."""
+
+
 def foreign_ledger(path: Path) -> LedgerMismatchError:
     """Return what there is to say of a ledger that is not this store's."""
     return LedgerMismatchError(
@@ -108,9 +114,13 @@ def missing_ledger(path: Path, found: str) -> LedgerMismatchError:
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What one transaction writes: orders in their newest form, new trades, new totals."""
+    """What one transaction writes: orders in their newest form, new trades, new totals.
+
+    `version` is the ledger's at which the change was worked out: at another one it is refused.
+    """
 
     at: Instant
+    version: int | None = None
     orders: tuple[PaperOrder, ...] = ()
     trades: tuple[VenueTrade, ...] = ()
     balances: dict[Coin, Decimal] = {}
@@ -180,8 +190,8 @@ def read_ledger(path: Path) -> LedgerView:
     return LedgerView(
         balances={Coin(coin): Decimal(held) for coin, held, _ in rows},
         start_balances={Coin(coin): Decimal(start) for coin, _, start in rows if start != "0"},
-        orders=tuple(_order(row).order for row in orders),
-        trades=tuple(_trade(row) for row in trades),
+        orders=tuple(order_of(row).order for row in orders),
+        trades=tuple(trade_of(row) for row in trades),
     )
 
 
@@ -198,26 +208,37 @@ class PaperLedger:
         rows = self._rows("SELECT value FROM meta WHERE key = 'last_instant'")
         return Instant(int(rows[0][0]) if rows else 0)
 
+    @property
+    def version(self) -> int:
+        """A number that is another one after anybody else has written."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read meanwhile be of one instant."""
+        with _door(self._path), _transaction(self._connection, "BEGIN"):
+            yield
+
     def balances(self) -> dict[Coin, Decimal]:
         rows = self._rows("SELECT coin, total FROM balances ORDER BY coin")
         return {Coin(coin): Decimal(held) for coin, held in rows}
 
     def open_orders(self) -> tuple[PaperOrder, ...]:
         rows = self._rows("SELECT * FROM orders WHERE status = 'open' ORDER BY sequence")
-        return tuple(_order(row) for row in rows)
+        return tuple(order_of(row) for row in rows)
 
     def find(self, client_order_id: str) -> PaperOrder | None:
         """Return the order that was ever placed under an id, ended ones too."""
         rows = self._rows("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
-        return _order(rows[0]) if rows else None
+        return order_of(rows[0]) if rows else None
 
     def trades_of(self, exchange_order_id: ExchangeOrderId) -> tuple[VenueTrade, ...]:
         query = "SELECT * FROM trades WHERE exchange_order_id = ? ORDER BY sequence"
-        return tuple(_trade(row) for row in self._rows(query, exchange_order_id))
+        return tuple(trade_of(row) for row in self._rows(query, exchange_order_id))
 
     def trades_since(self, since: Instant) -> tuple[VenueTrade, ...]:
         query = "SELECT * FROM trades WHERE at >= ? ORDER BY sequence"
-        return tuple(_trade(row) for row in self._rows(query, since))
+        return tuple(trade_of(row) for row in self._rows(query, since))
 
     def next_order_number(self) -> int:
         return int(self._rows("SELECT coalesce(max(sequence), 0) + 1 FROM orders")[0][0])
@@ -229,9 +250,11 @@ class PaperLedger:
         """Make a change durable, whole or not at all; raises LedgerError when it is in doubt."""
         balances = [(coin, text(held)) for coin, held in change.balances.items()]
         with _door(self._path), _transaction(self._connection):
+            if change.version not in (None, self.version):
+                raise LedgerMovedError(f"{self._path}: somebody else has written meanwhile")
             execute_all = self._connection.executemany
-            execute_all(_WRITE_ORDER, [_order_row(order) for order in change.orders])
-            execute_all(_WRITE_TRADE, [_trade_row(trade) for trade in change.trades])
+            execute_all(_WRITE_ORDER, [order_row(order) for order in change.orders])
+            execute_all(_WRITE_TRADE, [trade_row(trade) for trade in change.trades])
             execute_all(_WRITE_BALANCE, balances)
             last_instant = max(change.at, self.last_instant)
             self._connection.execute(_WRITE_META, ("last_instant", str(last_instant)))
@@ -264,8 +287,8 @@ def _make_private(path: Path) -> None:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    connection.execute(begin)
     try:
         yield
         connection.execute("COMMIT")
@@ -314,86 +337,3 @@ def _check_identity(
             raise LedgerMismatchError(f"{path}: {key}: expected {expected!r}, was {was!r}")
     if owner is not None and found.get("owner") != owner:
         raise foreign_ledger(path)
-
-
-def _order_row(kept: PaperOrder) -> tuple[object, ...]:
-    order = kept.order
-    return (
-        order.exchange_order_id,
-        order.client_order_id,
-        order.symbol,
-        order.side,
-        order.type,
-        text(order.amount),
-        _text(order.price),
-        text(order.filled),
-        order.status,
-        order.reason,
-        order.created_at,
-        _text(kept.trigger_price),
-        text(kept.reserved),
-        kept.reserved_coin,
-        kept.is_resting,
-    )
-
-
-def _order(row: tuple[Any, ...]) -> PaperOrder:
-    (_, exchange_id, client_id, symbol, side, kind, amount, price, filled) = row[:9]
-    (status, reason, created_at, trigger, reserved, reserved_coin, is_resting) = row[9:]
-    return PaperOrder(
-        order=VenueOrder(
-            exchange_order_id=ExchangeOrderId(exchange_id),
-            client_order_id=client_id,
-            symbol=Symbol(symbol),
-            side=Side(side),
-            type=OrderType(kind),
-            amount=Decimal(amount),
-            price=None if price is None else Decimal(price),
-            filled=Decimal(filled),
-            status=VenueOrderStatus(status),
-            reason=reason,
-            created_at=Instant(created_at),
-        ),
-        trigger_price=None if trigger is None else Decimal(trigger),
-        reserved=Decimal(reserved),
-        reserved_coin=Coin(reserved_coin),
-        is_resting=bool(is_resting),
-    )
-
-
-def _trade_row(trade: VenueTrade) -> tuple[object, ...]:
-    return (
-        trade.trade_id,
-        trade.exchange_order_id,
-        trade.client_order_id,
-        trade.symbol,
-        trade.side,
-        text(trade.amount),
-        text(trade.price),
-        text(trade.fee),
-        trade.fee_currency,
-        trade.liquidity,
-        trade.at,
-    )
-
-
-def _trade(row: tuple[Any, ...]) -> VenueTrade:
-    (_, trade_id, exchange_id, client_id, symbol, side, amount, price) = row[:8]
-    (fee, fee_currency, liquidity, at) = row[8:]
-    return VenueTrade(
-        trade_id=TradeId(trade_id),
-        exchange_order_id=ExchangeOrderId(exchange_id),
-        client_order_id=client_id,
-        symbol=Symbol(symbol),
-        side=Side(side),
-        amount=Decimal(amount),
-        price=Decimal(price),
-        fee=Decimal(fee),
-        fee_currency=Coin(fee_currency),
-        liquidity=liquidity,
-        at=Instant(at),
-    )
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else text(value)

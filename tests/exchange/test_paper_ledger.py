@@ -19,11 +19,13 @@ from aegis.exchange.paper_ledger import (
     Change,
     LedgerError,
     LedgerMismatchError,
+    LedgerMovedError,
     open_ledger,
     read_ledger,
 )
 from aegis.exchange.paper_matching import PaperOrder
 from tests.exchange.paper_kit import BTC, BTC_USDT, START, USDT, USUAL, Table
+from tests.paper_hand import Hand, Unable
 
 ROOT = Path(__file__).parents[2]
 
@@ -278,3 +280,73 @@ def test_ticks_and_requests_from_different_threads_come_one_after_another(
     assert {order.status for order in view.orders} == {VenueOrderStatus.FILLED}
     assert view.balances[BTC] == 70
     assert len({trade.trade_id for trade in view.trades}) == len(view.trades)
+
+
+# Somebody else at the ledger ----------------------------------------------------------------
+
+
+def test_what_somebody_else_writes_is_known_at_the_next_request(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.tick("100", volume="1000")
+    table.place(Side.SELL, "0.1")
+    hand_of(table).transfer("USDT", Decimal(500))
+    assert table.account().balances[USDT] == Decimal(10510)
+    table.place(Side.BUY, "105")
+    assert table.account().balances[USDT] == Decimal(10)
+
+
+def test_a_change_worked_out_before_somebody_else_s_is_not_written(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    version = table.ledger.version
+    hand_of(table).transfer("USDT", Decimal(5))
+    with pytest.raises(LedgerMovedError):
+        table.ledger.write(Change(at=START, balances={USDT: Decimal(1)}, version=version))
+    assert table.view().balances[USDT] == Decimal(10005)
+
+
+def test_an_order_and_a_hand_at_the_same_moment_both_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(tmp_path)
+    table.tick("100")
+    hand, write = hand_of(table), table.ledger.write
+    pending = [lambda: hand.transfer("USDT", Decimal(7))]
+
+    def interrupted(change: Change) -> None:
+        while pending:
+            pending.pop()()
+        write(change)
+
+    monkeypatch.setattr(table.ledger, "write", interrupted)
+    sold = table.place(Side.SELL, "1")
+    assert table.fills(sold) == [("1", "100")]
+    assert table.view().balances == {BTC: Decimal(0), USDT: Decimal(10107)}
+
+
+def test_two_hands_at_once_lose_nothing(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    hand = hand_of(table)
+    with ThreadPoolExecutor(4) as people:
+        list(people.map(lambda _: hand.transfer("USDT", Decimal(1)), range(40)))
+    assert table.view().balances[USDT] == Decimal(10040)
+
+
+def test_an_order_cancelled_by_hand_frees_what_it_reserved(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.tick("100")
+    resting = table.limit(Side.BUY, "100", "90")
+    hand_of(table).cancel(resting)
+    assert table.found(resting)[0].status is VenueOrderStatus.CANCELED
+    table.place(Side.BUY, "100")
+
+
+def test_what_an_order_reserves_is_not_the_owner_s_to_take(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.tick("100")
+    table.limit(Side.BUY, "100", "90")
+    with pytest.raises(Unable, match="expected 2000 USDT free, was 1000"):
+        hand_of(table).transfer("USDT", Decimal(-2000))
+
+
+def hand_of(table: Table) -> Hand:
+    return Hand(table.path, table.rules, "test", table.clock.now())

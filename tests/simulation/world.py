@@ -20,11 +20,11 @@ from aegis.clock import ManualClock, ScaledClock
 from aegis.config.model import Config, build
 from aegis.dialogue import ExchangeAnswer, ExchangeRequest, PlaceOrder
 from aegis.domain.candles import Candle
-from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Coin, Instant
-from aegis.domain.money import ZERO, plus
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
+from aegis.domain.instants import instant_of
 from aegis.domain.order import OrderType, Side
 from aegis.exchange.paper import Fault, no_faults
-from aegis.exchange.paper_ledger import Change, LedgerView, open_ledger, read_ledger
+from aegis.exchange.paper_ledger import LedgerView, read_ledger
 from aegis.messages import ControlReply, ControlRequest
 from aegis.notify.log_channel import LogMessenger
 from aegis.ports import Late, Messenger
@@ -32,10 +32,11 @@ from aegis.store.connection import open_writer
 from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status
 from aegis.store.verify import Verification, verify
 from supervisors.runtime import SeededRuntime, ThreadRuntime
-from supervisors.settings import ledger_path, market_of
+from supervisors.settings import ledger_path, market_of, paper_rules
 from supervisors.supervisor import Verdict
 from supervisors.system import System
 from tests.crash.evidence import Evidence, differing, look, unlawful
+from tests.paper_hand import Hand
 from tests.simulation.candles import SYMBOL, opens_at, write_replay
 
 SCRIPT = "tests.simulation.scripts:Script"
@@ -267,13 +268,15 @@ class World:
         assert isinstance(self.runtime, SeededRuntime), "Expected the runtime that can do so"
         self.runtime.hang(name)
 
+    def hand(self) -> Hand:
+        """Return the account's owner, who acts at the exchange past AEGIS."""
+        now = self.now() if self._is_open else _last_instant(self.status())
+        config = self.config
+        return Hand(ledger_path(config), paper_rules(config), market_of(config), now)
+
     def move_balance(self, coin: str, amount: Decimal) -> None:
         """Move money at the exchange, as its owner does in the exchange's own app."""
-        path, held = ledger_path(self.config), self.ledger().balances
-        after = plus(held.get(Coin(coin), ZERO), amount)
-        with closing(open_ledger(path, {}, market_of(self.config))) as ledger:
-            ledger.write(Change(at=ledger.last_instant, balances={Coin(coin): after}))
-        self.system.paper._book = None  # what it knows by heart has changed under it
+        self.hand().transfer(coin, amount)
 
     def place_at_exchange(self, client_order_id: str, side: Side, amount: str) -> ExchangeAnswer:
         """Place a market order past AEGIS, under any client order id."""
@@ -376,6 +379,11 @@ def config_of(folder: Path, *settings: Settings) -> Config:
     config = build(merged(paths, *settings))
     assert isinstance(config, Config), config
     return config
+
+
+def _last_instant(status: StoreStatus) -> Instant:
+    assert status.last_event_at is not None, f"Expected a store with events, was {status}"
+    return instant_of(status.last_event_at)
 
 
 def _data(event: View) -> dict[str, Any]:
