@@ -49,7 +49,7 @@ from aegis.domain.events import (
     TradingStateChanged,
 )
 from aegis.domain.guard import quote_of
-from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant, Symbol
+from aegis.domain.ids import ClientOrderId, Instant, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.venue import VenueAccount
@@ -57,6 +57,8 @@ from aegis.exchange.lookout import Breaker, Lookout, Patience, Prices
 from aegis.exchange.outcomes import (
     after_finding,
     after_placing,
+    doubt_of,
+    is_exit_lost,
     is_past_barrier,
     never_sent,
     proof_of_absence,
@@ -84,9 +86,6 @@ from aegis.messages import (
     ReconcileNow,
 )
 from aegis.ports import Exchange, Timer
-
-UNKNOWN_EXIT_ALARM_S = 10
-"""Real seconds until somebody is told that an exit is out of sight."""
 
 
 class ExchangeGateway(Actor):
@@ -181,7 +180,7 @@ class ExchangeGateway(Actor):
         book.apply(recorded)
         event = recorded.event
         match event:
-            case OrderIntended():
+            case OrderIntended() if event.role is not Role.FORCED:
                 self._ask_leave(event)
             case OrderAccepted() | OrderOutcomeUnknown():
                 self._lookout.news(event.client_order_id)
@@ -276,10 +275,10 @@ class ExchangeGateway(Actor):
             self.tell(names.RECONCILER, ReconcileNow(trigger="breaker open"))
 
     def _heard_place(self, request: PlaceOrder, answer: ExchangeAnswer) -> None:
-        command = after_placing(request.client_order_id, answer)
-        self._execute(command)
-        if isinstance(command, LoseSight):
-            self.tell(names.RECONCILER, ReconcileNow(trigger="unknown outcome"))
+        self._execute(after_placing(request.client_order_id, answer))
+        trigger = doubt_of(self._active(request.client_order_id), answer)
+        if trigger is not None:
+            self.tell(names.RECONCILER, ReconcileNow(trigger=trigger))
 
     # Looking up -------------------------------------------------------------------------------
 
@@ -303,7 +302,8 @@ class ExchangeGateway(Actor):
 
     def _active(self, order_id: ClientOrderId) -> Order | None:
         order = None if self._book is None else self._book.orders.get(order_id)
-        return None if order is None or order.is_ended else order
+        is_over = order is None or order.is_ended or order.role is Role.FORCED
+        return None if is_over else order
 
     def _heard_find(self, request: FindOrder, answer: ExchangeAnswer) -> None:
         order_id = request.client_order_id
@@ -336,11 +336,8 @@ class ExchangeGateway(Actor):
         self._lookout.again(order)
 
     def _alarm_if_exit_is_lost(self, order: Order) -> None:
-        if order.role is Role.ENTRY or order.unknown_at is None:
-            return
-        waited_s = self.clock.real_s((self.clock.now() - order.unknown_at) / NANOS_PER_SECOND)
         order_id = order.client_order_id
-        if waited_s > UNKNOWN_EXIT_ALARM_S and self._lookout.is_first_alarm(order_id):
+        if is_exit_lost(order, self.clock) and self._lookout.is_first_alarm(order_id):
             self.log("ExitOutcomeUnknown", level="error", client_order_id=order_id)
 
     # The account ------------------------------------------------------------------------------

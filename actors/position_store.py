@@ -22,7 +22,14 @@ import msgspec
 from actors import names
 from actors.base import Actor, Context
 from aegis.domain.book import Book, Recalled
-from aegis.domain.commands import Command, IntendOrder, RecordFills, Refusal
+from aegis.domain.commands import (
+    BookForcedFills,
+    Command,
+    IntendOrder,
+    RecordFills,
+    Refusal,
+    ResolvePosition,
+)
 from aegis.domain.decisions import decide
 from aegis.domain.events import (
     DiagnosisCompleted,
@@ -31,7 +38,7 @@ from aegis.domain.events import (
     Recorded,
     name_of,
 )
-from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId
+from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId, Symbol
 from aegis.domain.narrate import describe
 from aegis.domain.order import Fill, Order
 from aegis.domain.proposals import Decision
@@ -41,15 +48,15 @@ from aegis.messages import (
     Committed,
     Execute,
     Executed,
+    KnownRead,
     MarkNotified,
     MarkNotifyFailed,
     NoticesAdded,
     NoticesRead,
-    OrdersRead,
     ProjectionsRebuilt,
     ReadBook,
+    ReadKnown,
     ReadNotices,
-    ReadOrders,
     RebuildProjections,
     StoreMessage,
 )
@@ -60,7 +67,7 @@ GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
 
 Asked = (
-    ReadBook | ReadOrders | ReadNotices | MarkNotified | MarkNotifyFailed | RebuildProjections
+    ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed | RebuildProjections
 )  # fmt: skip
 """What is answered from what is committed, so after the commit."""
 
@@ -124,7 +131,7 @@ class PositionStore(Actor):
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
-                case ReadBook() | ReadOrders() | RebuildProjections():
+                case ReadBook() | ReadKnown() | RebuildProjections():
                     asked.append(message)
                 case ReadNotices() | MarkNotified() | MarkNotifyFailed():
                     asked.append(message)
@@ -168,6 +175,11 @@ class PositionStore(Actor):
         return Executed(command=message.command, records=tuple(records), refusal=None)
 
     def _decide(self, command: Command, now: Instant) -> Decision:
+        if isinstance(command, BookForcedFills):
+            booked = self._booked_of(command)
+            if booked:
+                text = f"trades {', '.join(booked)} are booked already"
+                return Refusal(code="trade_known_elsewhere", text=text)
         if isinstance(command, RecordFills):
             own = self._without_strangers(command)
             if command.fills and not own.fills:
@@ -175,6 +187,14 @@ class PositionStore(Actor):
                 return Refusal(code="trade_known_elsewhere", text=text)
             command = own
         return decide(self._book, command, now=now, limits=self._limits)
+
+    def _booked_of(self, command: BookForcedFills) -> list[str]:
+        """Return those trades that another order has; the same order again is known, not wrong."""
+        position = self._book.positions.get(command.position_id)
+        if position is None or command.client_order_id in self._book.orders:
+            return []
+        symbol = position.symbol
+        return [f.trade_id for f in command.fills if self._is_booked(symbol, f.trade_id)]
 
     def _without_strangers(self, command: RecordFills) -> RecordFills:
         """Return a command without the trades of other orders: the store keeps each trade once.
@@ -193,13 +213,14 @@ class PositionStore(Actor):
         return msgspec.structs.replace(command, fills=own)
 
     def _is_elsewhere(self, order: Order, fill: Fill) -> bool:
-        if fill.trade_id in order.trade_ids:
-            return False
+        return fill.trade_id not in order.trade_ids and self._is_booked(order.symbol, fill.trade_id)
+
+    def _is_booked(self, symbol: Symbol, trade_id: str) -> bool:
         in_this_batch = any(
-            fill.trade_id in other.trade_ids and other.symbol == order.symbol
+            trade_id in other.trade_ids and other.symbol == symbol
             for other in self._book.orders.values()
         )
-        return in_this_batch or self._store.is_known_trade(order.symbol, fill.trade_id)
+        return in_this_batch or self._store.is_known_trade(symbol, trade_id)
 
     def _remember(self, command: Command) -> None:
         """Bring back an ended order, and its position, that a command speaks of.
@@ -212,6 +233,8 @@ class PositionStore(Actor):
             self._find(order_id)
         if isinstance(command, IntendOrder):
             self._recall(command.order.position_id)
+        elif isinstance(command, ResolvePosition):
+            self._recall(PositionId(command.name))
 
     def _find(self, order_id: ClientOrderId) -> Order | None:
         known = self._book.orders.get(order_id) or self._store.find_order(order_id)
@@ -256,8 +279,8 @@ class PositionStore(Actor):
         match message:
             case ReadBook():
                 self.tell(message.reply_to, self._book_read())
-            case ReadOrders():
-                self.tell(message.reply_to, self._orders_read(message))
+            case ReadKnown():
+                self.tell(message.reply_to, self._known_read(message))
             case ReadNotices():
                 self.tell(message.reply_to, self._notices_read(message))
             case MarkNotified():
@@ -277,10 +300,12 @@ class PositionStore(Actor):
             diagnosed=self._diagnosed,
         )
 
-    def _orders_read(self, message: ReadOrders) -> OrdersRead:
-        found = {order_id: self._find(order_id) for order_id in message.client_order_ids}
-        known = {order_id: order for order_id, order in found.items() if order is not None}
-        return OrdersRead(orders=known, book=self._book.copy())
+    def _known_read(self, message: ReadKnown) -> KnownRead:
+        for order_id in message.client_order_ids:
+            self._find(order_id)
+        found = {trade: self._store.find_fill(*trade) for trade in message.trades}
+        fills = {trade: fill for trade, fill in found.items() if fill is not None}
+        return KnownRead(book=self._book.copy(), fills=fills)
 
     def _notices_read(self, message: ReadNotices) -> NoticesRead:
         notices = self._store.pending_notices(message.channel, message.limit)

@@ -1,12 +1,13 @@
 """Reconciler: the store beside the exchange, at each start, in intervals, and after any trouble.
 
 It owns one run at a time. It never judges on one look: what differs is looked at again, and
-only what both looks saw is healed and recorded. It never speaks with the exchange itself.
+only what both looks saw is healed and recorded. What would heal is worked out, and tried on a
+copy, by `aegis.domain.reconcile`. It never speaks with the exchange itself.
 
 Invariants:
 1. An answer counts only in the stage that waits for it: one that comes twice, or belongs to an
    earlier life, changes nothing.
-2. A discrepancy is called healed only when the store took the command that heals it.
+2. A discrepancy is called healed only when the store took each command that heals it.
 """
 
 from __future__ import annotations
@@ -16,21 +17,30 @@ from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.commands import Command, CompleteReconciliation, StartBalances
+from aegis.domain.book import Book
+from aegis.domain.commands import (
+    Command,
+    CompleteReconciliation,
+    RecordExternalChange,
+    StartBalances,
+)
+from aegis.domain.discrepancies import named_orders, named_trades
 from aegis.domain.events import Discrepancy
+from aegis.domain.findings import Finding, View
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.position import Position
-from aegis.domain.reconcile import Finding, compare, healed, named_orders, seen_twice
+from aegis.domain.reconcile import confirmed, healed, plan, unhealed
+from aegis.domain.risk import Limits
 from aegis.domain.venue import VenueAccount
 from aegis.messages import (
     AccountRead,
     BookRead,
     Execute,
     Executed,
-    OrdersRead,
+    KnownRead,
     ReadAccount,
     ReadBook,
-    ReadOrders,
+    ReadKnown,
     ReconcileNow,
     ReconcilerMessage,
     ReconciliationReported,
@@ -40,7 +50,7 @@ from aegis.ports import Timer
 from aegis.tuning import Reconfigured, Tuning
 
 OVERLAP_S = 3600
-"""Trades are read again from this long before the last reconciliation: exchanges list late."""
+"""Trades are read again from this long before the last look: exchanges list late."""
 
 SECOND_LOOK_AFTER_S = 1.0
 RETRY_AFTER_S = 2.0
@@ -52,7 +62,7 @@ class Stage(Enum):
     IDLE = auto()
     BOOK = auto()
     ACCOUNT = auto()
-    ORDERS = auto()
+    KNOWN = auto()
     PAUSE = auto()  # before another look
     HEALING = auto()
     RECORDING = auto()
@@ -61,9 +71,18 @@ class Stage(Enum):
 class Reconciler(Actor):
     """`interval_s` is real seconds between two runs; `is_healing` false only reports."""
 
-    def __init__(self, context: Context, *, tag: str, interval_s: float, is_healing: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        tag: str,
+        limits: Limits,
+        interval_s: float,
+        is_healing: bool,
+    ) -> None:
         super().__init__(context)
         self._tag = tag
+        self._limits = limits
         self._interval_s = interval_s
         self._is_healing = is_healing  # in the run under way
         self._will_heal = is_healing  # from the next run on
@@ -75,7 +94,7 @@ class Reconciler(Actor):
         self._held: tuple[Position, ...] = ()
         self._confirmed: tuple[Finding, ...] = ()
         self._healing: list[Command] = []  # told to the store, answers to come
-        self._refused: list[Command] = []
+        self._refused: dict[Command, str] = {}  # and why
         self._is_waiting_told = False
 
     def on_started(self) -> None:
@@ -90,7 +109,7 @@ class Reconciler(Actor):
                 self._book_read(message)
             case AccountRead():
                 self._account_read(message)
-            case OrdersRead():
+            case KnownRead():
                 self._judge(message)
             case Reconfigured():
                 self._retune(message.tuning)
@@ -106,7 +125,7 @@ class Reconciler(Actor):
 
     def _retune(self, tuning: Tuning) -> None:
         """Heal or not from the next run on; a new interval begins now."""
-        self._will_heal = tuning.is_healing
+        self._will_heal, self._limits = tuning.is_healing, tuning.limits
         if tuning.reconcile_interval_s != self._interval_s:
             self._interval_s = tuning.reconcile_interval_s
             self._timer.cancel()
@@ -135,8 +154,7 @@ class Reconciler(Actor):
         if self._stage is not Stage.BOOK:
             return
         self._stage = Stage.ACCOUNT
-        reconciled_at = message.book.account.reconciled_at or Instant(0)
-        since = Instant(max(0, reconciled_at - OVERLAP_S * NANOS_PER_SECOND))
+        since = trades_since(message.book)
         self.tell(names.EXCHANGE_GATEWAY, ReadAccount(trades_since=since, reply_to=self.name))
 
     def _account_read(self, message: AccountRead) -> None:
@@ -150,29 +168,34 @@ class Reconciler(Actor):
             return
         self._is_waiting_told = False
         self._account = message.account
-        self._stage = Stage.ORDERS
-        ids = named_orders(message.account, self._tag)
-        self.tell(names.POSITION_STORE, ReadOrders(client_order_ids=ids, reply_to=self.name))
+        self._stage = Stage.KNOWN
+        asked = ReadKnown(
+            client_order_ids=named_orders(message.account, self._tag),
+            trades=named_trades(message.account),
+            reply_to=self.name,
+        )
+        self.tell(names.POSITION_STORE, asked)
 
-    def _judge(self, message: OrdersRead) -> None:
-        if self._stage is not Stage.ORDERS:
+    def _judge(self, message: KnownRead) -> None:
+        if self._stage is not Stage.KNOWN:
             return
         account, book = self._account, message.book
         assert account is not None, "Expected a look at the account before its orders"
         if not book.account.has_balances and not self._run.is_dry_run:
             self._execute(StartBalances(balances=account.balances))
-        findings = compare(book, account, message.orders, self._tag)
+        view = View(account=account, fills=message.fills, tag=self._tag)
+        findings = plan(book, view, limits=self._limits, now=self.clock.now())
         if findings and self._first is None:
             self._first = findings
             self._look_later(SECOND_LOOK_AFTER_S)
             return
         self._held = tuple(p for p in book.alive_positions() if p.amount > 0)
-        self._confirmed = seen_twice(self._first or (), findings)
+        self._confirmed = confirmed(self._first or (), findings)
         self._heal()
 
     def _heal(self) -> None:
         """Tell the store what makes each finding right, and wait for what it says."""
-        self._stage, self._healing, self._refused = Stage.HEALING, [], []
+        self._stage, self._healing, self._refused = Stage.HEALING, [], {}
         for finding in self._confirmed if self._may_heal() else ():
             for command in finding.heal:
                 self._healing.append(command)
@@ -187,18 +210,24 @@ class Reconciler(Actor):
         command = message.command
         if self._stage is Stage.HEALING and command in self._healing:
             self._healing.remove(command)
-            if message.refusal is not None:
-                self._refused.append(command)
-                self.log("HealRefused", level="error", text=message.refusal.text)
+            refusal = _refusal_of(message)
+            if refusal:
+                self._refused[command] = refusal
+                self.log("HealRefused", level="error", text=refusal)
             if not self._healing:
                 self._complete()
         elif self._stage is Stage.RECORDING and isinstance(command, CompleteReconciliation):
             self._finish(command)
 
     def _outcome_of(self, finding: Finding) -> Discrepancy:
-        """Return a finding as healed when the last of its commands was taken."""
-        is_healed = finding.heal and self._may_heal() and finding.heal[-1] not in self._refused
-        return healed(finding.discrepancy) if is_healed else finding.discrepancy
+        """Return a finding as healed when each of its commands was taken."""
+        found = finding.discrepancy
+        if not finding.heal:
+            return found
+        if not self._may_heal():
+            return unhealed(found, "" if self._run.is_dry_run else "reconcile.heal is off")
+        refused = [self._refused[each] for each in finding.heal if each in self._refused]
+        return unhealed(found, refused[0]) if refused else healed(found)
 
     def _complete(self) -> None:
         run, account = self._run, self._account
@@ -208,7 +237,8 @@ class Reconciler(Actor):
             self.log(
                 "DiscrepancyFound",
                 level="warning",
-                kind=found.kind,
+                kind=str(found.kind),
+                symbol=found.symbol,
                 subject=found.subject,
                 expected=found.expected,
                 found=found.found,
@@ -223,6 +253,7 @@ class Reconciler(Actor):
             local_positions=len(self._held),
             discrepancies=discrepancies,
             is_dry_run=run.is_dry_run,
+            as_of=account.as_of,
         )
         self._stage = Stage.RECORDING
         self._execute(command, is_answer_wanted=True)
@@ -241,3 +272,27 @@ class Reconciler(Actor):
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
         self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))
+
+
+def trades_since(book: Book) -> Instant:
+    """Return from when on trades are read: since the last look, or since what is unresolved began.
+
+    Exchanges list late, so a while before.
+    """
+    account = book.account
+    begin = account.looked_at or account.reconciled_at or Instant(0)
+    for position_id in account.unresolved:
+        position = book.positions.get(position_id)
+        begin = begin if position is None else min(begin, position.opened_at)
+    return Instant(max(0, begin - OVERLAP_S * NANOS_PER_SECOND))
+
+
+def _refusal_of(message: Executed) -> str:
+    """Return why a heal was not taken, or nothing.
+
+    A change that was seen against other books is no news to the store, and not recorded either.
+    """
+    if message.refusal is not None:
+        return message.refusal.text
+    is_external = isinstance(message.command, RecordExternalChange)
+    return "the books moved meanwhile" if is_external and not message.records else ""

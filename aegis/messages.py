@@ -13,9 +13,10 @@ from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Command, Quote, Refusal
 from aegis.domain.delivery import Delivery, Failed, Notice
 from aegis.domain.events import CheckResult, Discrepancy, Recorded
+from aegis.domain.findings import Trade
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, Instant, Symbol
 from aegis.domain.instrument import Instrument
-from aegis.domain.order import Order
+from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount
 from aegis.tuning import Reconfigured
 from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
@@ -82,18 +83,19 @@ class BookRead(Message, frozen=True, kw_only=True):
     diagnosed: Generation
 
 
-class ReadOrders(Message, frozen=True, kw_only=True):
-    """Ask for orders by id, ended ones included."""
+class ReadKnown(Message, frozen=True, kw_only=True):
+    """Ask what the store knows of orders and trades that the exchange has named."""
 
     client_order_ids: tuple[ClientOrderId, ...]
+    trades: tuple[Trade, ...]
     reply_to: str
 
 
-class OrdersRead(Message, frozen=True, kw_only=True):
-    """Those that the store knows, with the book of the same moment."""
+class KnownRead(Message, frozen=True, kw_only=True):
+    """The book with those orders in it that the store knows, and the trades that are booked."""
 
-    orders: dict[ClientOrderId, Order]
     book: Book
+    fills: dict[Trade, Fill]
 
 
 class ReadNotices(Message, frozen=True, kw_only=True):
@@ -128,7 +130,7 @@ class ProjectionsRebuilt(Message, frozen=True, kw_only=True):
 
 
 StoreMessage = (
-    Execute | ReadBook | ReadOrders | ReadNotices | MarkNotified | MarkNotifyFailed
+    Execute | ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed
     | RebuildProjections | Reconfigured
 )  # fmt: skip
 
@@ -224,7 +226,7 @@ class SecondLook(Message, frozen=True, kw_only=True):
 
 
 ReconcilerMessage = (
-    ReconcileNow | BookRead | AccountRead | OrdersRead | Executed | SecondLook | Reconfigured
+    ReconcileNow | BookRead | AccountRead | KnownRead | Executed | SecondLook | Reconfigured
 )
 
 

@@ -116,6 +116,7 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
     return Reconciler(
         context,
         tag=parts.tag,
+        limits=tuning.limits,
         interval_s=tuning.reconcile_interval_s,
         is_healing=tuning.is_healing,
     )

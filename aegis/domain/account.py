@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from aegis.domain.ids import Coin, Instant, Symbol
+from aegis.domain.ids import Coin, Instant, PositionId, Symbol
 from aegis.domain.money import ZERO
 
 
@@ -26,8 +26,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     `entries_submitted_at` are those of the last minute. `blocked` symbols take no entries, and
     `orphans` are orders with our tag that this store does not know, both until a reconciliation
-    finds them gone. `reason` and `cause` say why trading is in this state: words for people, and
-    the machine's own word (`daily_loss` ends at the next day start, every other by a person).
+    finds them gone. `unresolved` is how much the exchange lacks of a position, until then or until
+    a person resolves it. `looked_at` is the exchange's instant that the last one saw. `reason` and
+    `cause` say why trading is in this state: words for people, and the machine's own word
+    (`daily_loss` ends at the next day start, every other by a person).
     """
 
     trading_state: TradingState = TradingState.ACTIVE
@@ -41,6 +43,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_closed_at: dict[Symbol, Instant] = {}
     blocked: tuple[Symbol, ...] = ()
     orphans: tuple[str, ...] = ()
+    unresolved: dict[PositionId, Decimal] = {}
+    looked_at: Instant | None = None
     reconciled_at: Instant | None = None
     day_started_at: Instant | None = None
     day_start_equity: Decimal = ZERO

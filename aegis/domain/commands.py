@@ -89,6 +89,40 @@ class AskForHuman(_Command, frozen=True, kw_only=True):
     reason: str
 
 
+class BookForcedFills(_Command, frozen=True, kw_only=True):
+    """Trades that reduced a position of ours and were no order of ours: the owner's, by hand.
+
+    They become one order of role forced, whose id is made from them.
+    """
+
+    position_id: PositionId
+    client_order_id: ClientOrderId
+    exchange_order_id: ExchangeOrderId
+    fills: tuple[Fill, ...]
+    reason: str
+
+
+class CloseUnpriced(_Command, frozen=True, kw_only=True):
+    """A position is gone from an exchange that tells positions, and no trade says at what price.
+
+    `amount` is what was held when that was seen: only then it is news.
+    """
+
+    position_id: PositionId
+    amount: Decimal
+    reason: str
+
+
+class ResolvePosition(_Command, frozen=True, kw_only=True):
+    """A person's word on what the exchange no longer has of a position, named by id or symbol.
+
+    Sold at `price`; None: the coins went elsewhere unsold.
+    """
+
+    name: str
+    price: Decimal | None
+
+
 class MarkPosition(_Command, frozen=True, kw_only=True):
     """`high` and `low` are the best and worst price at which one could get out since the last."""
 
@@ -145,6 +179,7 @@ class CompleteReconciliation(_Command, frozen=True, kw_only=True):
     local_positions: int
     discrepancies: tuple[Discrepancy, ...]
     is_dry_run: bool = False
+    as_of: Instant | None = None
 
 
 class CompleteDiagnosis(_Command, frozen=True, kw_only=True):
@@ -167,6 +202,9 @@ Command = (
     | RequestCancel
     | EndOrder
     | AskForHuman
+    | BookForcedFills
+    | CloseUnpriced
+    | ResolvePosition
     | MarkPosition
     | RaiseStop
     | StartBalances

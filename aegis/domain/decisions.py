@@ -14,7 +14,9 @@ from aegis.domain.commands import (
     AcceptOrder,
     ArmStrategy,
     AskForHuman,
+    BookForcedFills,
     ChangeTradingState,
+    CloseUnpriced,
     Command,
     CompleteDiagnosis,
     CompleteReconciliation,
@@ -28,6 +30,7 @@ from aegis.domain.commands import (
     RecordPeak,
     Refusal,
     RequestCancel,
+    ResolvePosition,
     StartBalances,
     StartDay,
     SubmitOrder,
@@ -45,6 +48,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.fills import end_order, record_fills
 from aegis.domain.fold import is_wider
+from aegis.domain.foreign import book_forced_fills, close_unpriced, resolve
 from aegis.domain.ids import Instant
 from aegis.domain.intents import intend, submit
 from aegis.domain.money import is_amount, is_figure
@@ -77,6 +81,12 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
             return record_fills(book, command, now)
         case EndOrder():
             return end_order(book, command, now)
+        case BookForcedFills():
+            return book_forced_fills(book, command, now)
+        case CloseUnpriced():
+            return close_unpriced(book, command)
+        case ResolvePosition():
+            return resolve(book, command, now)
         case AcceptOrder() | LoseSight() | RequestCancel() | AskForHuman():
             return _step(book, command)
         case MarkPosition() | RaiseStop():

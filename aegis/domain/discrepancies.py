@@ -1,64 +1,25 @@
 """The store beside the exchange: what differs, and what would make it right.
 
-Pure. `compare` says what was found, each with the commands that heal it, or none. Nothing is
-closed on a balance alone, and a balance that another order in flight may explain is not judged:
-the caller looks twice and keeps what both looks have seen.
+Pure. `compare` says what one look shows, each difference with the commands that would heal it,
+or none; whether they do is `reconcile`'s to find out. Here are trades and orders; what is held is
+`coverage`'s.
 
-Kinds: `missing_fill` (the exchange booked a trade of ours that we lack), `unknown_order` (an
-order of ours that we hold for ended is open), `orphan` (our tag, but no such intent),
-`phantom` (we hold more than the exchange does), `external` (the owner's doing).
+Invariant: a balance that an order in flight, or a trade not booked yet, may explain is not judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
-
-import msgspec
+from collections.abc import Iterator
 
 from aegis.domain.book import Book
-from aegis.domain.commands import (
-    AcceptOrder,
-    Command,
-    RecordExternalChange,
-    RecordFills,
-    RequestCancel,
-)
+from aegis.domain.commands import AcceptOrder, Command, RecordFills, RequestCancel
+from aegis.domain.coverage import held
 from aegis.domain.events import Discrepancy
-from aegis.domain.ids import ClientOrderId, Coin, Symbol, is_own_order
-from aegis.domain.money import ZERO, minus, text, total
-from aegis.domain.order import UNSETTLED, Fill, Order, OrderState
+from aegis.domain.findings import Finding, Kind, Trade, View, fill_of
+from aegis.domain.ids import ClientOrderId, Symbol, is_own_order
+from aegis.domain.money import ZERO, text
+from aegis.domain.order import UNSETTLED, Fill, Order, OrderState, Role
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A discrepancy and the commands that heal it; none means that a person must look."""
-
-    discrepancy: Discrepancy
-    heal: tuple[Command, ...] = ()
-
-
-def fill_of(trade: VenueTrade) -> Fill:
-    """Return a trade of the exchange as a fill of ours."""
-    return Fill(
-        trade_id=trade.trade_id,
-        amount=trade.amount,
-        price=trade.price,
-        fee=trade.fee,
-        fee_currency=trade.fee_currency,
-        liquidity=trade.liquidity,
-        filled_at=trade.at,
-    )
-
-
-def compare(
-    book: Book, account: VenueAccount, orders: Mapping[ClientOrderId, Order], tag: str
-) -> tuple[Finding, ...]:
-    """Return what differs. `orders` are those that the exchange named and the store knows."""
-    missing = _missing_fills(account, orders, tag)
-    strange = _strange_orders(account, orders, tag)
-    is_judgeable = not missing and not any(o.state in UNSETTLED for o in book.active_orders())
-    return (*missing, *strange, *(_balances(book, account) if is_judgeable else ()))
 
 
 def named_orders(account: VenueAccount, tag: str) -> tuple[ClientOrderId, ...]:
@@ -69,22 +30,38 @@ def named_orders(account: VenueAccount, tag: str) -> tuple[ClientOrderId, ...]:
     return tuple(sorted(own))
 
 
-def _missing_fills(
-    account: VenueAccount, orders: Mapping[ClientOrderId, Order], tag: str
-) -> list[Finding]:
-    findings = []
-    for trade in account.trades:
-        if not is_own_order(tag, trade.client_order_id):
+def named_trades(account: VenueAccount) -> tuple[Trade, ...]:
+    """Return the trades that the exchange names, for the store to look up."""
+    return tuple((trade.symbol, trade.trade_id) for trade in account.trades)
+
+
+def compare(book: Book, view: View) -> tuple[Finding, ...]:
+    """Return what differs: trades and orders first, what is held only where it can be judged."""
+    trades, orders = tuple(_trades(book, view)), tuple(_orders(book, view))
+    is_settled = not any(order.state in UNSETTLED for order in book.active_orders())
+    return (*trades, *orders, *(held(book, view) if is_settled and not trades else ()))
+
+
+# Trades ---------------------------------------------------------------------------------------
+
+
+def _trades(book: Book, view: View) -> Iterator[Finding]:
+    for trade in view.account.trades:
+        if not is_own_order(view.tag, trade.client_order_id):
             continue
-        order = orders.get(ClientOrderId(trade.client_order_id or ""))
+        order = book.orders.get(ClientOrderId(trade.client_order_id or ""))
         if order is None:
-            findings.append(_orphan(trade.symbol, f"trade {trade.trade_id}"))
+            yield _orphan(trade.symbol, f"trade {trade.trade_id}")
         elif trade.trade_id not in order.trade_ids:
-            findings.append(_missing_fill(order, trade))
-    return findings
+            yield _missing(book, order, trade)
+        else:
+            booked = view.fills.get((trade.symbol, trade.trade_id))
+            if booked is not None and _differs(booked, fill_of(trade)):
+                yield _booked_otherwise(order, trade, booked)
 
 
-def _missing_fill(order: Order, trade: VenueTrade) -> Finding:
+def _missing(book: Book, order: Order, trade: VenueTrade) -> Finding:
+    """Return a trade of an order of ours that is not booked; its price is the exchange's."""
     accept: tuple[Command, ...] = ()
     if order.state in UNSETTLED or order.state is OrderState.NOT_PLACED:
         accept = (
@@ -95,68 +72,105 @@ def _missing_fill(order: Order, trade: VenueTrade) -> Finding:
         )
     fills = RecordFills(client_order_id=order.client_order_id, fills=(fill_of(trade),))
     return Finding(
+        key=("trade", trade.symbol, trade.trade_id),
         discrepancy=Discrepancy(
-            kind="missing_fill",
+            kind=_kind_of_missing(book, order, trade),
             symbol=trade.symbol,
-            subject=order.client_order_id,
+            subject=f"order {order.client_order_id}",
             expected=f"filled {text(order.filled)}",
             found=f"trade {trade.trade_id} of {text(trade.amount)} at {text(trade.price)}",
-            action="book the fill",
+            action="book the trade",
             is_healed=False,
+            position_id=order.position_id,
         ),
         heal=(*accept, fills),
     )
 
 
-def _strange_orders(
-    account: VenueAccount, orders: Mapping[ClientOrderId, Order], tag: str
-) -> list[Finding]:
-    findings = []
-    for venue_order in account.open_orders:
-        if not is_own_order(tag, venue_order.client_order_id):
-            findings.append(_external_order(venue_order))
+def _kind_of_missing(book: Book, order: Order, trade: VenueTrade) -> Kind:
+    position = book.positions.get(order.position_id)
+    amount = ZERO if position is None or not position.is_alive else position.amount
+    if order.role is Role.ENTRY:
+        return Kind.GHOST if amount == 0 else Kind.AMOUNT_MISMATCH
+    return Kind.PHANTOM if amount == trade.amount else Kind.AMOUNT_MISMATCH
+
+
+def _differs(booked: Fill, told: Fill) -> bool:
+    names = ("amount", "price", "fee", "fee_currency")
+    return any(getattr(booked, name) != getattr(told, name) for name in names)
+
+
+def _booked_otherwise(order: Order, trade: VenueTrade, booked: Fill) -> Finding:
+    is_amount = booked.amount != trade.amount
+    return Finding(
+        key=("booked", trade.symbol, trade.trade_id),
+        discrepancy=Discrepancy(
+            kind=Kind.AMOUNT_MISMATCH if is_amount else Kind.PRICE_MISMATCH,
+            symbol=trade.symbol,
+            subject=f"trade {trade.trade_id}",
+            expected=_told_fill(booked),
+            found=_told_fill(fill_of(trade)),
+            action="",
+            is_healed=False,
+            position_id=order.position_id,
+        ),
+    )
+
+
+def _told_fill(fill: Fill) -> str:
+    fee = f"{text(fill.fee)} {fill.fee_currency}"
+    return f"{text(fill.amount)} at {text(fill.price)}, fee {fee}"
+
+
+# Orders ---------------------------------------------------------------------------------------
+
+
+def _orders(book: Book, view: View) -> Iterator[Finding]:
+    for there in view.account.open_orders:
+        if not is_own_order(view.tag, there.client_order_id):
+            yield _external_order(there)
             continue
-        order = orders.get(ClientOrderId(venue_order.client_order_id or ""))
+        order = book.orders.get(ClientOrderId(there.client_order_id or ""))
         if order is None:
-            subject = f"order {venue_order.client_order_id}"
-            findings.append(_orphan(venue_order.symbol, subject))
+            yield _orphan(there.symbol, f"order {there.client_order_id}")
         elif order.is_ended:
-            findings.append(_unknown_order(order, venue_order))
-    return findings
+            yield _unknown_order(order, there)
 
 
 def _orphan(symbol: Symbol, subject: str) -> Finding:
     return Finding(
+        key=(Kind.ORPHAN, symbol, subject),
         discrepancy=Discrepancy(
-            kind="orphan",
+            kind=Kind.ORPHAN,
             symbol=symbol,
             subject=subject,
             expected="an intent in the store",
             found="our tag at the exchange, no intent",
-            action="halt entries",
+            action="",
             is_healed=False,
-        )
+        ),
     )
 
 
-def _unknown_order(order: Order, venue_order: VenueOrder) -> Finding:
+def _unknown_order(order: Order, there: VenueOrder) -> Finding:
     heal: tuple[Command, ...] = ()
     if order.state is OrderState.NOT_PLACED:
         heal = (
             AcceptOrder(
                 client_order_id=order.client_order_id,
-                exchange_order_id=venue_order.exchange_order_id,
+                exchange_order_id=there.exchange_order_id,
             ),
             RequestCancel(client_order_id=order.client_order_id, reason="proven absent before"),
         )
     return Finding(
+        key=(Kind.UNKNOWN_ORDER, order.client_order_id),
         discrepancy=Discrepancy(
-            kind="unknown_order",
+            kind=Kind.UNKNOWN_ORDER,
             symbol=order.symbol,
-            subject=order.client_order_id,
+            subject=f"order {order.client_order_id}",
             expected=f"{order.state}",
             found="open at the exchange",
-            action="adopt and cancel it" if heal else "none: a person must look",
+            action="adopt and cancel it" if heal else "",
             is_healed=False,
         ),
         heal=heal,
@@ -165,68 +179,14 @@ def _unknown_order(order: Order, venue_order: VenueOrder) -> Finding:
 
 def _external_order(order: VenueOrder) -> Finding:
     return Finding(
+        key=(Kind.EXTERNAL, "order", order.exchange_order_id),
         discrepancy=Discrepancy(
-            kind="external",
+            kind=Kind.EXTERNAL,
             symbol=None,
             subject=f"order {order.exchange_order_id}",
             expected="nothing",
             found=f"{order.side} {text(order.amount)} {order.symbol} that is not ours",
             action="none: it is not ours",
             is_healed=True,
-        )
+        ),
     )
-
-
-def _balances(book: Book, account: VenueAccount) -> list[Finding]:
-    if not book.account.has_balances:
-        return []
-    expected = book.account.balances
-    findings = []
-    for coin in sorted({*expected, *account.balances}):
-        want, have = expected.get(coin, ZERO), account.balances.get(coin, ZERO)
-        if want != have:
-            findings.append(_balance(book, coin, want, have))
-    return findings
-
-
-def _balance(book: Book, coin: Coin, want: Decimal, have: Decimal) -> Finding:
-    own = total(
-        position.amount for position in book.alive_positions() if position.instrument.base == coin
-    )
-    is_short = have < own
-    change = minus(have, want)
-    discrepancy = Discrepancy(
-        kind="phantom" if is_short else "external",
-        symbol=next((p.symbol for p in book.alive_positions() if p.instrument.base == coin), None)
-        if is_short
-        else None,
-        subject=coin,
-        expected=text(want),
-        found=text(have),
-        action="none: own positions are not covered" if is_short else "record the change",
-        is_healed=False,
-    )
-    if is_short:
-        return Finding(discrepancy=discrepancy)
-    note = f"expected {text(want)}, the exchange has {text(have)}"
-    heal = RecordExternalChange(
-        kind="balance", coin=coin, amount=change, reference="", note=note, before=want
-    )
-    return Finding(discrepancy=discrepancy, heal=(heal,))
-
-
-def seen_twice(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return what the second look found that the first had found as well."""
-    before = {_key(finding) for finding in first}
-    return tuple(finding for finding in second if _key(finding) in before)
-
-
-def _key(finding: Finding) -> tuple[str, str, str, str]:
-    found = finding.discrepancy
-    balance = found.expected if found.kind in ("phantom", "external") else ""
-    return found.kind, found.subject, found.found, balance
-
-
-def healed(discrepancy: Discrepancy) -> Discrepancy:
-    """Return the discrepancy as one that was made right."""
-    return msgspec.structs.replace(discrepancy, is_healed=True)

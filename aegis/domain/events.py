@@ -175,6 +175,28 @@ class PositionUnpriced(_Event, frozen=True, kw_only=True):
     reason: str
 
 
+class PositionTransferred(_Event, frozen=True, kw_only=True):
+    """A person says that coins of a position went elsewhere unsold, and their cost with them.
+
+    Neither a gain nor a loss: `value`, what they were worth in quote, is forgotten by limits.
+    """
+
+    symbol: Symbol
+    coin: Coin
+    amount: Decimal
+    cost: Decimal
+    value: Decimal
+
+
+class PositionRepriced(_Event, frozen=True, kw_only=True):
+    """What had closed unpriced was sold at `price` after all; `pnl` is the whole trade's."""
+
+    symbol: Symbol
+    price: Decimal
+    pnl: Decimal
+    reason: str
+
+
 class BalancesStarted(_Event, frozen=True, kw_only=True):
     """What the account held when this store first saw it."""
 
@@ -217,7 +239,10 @@ class TradingStateChanged(_Event, frozen=True, kw_only=True):
 
 
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference between the store and the exchange, and what was done about it."""
+    """One difference between the store and the exchange, and what was done about it.
+
+    `missing` is how much of the position's coins the exchange does not have.
+    """
 
     kind: str
     symbol: Symbol | None
@@ -226,15 +251,20 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     found: str
     action: str
     is_healed: bool
+    position_id: PositionId | None = None
+    missing: Decimal | None = None
 
 
 class ReconciliationCompleted(_Event, frozen=True, kw_only=True):
+    """`as_of` is the instant of the exchange's account that was looked at, on its clock."""
+
     generation: Generation
     trigger: str
     exchange_positions: int
     local_positions: int
     discrepancies: tuple[Discrepancy, ...]
     is_dry_run: bool
+    as_of: Instant | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,6 +305,8 @@ Event = (
     | PositionClosed
     | PositionVoided
     | PositionUnpriced
+    | PositionTransferred
+    | PositionRepriced
     | BalancesStarted
     | ExternalChangeSeen
     | DayStarted

@@ -62,7 +62,7 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
             position = evolve_position(position, opened, now, order)
             proposals.append(Proposed(position_id=position.position_id, event=opened))
     if proposals and order.is_ended:
-        proposals.extend(_consequences(book, position, order))
+        proposals.extend(consequences(book, position, order))
     return tuple(proposals)
 
 
@@ -70,7 +70,7 @@ def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> 
     """Return why a fill fits neither the order nor what is held: a person must look."""
     if (order.state, OrderStep.FILL) not in TRANSITIONS:
         return unlawful(order, OrderStep.FILL)
-    if not _is_sound(fill, position):
+    if not is_sound(fill, position):
         return Refusal(
             code="bad_fill", text=f"{order.client_order_id}: expected figures, was {fill}"
         )
@@ -97,7 +97,8 @@ def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> 
     return None
 
 
-def _is_sound(fill: Fill, position: Position) -> bool:
+def is_sound(fill: Fill, position: Position) -> bool:
+    """Say whether a trade's figures can be reckoned with."""
     is_fee = is_figure(fill.fee, FEE_DECIMALS_MAX) and (
         fill.fee_currency != position.instrument.base or distance(fill.fee, ZERO) < fill.amount
     )
@@ -160,10 +161,10 @@ def ending(
     ended = evolve_order(order, event, now)
     position = evolve_position(book.positions[order.position_id], event, now, ended)
     first = Proposed(position_id=order.position_id, event=event)
-    return (first, *_consequences(book, position, ended))
+    return (first, *consequences(book, position, ended))
 
 
-def _consequences(book: Book, position: Position, ended: Order) -> tuple[Proposed, ...]:
+def consequences(book: Book, position: Position, ended: Order) -> tuple[Proposed, ...]:
     """Return what follows for a position when its last active order has ended."""
     others = [
         order

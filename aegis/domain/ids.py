@@ -59,6 +59,11 @@ def exit_order_id(
     return ClientOrderId(tag + reason[:24])
 
 
+def forced_order_id(tag: str, symbol: Symbol, trade_id: str) -> ClientOrderId:
+    """Return the id of the order that stands for trades of others in a position of ours."""
+    return ClientOrderId(tag + _digest("forced", symbol, trade_id)[:24])
+
+
 def is_own_order(tag: str, client_order_id: str | None) -> bool:
     """Say whether a client order id read from the exchange carries this account's tag."""
     return client_order_id is not None and client_order_id.startswith(tag)

@@ -14,6 +14,7 @@ from aegis.domain.events import (
     OrderNeedsHuman,
     OrderNotPlaced,
     OrderOutcomeUnknown,
+    PositionTransferred,
     PositionUnpriced,
     ReconciliationCompleted,
     Recorded,
@@ -28,6 +29,7 @@ LOUD = (
     OrderNeedsHuman,
     OrderNotPlaced,
     OrderOutcomeUnknown,
+    PositionTransferred,
     PositionUnpriced,
     TradingStateChanged,
 )

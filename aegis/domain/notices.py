@@ -11,6 +11,8 @@ from aegis.domain.events import (
     OrderOutcomeUnknown,
     PositionClosed,
     PositionOpened,
+    PositionRepriced,
+    PositionTransferred,
     PositionUnpriced,
     ReconciliationCompleted,
     Recorded,
@@ -30,6 +32,11 @@ def notice_of(recorded: Recorded, book: Book) -> str | None:
             return f"Closed {event.symbol}: {event.reason}, P&L {text(event.pnl)}"
         case PositionUnpriced():
             return f"{event.symbol} is gone from the exchange without a price: {event.reason}"
+        case PositionTransferred():
+            return f"{text(event.amount)} {event.coin} of {event.symbol} went elsewhere, unsold"
+        case PositionRepriced():
+            price, pnl = text(event.price), text(event.pnl)
+            return f"{event.symbol}, closed unpriced, was sold at {price}: P&L {pnl}"
         case OrderOutcomeUnknown():
             return f"Order {event.client_order_id}: outcome unknown ({event.reason}); looking"
         case OrderNeedsHuman():

@@ -2,7 +2,8 @@
 
 Invariants:
 1. REDUCING by the daily limit ends with the day, every other only by a person's `resume`.
-2. `resume` is refused while an outcome is unknown or an order is an orphan.
+2. `resume` is refused while an outcome is unknown, an order is an orphan, or the exchange differs
+   in what only a person can resolve.
 3. A flatten under way ends when it is flat or resumed, and no halt ends it sooner.
 """
 
@@ -33,6 +34,7 @@ from aegis.domain.events import (
     ReconciliationCompleted,
     TradingStateChanged,
 )
+from aegis.domain.foreign import told_missing
 from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, is_figure
 from aegis.domain.order import OrderState
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
@@ -87,15 +89,36 @@ def _not_resumable(book: Book) -> Refusal | None:
     if lost:
         return Refusal(
             code="unknown_outcome",
-            text=f"the outcome of {', '.join(lost)} is unknown; wait or resolve it first",
+            text=f"the outcome of {', '.join(lost)} is unknown; it is being looked up: wait",
             mends_with_time=True,
         )
     if book.account.orphans:
         return Refusal(
             code="orphan",
-            text=f"orders that this store does not know: {', '.join(book.account.orphans)}",
+            text=f"{', '.join(book.account.orphans)} at the exchange is not known here; cancel it "
+            "there, see that one AEGIS uses the account, then run reconcile",
         )
-    return None
+    return _unresolved(book)
+
+
+def _unresolved(book: Book) -> Refusal | None:
+    account = book.account
+    if not account.blocked:
+        return None
+    told = [
+        told_missing(position, account.unresolved[position.position_id])
+        for position in book.alive_positions()
+        if position.position_id in account.unresolved
+    ]
+    named = {
+        position.symbol
+        for position in book.alive_positions()
+        if position.position_id in account.unresolved
+    }
+    others = [symbol for symbol in account.blocked if symbol not in named]
+    if others:
+        told.append(f"{', '.join(others)} differs from the exchange; run reconcile to see in what")
+    return Refusal(code="unresolved", text="; ".join(told))
 
 
 def start_day(book: Book, command: StartDay) -> Decision:
@@ -134,6 +157,7 @@ def complete_reconciliation(book: Book, command: CompleteReconciliation) -> Deci
             local_positions=command.local_positions,
             discrepancies=command.discrepancies,
             is_dry_run=command.is_dry_run,
+            as_of=command.as_of,
         )
     )
     orphans = [found.subject for found in command.discrepancies if found.kind == "orphan"]

@@ -55,10 +55,14 @@ class VenueTrade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at the account: total balances by coin, orders open, trades since an instant."""
+    """One look at the account: total balances by coin, orders open, trades since an instant.
+
+    `positions` are those that an exchange of derivatives tells, by symbol; None on spot.
+    """
 
     balances: dict[Coin, Decimal]
     open_orders: tuple[VenueOrder, ...]
     trades: tuple[VenueTrade, ...]
     trades_since: Instant
     as_of: Instant
+    positions: dict[Symbol, Decimal] | None = None

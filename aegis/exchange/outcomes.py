@@ -21,11 +21,12 @@ from aegis.dialogue import (
     RequestRefused,
 )
 from aegis.domain.commands import AcceptOrder, Command, EndOrder, LoseSight, RecordFills
+from aegis.domain.findings import fill_of
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.money import ZERO
-from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep
-from aegis.domain.reconcile import fill_of
+from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
+from aegis.ports import Clock
 
 ENDING_STEPS: Mapping[VenueOrderStatus, OrderStep] = {
     VenueOrderStatus.CANCELED: OrderStep.CANCEL,
@@ -39,6 +40,9 @@ LOOK_AFTER_S_OPEN = 0.05
 LOOK_AFTER_S_LOST = 0.25
 LOOK_AFTER_S_LOST_MAX = 30.0
 DOUBLINGS_MAX = 10
+
+UNKNOWN_EXIT_ALARM_S = 10
+"""Real seconds until somebody is told that an exit is out of sight."""
 
 AT_THE_EXCHANGE = (OrderState.OPEN, OrderState.PARTIAL, OrderState.CANCELING)
 
@@ -81,6 +85,19 @@ def after_placing(
     return LoseSight(client_order_id=order_id, reason=reason_of(answer))
 
 
+def doubt_of(order: Order | None, answer: ExchangeAnswer) -> str | None:
+    """Return why the books may differ from the exchange's after an answer to a placing, or None.
+
+    An exit that the exchange has no coins for was sold by somebody else, or moved.
+    """
+    if isinstance(answer, OrderPlaced):
+        return None
+    if not isinstance(answer, RequestRefused) or answer.code == "duplicate_id":
+        return "unknown outcome"
+    is_exit = order is not None and order.role is not Role.ENTRY
+    return "exit refused" if is_exit else None
+
+
 def after_finding(order: Order, found: OrderFound) -> tuple[Command, ...]:
     """Return what the exchange's record makes true: adopted, its new fills booked, ended."""
     order_id, venue = order.client_order_id, found.order
@@ -121,6 +138,14 @@ def proof_of_absence(
 def is_past_barrier(order: Order, as_of: Instant, barrier_s: float) -> bool:
     """Say whether a request that is not there by now can come no more."""
     return as_of > submitted_at(order) + int(barrier_s * NANOS_PER_SECOND)
+
+
+def is_exit_lost(order: Order, clock: Clock) -> bool:
+    """Say whether an exit is out of sight for so long that somebody should be told."""
+    if order.role is Role.ENTRY or order.unknown_at is None:
+        return False
+    waited_s = clock.real_s((clock.now() - order.unknown_at) / NANOS_PER_SECOND)
+    return waited_s > UNKNOWN_EXIT_ALARM_S
 
 
 def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:

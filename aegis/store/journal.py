@@ -26,7 +26,7 @@ from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import Recorded
 from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.instants import text_of
-from aegis.domain.order import Order
+from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
 from aegis.store import loading, outbox
 from aegis.store.authority import REBUILD, WRITE, authorize
@@ -183,6 +183,11 @@ class Store:
         """Whether a trade of the exchange is booked."""
         with self._working("read"):
             return loading.is_known_trade(self._db, symbol, trade_id)
+
+    def find_fill(self, symbol: Symbol, trade_id: str) -> Fill | None:
+        """Return a trade of the exchange as it is booked, or None when it is not."""
+        with self._working("read"):
+            return loading.find_fill(self._db, symbol, trade_id)
 
     def has_fills(self) -> bool:
         """Whether any trade is booked."""

@@ -8,10 +8,11 @@ import msgspec
 from aegis.domain.account import Account
 from aegis.domain.book import Book
 from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId
-from aegis.domain.order import Order
+from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
 from aegis.store.errors import StoreCorrupt
 from aegis.store.statements import (
+    SELECT_FILL,
     SELECT_ORDER,
     SELECT_ORDERS_OF_POSITION,
     SELECT_POSITION,
@@ -21,7 +22,7 @@ from aegis.store.statements import (
     SELECT_WORKING_ORDERS,
     SELECT_WORKING_POSITIONS,
 )
-from aegis.store.values import account_of, order_of, position_of
+from aegis.store.values import account_of, fill_of, order_of, position_of
 
 
 def load_book(db: apsw.Connection, last_event_id: EventId) -> Book:
@@ -72,6 +73,12 @@ def orders_of(db: apsw.Connection, position_id: PositionId) -> tuple[Order, ...]
 def is_known_trade(db: apsw.Connection, symbol: str, trade_id: str) -> bool:
     """Whether a trade of the exchange is booked."""
     return db.execute(SELECT_TRADE, (symbol, trade_id)).fetchone() is not None
+
+
+def find_fill(db: apsw.Connection, symbol: str, trade_id: str) -> Fill | None:
+    """Return a trade of the exchange as it is booked."""
+    row = db.execute(SELECT_FILL, (symbol, trade_id)).fetchone()
+    return None if row is None else fill_of(row)
 
 
 def has_fills(db: apsw.Connection) -> bool:

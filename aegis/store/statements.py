@@ -20,6 +20,11 @@ ORDER_COLUMNS = (
     "ask_exact",
 )  # fmt: skip
 
+FILL_COLUMNS = (
+    "symbol", "trade_id", "client_order_id", "side", "amount", "price", "fee", "fee_currency",
+    "liquidity", "filled_at", "event_id", "amount_exact", "price_exact", "fee_exact",
+)  # fmt: skip
+
 UPSERT_POSITION = """
 INSERT INTO positions (
     position_id, symbol, side, entry_price, amount, current_price, stop_price,
@@ -171,11 +176,15 @@ INSERT INTO fills (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-SELECT_FILLS = """
+_FILLS = """
 SELECT symbol, trade_id, client_order_id, side, amount, price, fee, fee_currency, liquidity,
        filled_at, event_id, amount_exact, price_exact, fee_exact
-FROM fills ORDER BY event_id
+FROM fills
 """
+
+SELECT_FILLS = _FILLS + "ORDER BY event_id"
+
+SELECT_FILL = _FILLS + "WHERE symbol = ? AND trade_id = ?"
 
 SELECT_TRADE = "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ?"
 SELECT_TRADE_ANY = "SELECT 1 FROM fills LIMIT 1"

@@ -15,11 +15,11 @@ import msgspec
 from aegis.domain.account import Account
 from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, Instant, PositionId, Symbol
 from aegis.domain.instants import instant_of
-from aegis.domain.order import Order, OrderState, OrderType, Role, Side
+from aegis.domain.order import Fill, Order, OrderState, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, PositionStatus
 from aegis.store.errors import StoreCorrupt
 from aegis.store.projections import Cell, PositionMetadata, Row
-from aegis.store.statements import ORDER_COLUMNS, POSITION_COLUMNS
+from aegis.store.statements import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS
 
 _METADATA = msgspec.json.Decoder(PositionMetadata)
 _ACCOUNT = msgspec.json.Decoder(Account)
@@ -77,6 +77,21 @@ def order_of(row: Row) -> Order:
     """Return the order that a row was made from."""
     with _reading("order", row):
         return _order_of(_Cells(ORDER_COLUMNS, row))
+
+
+def fill_of(row: Row) -> Fill:
+    """Return the trade that a row was made from."""
+    with _reading("fill", row):
+        cells = _Cells(FILL_COLUMNS, row)
+        return Fill(
+            trade_id=cells.text("trade_id"),
+            amount=cells.figure("amount_exact"),
+            price=cells.figure("price_exact"),
+            fee=cells.figure("fee_exact"),
+            fee_currency=Coin(cells.text("fee_currency")),
+            liquidity=cells.text("liquidity"),
+            filled_at=cells.instant("filled_at"),
+        )
 
 
 @contextmanager

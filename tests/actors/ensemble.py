@@ -113,6 +113,12 @@ class Ensemble:
     ) -> None:
         self.tell(name, Executed(command=command, records=records, refusal=refusal))
 
+    def take(self, name: str, command: Command) -> None:
+        """Execute a command at the desk, and answer with what came of it."""
+        done = self.desk.execute(command)
+        assert not isinstance(done, Refusal), done
+        self.answer(name, command, records=done)
+
 
 def tick(price: str, at: Instant = START, symbol: Symbol = BTC_USDT) -> MarketMoved:
     mid, volume, spread = decimals(price, "100", "0")

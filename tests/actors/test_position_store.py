@@ -24,14 +24,14 @@ from aegis.messages import (
     Committed,
     Execute,
     Executed,
+    KnownRead,
     MarkNotified,
     NoticesAdded,
     NoticesRead,
-    OrdersRead,
     ProjectionsRebuilt,
     ReadBook,
+    ReadKnown,
     ReadNotices,
-    ReadOrders,
     RebuildProjections,
 )
 from aegis.store.identity import Identity
@@ -170,10 +170,11 @@ def test_ended_orders_are_read_back_for_whoever_asks(scene: Scene) -> None:
     scene.begin()
     for command in (FUNDED, halt(), IntendOrder(order=order, opening=opening()), submit(order)):
         scene.wants(command)
-    scene.asks(ReadOrders(client_order_ids=(order.client_order_id,), reply_to=ASKER))
+    asked = ReadKnown(client_order_ids=(order.client_order_id,), trades=(), reply_to=ASKER)
+    scene.asks(asked)
 
-    (read,) = scene.wait_heard(ASKER, OrdersRead)
-    assert read.orders[order.client_order_id].state == "REJECTED"
+    (read,) = scene.wait_heard(ASKER, KnownRead)
+    assert read.book.orders[order.client_order_id].state == "REJECTED"
     assert read.book.positions.keys() >= {order.position_id}
 
 

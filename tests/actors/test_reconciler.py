@@ -21,26 +21,29 @@ from aegis.domain.ids import Coin, ExchangeOrderId, Generation, Instant, TradeId
 from aegis.domain.venue import VenueAccount, VenueTrade
 from aegis.messages import (
     AccountRead,
-    OrdersRead,
+    KnownRead,
     ReadAccount,
     ReadBook,
-    ReadOrders,
+    ReadKnown,
     ReconcileNow,
     ReconciliationReported,
 )
 from tests.actors.ensemble import Ensemble
-from tests.domain.kit import START, TAG, USDT, Desk, entry, seconds
+from tests.domain.kit import LIMITS, START, TAG, USDT, Desk, entry, seconds
 from tests.stage import Stage
 
 ME = names.RECONCILER
 ASKER = names.COMMAND_LISTENER
 PEACE = {USDT: Decimal(10_000)}
 DEPOSIT = {**PEACE, Coin("ETH"): Decimal(3)}
+BOUGHT = {USDT: Decimal(9_900), Coin("BTC"): Decimal(1)}
 
 
 class Scene(Ensemble):
     def begin(self, *, is_healing: bool = True, interval_s: float = 3600) -> Scene:
-        build = partial(Reconciler, tag=TAG, interval_s=interval_s, is_healing=is_healing)
+        build = partial(
+            Reconciler, tag=TAG, limits=LIMITS, interval_s=interval_s, is_healing=is_healing
+        )
         self.stage.launch(ME, build)
         return self
 
@@ -51,9 +54,9 @@ class Scene(Ensemble):
         self.wait_heard(names.POSITION_STORE, ReadBook, number)
         self.show_book(ME)
         *_, asked = self.wait_heard(names.EXCHANGE_GATEWAY, ReadAccount, number)
-        named = len(self.heard(names.POSITION_STORE, ReadOrders))
+        named = len(self.heard(names.POSITION_STORE, ReadKnown))
         self.show_account(balances, *trades)
-        self.wait_heard(names.POSITION_STORE, ReadOrders, named + 1)
+        self.wait_heard(names.POSITION_STORE, ReadKnown, named + 1)
         self.show_orders()
         return asked
 
@@ -64,7 +67,7 @@ class Scene(Ensemble):
         self.tell(ME, AccountRead(account=account, reason=""))
 
     def show_orders(self) -> None:
-        self.tell(ME, OrdersRead(orders=dict(self.desk.orders), book=self.desk.book.copy()))
+        self.tell(ME, KnownRead(book=self.desk.book.copy(), fills={}))
 
     def completed(self, number: int = 1) -> CompleteReconciliation:
         """Wait for the number-th run's completion, take it, and return it."""
@@ -107,10 +110,21 @@ def test_what_both_looks_saw_is_healed(scene: Scene) -> None:
     scene.begin().look(DEPOSIT)
     scene.look(DEPOSIT, number=2)
     (change,) = scene.wait_command(RecordExternalChange)
-    scene.answer(ME, change)
+    scene.take(ME, change)
 
     (found,) = scene.completed().discrepancies
     assert (found.kind, found.subject, found.is_healed) == ("external", "ETH", True)
+
+
+def test_a_change_that_the_store_had_no_use_for_is_not_called_recorded(scene: Scene) -> None:
+    scene.begin().look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    (change,) = scene.wait_command(RecordExternalChange)
+    scene.answer(ME, change)
+
+    (found,) = scene.completed().discrepancies
+    assert not found.is_healed
+    assert "the books moved meanwhile" in found.action
 
 
 def test_a_heal_that_the_store_refused_is_not_called_healed(scene: Scene) -> None:
@@ -157,14 +171,14 @@ def test_a_fill_that_the_store_lacks_is_booked(scene: Scene) -> None:
         liquidity="taker",
         at=START,
     )
-    scene.begin().look(PEACE, trade)
-    scene.look(PEACE, trade, number=2)
+    scene.begin().look(BOUGHT, trade)
+    scene.look(BOUGHT, trade, number=2)
     (accept,), (fills,) = scene.wait_command(AcceptOrder), scene.wait_command(RecordFills)
     scene.answer(ME, accept)
     scene.answer(ME, fills)
 
     (found,) = scene.completed().discrepancies
-    assert (found.kind, found.is_healed) == ("missing_fill", True)
+    assert (found.kind, found.is_healed) == ("ghost", True)
 
 
 def test_an_account_out_of_reach_is_asked_for_again(scene: Scene) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from aegis.cli.codes import Code
+from aegis.domain.findings import Kind
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import ROOT, Place
 
@@ -49,6 +50,12 @@ def test_every_command_is_in_the_readme_and_has_help(place: Place, command: str)
 def test_every_exit_code_is_in_the_readme() -> None:
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
     assert told == {int(code) for code in Code} | {70}
+
+
+def test_every_kind_of_difference_is_in_the_document_on_reconciliation() -> None:
+    document = (ROOT / "docs" / "reconciliation.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \|", document, re.MULTILINE)
+    assert sorted(told) == sorted(Kind)
 
 
 def test_the_strategy_of_the_readme_trades(place: Place) -> None:

@@ -159,6 +159,8 @@ def test_the_log_s_names_are_those_of_every_release() -> None:
         "PositionClosed",
         "PositionMarked",
         "PositionOpened",
+        "PositionRepriced",
+        "PositionTransferred",
         "PositionUnpriced",
         "PositionVoided",
         "ReconciliationCompleted",

@@ -14,11 +14,19 @@ from aegis.domain.commands import (
     Refusal,
     RequestCancel,
 )
+from aegis.domain.discrepancies import named_orders, named_trades
+from aegis.domain.events import OrderFilled
+from aegis.domain.findings import Finding, View, fill_of
 from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep, Role
-from aegis.domain.reconcile import Finding, compare, fill_of, healed, named_orders, seen_twice
+from aegis.domain.reconcile import confirmed, healed, plan
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
 from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, end, entry, exit_of
+
+BOUGHT = {USDT: Decimal("9899.9"), BTC: Decimal(1)}
+"""What 10000 are after one coin was bought at 100, with a fee of 0.1."""
+
+HALF_BOUGHT = {USDT: Decimal("9949.9"), BTC: Decimal("0.5")}
 
 
 def account(
@@ -71,10 +79,16 @@ def trade_of(
 
 
 def found(desk: Desk, seen: VenueAccount) -> tuple[Finding, ...]:
-    """Compare as the Reconciler does: with the orders that the exchange named."""
-    named = named_orders(seen, TAG)
-    known = {key: desk.orders[key] for key in named if key in desk.orders}
-    return compare(desk.book, seen, known, TAG)
+    """Compare as the Reconciler does: with what the store knows of what the exchange named."""
+    for key in named_orders(seen, TAG):
+        if key in desk.orders:
+            desk.recall(desk.orders[key].position_id)
+    events = [recorded.event for recorded in desk.log]
+    booked = {(e.symbol, TradeId(e.fill.trade_id)): e.fill for e in events
+              if isinstance(e, OrderFilled)}  # fmt: skip
+    fills = {trade: booked[trade] for trade in named_trades(seen) if trade in booked}
+    view = View(account=seen, fills=fills, tag=TAG)
+    return plan(desk.book, view, limits=desk.limits, now=desk.now)
 
 
 def kinds(findings: tuple[Finding, ...]) -> list[str]:
@@ -120,8 +134,8 @@ def test_a_trade_that_we_lack_is_booked_whatever_we_knew_of_its_order(state: Ord
         desk.does(AskForHuman(client_order_id=order.client_order_id, reason="no barrier"))
     if state is OrderState.NOT_PLACED:
         desk.does(end(order, OrderStep.PROVE_ABSENT))
-    findings = found(desk, account(trades=(trade_of(order),)))
-    assert kinds(findings) == ["missing_fill"]
+    findings = found(desk, account(BOUGHT, trades=(trade_of(order),)))
+    assert kinds(findings) == ["ghost"]
     assert heal(desk, findings) == []
     assert desk.order(order).state is OrderState.FILLED
     assert desk.position().amount == 1
@@ -130,7 +144,7 @@ def test_a_trade_that_we_lack_is_booked_whatever_we_knew_of_its_order(state: Ord
 def test_a_trade_that_is_booked_is_no_finding() -> None:
     desk = Desk().funded()
     order = desk.accepted(entry("1"))
-    seen = account({USDT: Decimal("9899.9"), BTC: Decimal(1)}, trades=(trade_of(order),))
+    seen = account(BOUGHT, trades=(trade_of(order),))
     heal(desk, found(desk, seen))
     assert found(desk, seen) == ()
 
@@ -139,8 +153,8 @@ def test_several_missing_trades_of_one_order_are_all_booked() -> None:
     desk = Desk().funded()
     order = desk.unknown(entry("1"))
     trades = (trade_of(order, "v-1", "0.4"), trade_of(order, "v-2", "0.6"))
-    findings = found(desk, account(trades=trades))
-    assert kinds(findings) == ["missing_fill"] * 2
+    findings = found(desk, account({USDT: Decimal("9899.8"), BTC: Decimal(1)}, trades=trades))
+    assert kinds(findings) == ["ghost", "amount_mismatch"]
     assert heal(desk, findings) == []
     assert desk.order(order).trade_ids == ("v-1", "v-2")
 
@@ -149,8 +163,9 @@ def test_a_trade_after_the_end_is_found_and_cannot_be_healed() -> None:
     desk = Desk().funded()
     order = desk.accepted(entry("1"))
     desk.ends(order, OrderStep.CANCEL)
-    findings = found(desk, account(trades=(trade_of(order),)))
-    assert heal(desk, findings) == ["unlawful"]
+    (finding,) = found(desk, account(BOUGHT, trades=(trade_of(order),)))
+    assert (finding.discrepancy.kind, finding.heal) == ("ghost", ())
+    assert "does not follow CANCELED" in finding.discrepancy.action
 
 
 @pytest.mark.parametrize("name", [None, "", "somebody's", TAG[:-1] + "0" + "0" * 24])
@@ -259,8 +274,10 @@ def test_less_of_a_base_coin_than_is_own_closes_nothing_and_blocks_the_symbol() 
     desk = Desk().funded("1000")
     held = desk.holding("1")
     (finding,) = found(desk, account({USDT: Decimal(900), BTC: Decimal("0.4")}))
-    assert (finding.discrepancy.kind, finding.heal) == ("phantom", ())
+    assert (finding.discrepancy.kind, finding.heal) == ("amount_mismatch", ())
     assert finding.discrepancy.symbol == held.symbol
+    assert finding.discrepancy.missing == Decimal("0.6")
+    assert f"resolve {held.position_id} --transferred" in finding.discrepancy.action
     assert (finding.discrepancy.expected, finding.discrepancy.found) == ("1", "0.4")
 
 
@@ -282,8 +299,9 @@ def test_balances_are_not_judged_while_an_outcome_is_in_doubt(prepare: str) -> N
 def test_balances_are_not_judged_while_a_trade_is_missing() -> None:
     desk = Desk().funded()
     order = desk.accepted(entry("1"))
+    desk.ends(order, OrderStep.CANCEL)  # so that it cannot be booked
     seen = account({USDT: Decimal(1)}, trades=(trade_of(order),))
-    assert kinds(found(desk, seen)) == ["missing_fill"]
+    assert kinds(found(desk, seen)) == ["ghost"]
 
 
 def test_dust_belongs_to_the_account_and_is_no_finding() -> None:
@@ -306,15 +324,15 @@ def balance_findings(desk: Desk, usdt: str) -> tuple[Finding, ...]:
 def test_what_two_looks_saw_is_confirmed() -> None:
     desk = Desk().funded("1000")
     first, second = balance_findings(desk, "900"), balance_findings(desk, "900.00")
-    assert kinds(seen_twice(first, second)) == ["external"]
+    assert kinds(confirmed(first, second)) == ["external"]
 
 
 def test_what_one_look_saw_is_not() -> None:
     desk = Desk().funded("1000")
     first, second = balance_findings(desk, "900"), balance_findings(desk, "901")
-    assert seen_twice(first, second) == ()
-    assert seen_twice(first, ()) == ()
-    assert seen_twice((), second) == ()
+    assert confirmed(first, second) == ()
+    assert confirmed(first, ()) == ()
+    assert confirmed((), second) == ()
 
 
 def test_a_balance_that_stood_still_while_we_booked_is_an_old_picture() -> None:
@@ -323,17 +341,17 @@ def test_a_balance_that_stood_still_while_we_booked_is_an_old_picture() -> None:
     desk.holding("0.5")
     second = found(desk, account({USDT: Decimal(900), BTC: Decimal("0.5")}))
     assert kinds(second) == ["external"]
-    assert seen_twice(first, second) == ()
+    assert confirmed(first, second) == ()
 
 
 def test_a_missing_trade_is_confirmed_whatever_was_booked_meanwhile() -> None:
     desk = Desk().funded()
     order = desk.accepted(entry("1"))
     missing = trade_of(order, "v-2", "0.5")
-    first = found(desk, account(trades=(missing,)))
+    first = found(desk, account(HALF_BOUGHT, trades=(missing,)))
     desk.fills(order, "0.5")
-    second = found(desk, account(trades=(missing,)))
-    assert kinds(seen_twice(first, second)) == ["missing_fill"]
+    second = found(desk, account(BOUGHT, trades=(missing,)))
+    assert kinds(confirmed(first, second)) == ["amount_mismatch"]
 
 
 def test_what_was_healed_says_so() -> None:

@@ -16,14 +16,15 @@ from aegis.domain.events import (
     OrderFilled,
     OrderSubmitted,
     PositionClosed,
+    PositionTransferred,
     PositionUnpriced,
     ReconciliationCompleted,
     TradingStateChanged,
 )
 from aegis.domain.fold.coins import with_coin
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
-from aegis.domain.money import ZERO, negative, plus, times
-from aegis.domain.order import Order, Side
+from aegis.domain.money import ZERO, minus, negative, plus, times
+from aegis.domain.order import Order, Role, Side
 from aegis.domain.position import Position
 
 replace = msgspec.structs.replace
@@ -43,18 +44,23 @@ def evolve_account(
         case BalancesStarted():
             return replace(account, balances=dict(event.balances), has_balances=True)
         case OrderFilled():
-            assert position is not None
-            return replace(account, balances=_after_fill(account.balances, position, event))
+            assert position is not None, f"A fill of no position: {event}"
+            assert order is not None, f"A fill of no order: {event}"
+            after = replace(account, balances=_after_fill(account.balances, position, event))
+            return _resolved(after, position) if order.role is Role.FORCED else after
         case ExternalChangeSeen():
             return _transferred(account, event)
+        case PositionTransferred():
+            assert position is not None
+            return _without(account, position, event)
         case DustSetAside():
             return replace(account, dust=with_coin(account.dust, event.coin, event.amount))
         case OrderSubmitted() if order is not None and order.adds:
             recent = [t for t in account.entries_submitted_at if t > at - RATE_WINDOW_NS]
             return replace(account, entries_submitted_at=(*recent, at))
         case PositionClosed() | PositionUnpriced():
-            closed = {**account.last_closed_at, event.symbol: at}
-            return replace(account, last_closed_at=closed)
+            assert position is not None
+            return _closed(account, position, event, at)
         case DayStarted():
             return replace(
                 account,
@@ -74,15 +80,33 @@ def evolve_account(
                 peak_equity=account.peak_equity if event.equity is None else event.equity,
             )
         case ReconciliationCompleted() if not event.is_dry_run:
-            open_ends = [found for found in event.discrepancies if not found.is_healed]
-            return replace(
-                account,
-                blocked=tuple(sorted({f.symbol for f in open_ends if f.symbol is not None})),
-                orphans=tuple(f.subject for f in open_ends if f.kind == "orphan"),
-                reconciled_at=at,
-            )
+            return _reconciled(account, event, at)
         case _:
             return account
+
+
+def _closed(
+    account: Account, position: Position, event: PositionClosed | PositionUnpriced, at: Instant
+) -> Account:
+    is_word = isinstance(event, PositionUnpriced)
+    after = _resolved(account, position) if is_word else _unasked(account, position)
+    return replace(after, last_closed_at={**account.last_closed_at, event.symbol: at})
+
+
+def _reconciled(account: Account, event: ReconciliationCompleted, at: Instant) -> Account:
+    open_ends = [found for found in event.discrepancies if not found.is_healed]
+    return replace(
+        account,
+        blocked=tuple(sorted({f.symbol for f in open_ends if f.symbol is not None})),
+        orphans=tuple(f.subject for f in open_ends if f.kind == "orphan"),
+        unresolved={
+            f.position_id: f.missing
+            for f in open_ends
+            if f.position_id is not None and f.missing is not None
+        },
+        reconciled_at=at,
+        looked_at=event.as_of,
+    )
 
 
 def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
@@ -95,6 +119,31 @@ def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
         day_start_equity=plus(account.day_start_equity, event.amount),
         peak_equity=max(ZERO, plus(account.peak_equity, event.amount)),
     )
+
+
+def _without(account: Account, position: Position, event: PositionTransferred) -> Account:
+    """Return the account without coins that left it; loss limits go on from what is there now."""
+    return replace(
+        _resolved(account, position),
+        balances=with_coin(account.balances, event.coin, negative(event.amount)),
+        day_start_equity=minus(account.day_start_equity, event.value),
+        peak_equity=max(ZERO, minus(account.peak_equity, event.value)),
+    )
+
+
+def _resolved(account: Account, position: Position) -> Account:
+    """Return the account with a position's question answered: its symbol takes entries again."""
+    if position.position_id not in account.unresolved:
+        return account
+    blocked = tuple(symbol for symbol in account.blocked if symbol != position.symbol)
+    return replace(_unasked(account, position), blocked=blocked)
+
+
+def _unasked(account: Account, position: Position) -> Account:
+    """Return the account without a position's question; the next reconciliation unblocks."""
+    open_ends = account.unresolved
+    left = {key: missing for key, missing in open_ends.items() if key != position.position_id}
+    return account if left == open_ends else replace(account, unresolved=left)
 
 
 def _after_fill(

@@ -17,6 +17,8 @@ from aegis.domain.events import (
     PositionClosed,
     PositionMarked,
     PositionOpened,
+    PositionRepriced,
+    PositionTransferred,
     PositionUnpriced,
     PositionVoided,
     StopRaised,
@@ -93,7 +95,12 @@ def evolve_position(
             return replace(
                 position, status=PositionStatus.VOID, closed_at=at, close_reason=event.reason
             )
+        case PositionTransferred():
+            return _transferred(position, event)
+        case PositionRepriced():
+            return _repriced(position, event)
         case PositionUnpriced():
+            assert position.is_alive, f"Closed twice: {position}"
             return replace(
                 position,
                 status=PositionStatus.CLOSED,
@@ -195,6 +202,32 @@ def _without_dust(position: Position, event: DustSetAside) -> Position:
     assert event.amount == position.amount, f"Expected all of {position.amount}, was {event}"
     assert event.cost == position.cost, f"Expected all of {position.cost}, was {event}"
     return replace(position, amount=ZERO, cost=ZERO, pnl=minus(position.pnl, position.cost))
+
+
+def _transferred(position: Position, event: PositionTransferred) -> Position:
+    assert position.is_alive, f"A transfer of what is not alive: {position}"
+    assert event.amount <= position.amount, f"Moved {event.amount} of {position.amount}: {event}"
+    assert event.cost <= position.cost, f"Moved a cost of {event.cost}: {position}"
+    return replace(
+        position,
+        amount=minus(position.amount, event.amount),
+        cost=minus(position.cost, event.cost),
+    )
+
+
+def _repriced(position: Position, event: PositionRepriced) -> Position:
+    assert position.is_unpriced, f"A price for what has one: {position}"
+    proceeds = times(position.amount, event.price)
+    return replace(
+        position,
+        amount=ZERO,
+        cost=ZERO,
+        exited=plus(position.exited, position.amount),
+        received=plus(position.received, proceeds),
+        pnl=plus(position.pnl, minus(proceeds, position.cost)),
+        close_reason=event.reason,
+        is_unpriced=False,
+    )
 
 
 def _fee_parts(position: Position, event: OrderFilled) -> tuple[Decimal, Decimal]:

@@ -1,0 +1,154 @@
+"""What one run of the reconciliation would do: each heal tried on a copy of the book first.
+
+Pure. A heal is kept only when, on the copy, its difference is gone and the exchange's figures
+agree at least as well as before; what is not kept is unresolved, with why, for a person.
+
+Invariants:
+1. The book that is handed in is not changed.
+2. What is healed is found no more: reconciling twice is reconciling once.
+3. Nothing is planned on one look: `confirmed` keeps what two looks have seen.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from aegis.domain.book import Book
+from aegis.domain.commands import Command, Refusal
+from aegis.domain.coverage import balance_differences
+from aegis.domain.decisions import decide
+from aegis.domain.discrepancies import compare
+from aegis.domain.events import Discrepancy, Recorded
+from aegis.domain.findings import Finding, Kind, View
+from aegis.domain.foreign import told_missing
+from aegis.domain.ids import EventId, Instant
+from aegis.domain.risk import Limits
+
+HEALS_MAX = 200
+"""Of one run; each is tried on a copy of the book. What is left is for the next run."""
+
+replace = msgspec.structs.replace
+
+
+def plan(book: Book, view: View, *, limits: Limits, now: Instant) -> tuple[Finding, ...]:
+    """Return everything that differs, in the order in which it would be healed.
+
+    A finding that comes back without a heal, and is not healed, is for a person.
+    """
+    copy = book.copy()
+    done: list[Finding] = []
+    failed: dict[tuple[str, ...], Finding] = {}
+    found = compare(copy, view)
+    for _ in range(HEALS_MAX):
+        next_one = next((f for f in found if f.heal and f.key not in failed), None)
+        if next_one is None:
+            break
+        tried = copy.copy()
+        fault = _fault(tried, next_one, found, view, limits=limits, now=now)
+        if fault is None:
+            done.append(next_one)
+            copy, found = tried, compare(tried, view)
+        else:
+            failed[next_one.key] = _left(next_one, fault)
+    left = [failed.get(each.key, each) for each in found]
+    return (*done, *(_for_a_person(each, copy) for each in left))
+
+
+def _fault(
+    tried: Book,
+    finding: Finding,
+    found: tuple[Finding, ...],
+    view: View,
+    *,
+    limits: Limits,
+    now: Instant,
+) -> str | None:
+    """Heal a copy, and return why the heal is none, or nothing."""
+    differed = set(balance_differences(tried, view.account))
+    for command in finding.heal:
+        refusal = _execute(tried, command, limits=limits, now=now)
+        if refusal is not None:
+            return refusal.text
+    after = compare(tried, view)
+    known = {each.key for each in found}
+    if any(each.key == finding.key for each in after):
+        return "it would be there still"
+    differs = set(balance_differences(tried, view.account))
+    if not differs <= differed:
+        return f"the exchange's {', '.join(sorted(differs - differed))} would not fit then"
+    new = [each for each in after if each.key not in known and not each.is_rest]
+    return f"{new[0].discrepancy.kind} {new[0].discrepancy.subject} would appear" if new else None
+
+
+def _execute(book: Book, command: Command, *, limits: Limits, now: Instant) -> Refusal | None:
+    decision = decide(book, command, now=now, limits=limits)
+    if isinstance(decision, Refusal):
+        return decision
+    for proposed in decision:
+        recorded = Recorded(
+            event_id=EventId(book.last_event_id + 1),
+            position_id=proposed.position_id,
+            version=book.version_of(proposed.position_id) + 1,
+            actor="",
+            at=now,
+            event=proposed.event,
+        )
+        book.apply(recorded)
+    return None
+
+
+def _left(finding: Finding, why: str) -> Finding:
+    return replace(finding, discrepancy=unhealed(finding.discrepancy, why), heal=())
+
+
+def _for_a_person(finding: Finding, book: Book) -> Finding:
+    """Return a finding that says what a person can do about it."""
+    found = finding.discrepancy
+    if finding.heal or found.is_healed:
+        return finding
+    position = book.positions.get(found.position_id) if found.position_id else None
+    if position is not None and found.missing is not None:
+        hint = told_missing(position, found.missing)
+        action = f"{found.action}; {hint}" if found.action else f"none: {hint}"
+    else:
+        action = found.action or ADVICE[Kind(found.kind)]
+    return replace(finding, discrepancy=replace(found, action=action))
+
+
+ADVICE: dict[Kind, str] = {
+    Kind.PHANTOM: "none: say what became of it with resolve",
+    Kind.GHOST: "none: look at the order's trades at the exchange",
+    Kind.AMOUNT_MISMATCH: "none: look at the trade at the exchange",
+    Kind.PRICE_MISMATCH: "none: look at the trade at the exchange",
+    Kind.UNKNOWN_ORDER: "none: cancel it at the exchange",
+    Kind.ORPHAN: "halt entries; cancel it at the exchange, and see that one AEGIS uses the account",
+    Kind.EXTERNAL: "none: it is not ours",
+}
+"""What a person does about what no heal was found for."""
+
+
+def confirmed(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return what the second look found that the first had found as well.
+
+    What was judged on the heals of others is kept only where all of these are.
+    """
+    before = {finding.key for finding in first}
+    kept: list[Finding] = []
+    is_whole = True
+    for finding in second:
+        if finding.key in before and (is_whole or not finding.is_rest):
+            kept.append(finding)
+        elif finding.heal:
+            is_whole = False
+    return tuple(kept)
+
+
+def healed(discrepancy: Discrepancy) -> Discrepancy:
+    """Return the discrepancy as one that was made right."""
+    return replace(discrepancy, is_healed=True)
+
+
+def unhealed(discrepancy: Discrepancy, why: str) -> Discrepancy:
+    """Return the discrepancy as one that stands although a heal is known, with why if known."""
+    action = f"would {discrepancy.action}"
+    return replace(discrepancy, action=f"none: {action}, but {why}" if why else action)
