@@ -17,6 +17,7 @@ from actors.base import Actor, Context
 from aegis.domain.account import Account, TradingState
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Coin
+from aegis.domain.judgement import is_unresolved, line_of
 from aegis.domain.risk import equity_of
 from aegis.messages import (
     BookRead,
@@ -194,10 +195,15 @@ class CommandListener(Actor):
         self._answer(message.token, "\n".join(lines), is_done=is_done)
 
     def _tell_diagnosis(self, message: DiagnosisReported) -> None:
-        lines = [f"{c.check}: {c.status}{': ' if c.details else ''}{c.details}"
-                 for c in message.checks]  # fmt: skip
-        is_done = all(check.status in ("ok", "fixed") for check in message.checks)
-        self._answer(message.token, "\n".join(lines), is_done=is_done)
+        """Answer with a line a check; no when something critical is left."""
+        checks = message.checks
+        reply = ControlReply(
+            token=message.token,
+            is_done=not any(map(is_unresolved, checks)),
+            text="\n".join(map(line_of, checks)),
+            checks=checks,
+        )
+        self._port.answer(reply)
 
     def _ask_vitals(self, token: int) -> None:
         """Ask whoever knows what the store does not: supervisor, Guard and Strategy."""

@@ -1,22 +1,43 @@
 """Diagnostician: looks for what is wrong inside, mends what has a remedy, writes down both.
 
-It diagnoses after each start's reconciliation, in intervals, and on demand. It reads the store
-through a function handed in, on a worker of its own; it changes nothing but by commands. After a
-remedy it looks once more: fixed is what the second look no longer finds.
+It diagnoses after each start's reconciliation, in intervals, and on demand. What is not in the
+book it finds by a function handed in, on a worker of its own, so that nobody waits for a long
+look; it changes nothing but by commands and mends told to the store. After a remedy it looks
+once more: fixed is what the second look no longer finds.
+
+Invariants:
+1. A dry run tells nobody anything but who asked.
+2. What people must know before a remedy takes effect is recorded before it.
+3. One run at a time; what is asked meanwhile waits its turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import assert_never
+
+import msgspec
 
 from actors import names
 from actors.base import Actor, Context
 from aegis.domain.book import Book
+from aegis.domain.checks import CHECKS
 from aegis.domain.commands import Command, CompleteDiagnosis
-from aegis.domain.diagnose import halt_for, missing_stops, stuck_positions, what_was_done
+from aegis.domain.diagnose import Bounds, examine
 from aegis.domain.events import CheckResult, ReconciliationCompleted
+from aegis.domain.judgement import (
+    Ask,
+    Depth,
+    Judgement,
+    Remedy,
+    failed,
+    halt_for,
+    outcome_of,
+    what_was_done,
+    with_news,
+)
+from aegis.domain.mends import Mend, RebuildRows
 from aegis.messages import (
     BookRead,
     Committed,
@@ -25,17 +46,19 @@ from aegis.messages import (
     DiagnosticianMessage,
     Execute,
     Executed,
-    ProjectionsRebuilt,
+    Inspected,
+    MendStore,
     ReadBook,
-    RebuildProjections,
-    StoreInspected,
+    StoreMended,
 )
 from aegis.ports import Timer
 from aegis.tuning import Reconfigured, Tuning
 
 INSPECTION_DEADLINE_S = 60.0
 
-Inspection = Callable[[], tuple[CheckResult, ...]]
+replace = msgspec.structs.replace
+
+Inspect = Callable[[Ask], tuple[Judgement, ...]]
 
 
 class Stage(Enum):
@@ -49,28 +72,33 @@ class Stage(Enum):
 
 
 class Diagnostician(Actor):
-    """`inspect` looks at the store's own rows: the chain, and projection = fold."""
+    """`inspect` looks at all that is not in the book; deep at most once a `deep_interval_s`."""
 
     def __init__(
         self,
         context: Context,
         *,
-        inspect: Inspection,
+        inspect: Inspect,
+        bounds: Bounds,
         interval_s: float,
-        stuck_after_days: int,
+        deep_interval_s: float | None,
     ) -> None:
         super().__init__(context)
         self._inspect = inspect
+        self._bounds = bounds
         self._interval_s = interval_s
-        self._stuck_after_days = stuck_after_days
+        self._deep_interval_s = deep_interval_s
+        self._intervals = 0
         self._stage = Stage.IDLE
         self._run = DiagnoseNow(trigger="start")
+        self._depth = Depth.DEEP
         self._queue: list[DiagnoseNow] = []
         self._book = Book()
         self._reconciled = self.generation
-        self._first: tuple[CheckResult, ...] | None = None  # before the remedies
-        self._mending: list[Command] = []  # told to the store, answers to come
+        self._first: dict[str, CheckResult] | None = None  # before the remedies
+        self._mending: list[Remedy] = []  # told to the store, answers to come
         self._done: dict[str, str] = {}  # what was done, by check
+        self._told: dict[str, CheckResult] = {}  # what people know already, by check
 
     def on_started(self) -> None:
         self._timer = self._each_interval()
@@ -86,10 +114,10 @@ class Diagnostician(Actor):
                 self._retune(message.tuning)
             case BookRead():
                 self._read(message)
-            case StoreInspected():
+            case Inspected():
                 self._judge(message)
-            case ProjectionsRebuilt():
-                self._mended(None)
+            case StoreMended():
+                self._mended(message.mend)
             case Executed():
                 self._executed(message.command)
             case _:
@@ -100,11 +128,15 @@ class Diagnostician(Actor):
 
     def _retune(self, tuning: Tuning) -> None:
         """Judge by the new patience from the next look on; a new interval begins now."""
-        self._stuck_after_days = tuning.stuck_after_days
+        self._bounds = replace(
+            self._bounds, limits=tuning.limits, stuck_after_days=tuning.stuck_after_days
+        )
         if tuning.diagnose_interval_s != self._interval_s:
             self._interval_s = tuning.diagnose_interval_s
             self._timer.cancel()
             self._timer = self._each_interval()
+
+    # What starts a run ------------------------------------------------------------------------
 
     def _follow(self, message: Committed) -> None:
         for recorded in message.records:
@@ -125,14 +157,28 @@ class Diagnostician(Actor):
 
     def _begin(self, message: DiagnoseNow) -> None:
         self._run, self._first, self._done = message, None, {}
+        self._depth = self._depth_of(message)
         self._look()
+
+    def _depth_of(self, message: DiagnoseNow) -> Depth:
+        if message.reply_to is not None:
+            return Depth.WHOLE
+        if message.trigger != "interval":
+            return Depth.DEEP
+        if self._deep_interval_s is None:
+            return Depth.LIGHT
+        self._intervals += 1
+        every = max(1, round(self._deep_interval_s / self._interval_s))
+        return Depth.LIGHT if self._intervals % every else Depth.DEEP
+
+    # Looking ----------------------------------------------------------------------------------
 
     def _look(self) -> None:
         self._stage = Stage.BOOK
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
 
     def _read(self, message: BookRead) -> None:
-        """Wait for the first reconciliation; then look into the store itself."""
+        """Wait for the first reconciliation; then look at all that is not in the book."""
         if self._stage is not Stage.BOOK:
             return
         is_too_early = message.reconciled == 0 and self._first is None
@@ -142,68 +188,72 @@ class Diagnostician(Actor):
         self._book = message.book
         self._reconciled = message.reconciled or self._reconciled
         self._stage = Stage.INSPECTION
-        hear = self.reply_to()
+        hear, inspect = self.reply_to(), self._inspect
+        ask = Ask(depth=self._depth, last_event_id=message.book.last_event_id, now=self.clock.now())
         self.runtime.call(
             "inspection",
-            self._inspect,
+            lambda: inspect(ask),
             INSPECTION_DEADLINE_S,
-            lambda outcome: hear(StoreInspected(checks=checks_of(outcome))),
+            lambda outcome: hear(Inspected(judgements=judgements_of(outcome))),
         )
 
-    def _judge(self, message: StoreInspected) -> None:
+    def _judge(self, message: Inspected) -> None:
         if self._stage is not Stage.INSPECTION:
             return
-        stuck, _ = stuck_positions(self._book, self.clock.now(), self._stuck_after_days)
-        stops, remedies = missing_stops(self._book)
-        checks = (*message.checks, stuck, stops)
+        found = in_order(
+            (*message.judgements, *examine(self._book, self.clock.now(), self._bounds))
+        )
+        results = tuple(each.result for each in found)
         if self._first is not None:
-            before = {check.check: check for check in self._first}
-            checks = tuple(outcome_of(before.get(c.check), c, self._done) for c in checks)
+            before = self._first
+            results = tuple(outcome_of(before.get(r.check), r, self._done) for r in results)
         else:
-            self._tell_findings(checks)
-            if self._mend(checks, remedies):
-                self._first = checks
+            self._tell_findings(with_news(results, self._told))
+            if not self._run.is_dry_run and self._mend(found):
+                self._first = {result.check: result for result in results}
                 return
-        self._conclude(checks)
+        self._conclude(with_news(results, self._told))
 
-    def _tell_findings(self, checks: tuple[CheckResult, ...]) -> None:
-        for check in checks:
-            if check.status != "ok":
+    def _tell_findings(self, results: tuple[CheckResult, ...]) -> None:
+        for result in results:
+            if result.is_news:
                 self.log(
                     "DiagnosisFinding",
                     level="warning",
-                    check=check.check,
-                    status=check.status,
-                    details=check.details,
+                    check=result.check,
+                    status=result.status,
+                    details=result.details,
                 )
 
-    def _mend(self, checks: tuple[CheckResult, ...], remedies: tuple[Command, ...]) -> bool:
-        """Do what can be done about the findings; say whether there is something to wait for."""
-        if self._run.is_dry_run:
-            return False
-        self._stage, self._mending = Stage.REMEDY, list(remedies)
-        for command in remedies:
-            self.tell(
-                names.POSITION_STORE,
-                Execute(command=command, by=self.name, reply_to=self.name),
-            )
-        if remedies:
-            self._done["stops"] = what_was_done(remedies)
-        if is_rebuild_due(checks):
-            self._done["projections"] = "made the rows anew from the events"
-            self.tell(names.POSITION_STORE, RebuildProjections(reply_to=self.name))
-        return bool(self._done)
+    # Mending ----------------------------------------------------------------------------------
 
-    def _mended(self, command: Command | None) -> None:
-        """Look once more when the last remedy was taken; a rebuild comes after all others."""
-        if self._stage is not Stage.REMEDY:
+    def _mend(self, found: tuple[Judgement, ...]) -> bool:
+        """Do what can be done about the findings; say whether there is something to wait for."""
+        self._done = {
+            each.result.check: what_was_done(each.remedies) for each in found if each.remedies
+        }
+        self._mending = list(in_turn(found))
+        if not self._mending:
+            return False
+        self._stage = Stage.REMEDY
+        for remedy in self._mending:
+            self._tell_store(remedy)
+        return True
+
+    def _tell_store(self, remedy: Remedy) -> None:
+        if isinstance(remedy, Mend):
+            self.tell(names.POSITION_STORE, MendStore(mend=remedy, reply_to=self.name))
+        else:
+            message = Execute(command=remedy, by=self.name, reply_to=self.name)
+            self.tell(names.POSITION_STORE, message)
+
+    def _mended(self, remedy: Remedy) -> None:
+        """Look once more when the last remedy was taken."""
+        if self._stage is not Stage.REMEDY or remedy not in self._mending:
             return
-        if command is None:
+        self._mending.remove(remedy)
+        if not self._mending:
             self._look()
-        elif command in self._mending:
-            self._mending.remove(command)
-            if not self._mending and "projections" not in self._done:
-                self._look()
 
     def _executed(self, command: Command) -> None:
         if isinstance(command, CompleteDiagnosis):
@@ -212,24 +262,27 @@ class Diagnostician(Actor):
         else:
             self._mended(command)
 
-    def _conclude(self, checks: tuple[CheckResult, ...]) -> None:
+    # Telling ----------------------------------------------------------------------------------
+
+    def _conclude(self, results: tuple[CheckResult, ...]) -> None:
         if self._run.is_dry_run:
-            self._report(checks)
+            self._report(results)
             return
         self._stage = Stage.RECORDING
-        halt = halt_for(checks)
+        self._told.update({result.check: result for result in results})
+        halt = halt_for(results)
         if halt is not None:
             self.tell(names.POSITION_STORE, Execute(command=halt, by=self.name))
         command = CompleteDiagnosis(
-            generation=self._reconciled, trigger=self._run.trigger, checks=checks
+            generation=self._reconciled, trigger=self._run.trigger, checks=results
         )
         message = Execute(command=command, by=self.name, reply_to=self.name)
         self.tell(names.POSITION_STORE, message)
 
-    def _report(self, checks: tuple[CheckResult, ...]) -> None:
+    def _report(self, results: tuple[CheckResult, ...]) -> None:
         run = self._run
         if run.reply_to is not None:
-            self.tell(run.reply_to, DiagnosisReported(checks=checks, token=run.token))
+            self.tell(run.reply_to, DiagnosisReported(checks=results, token=run.token))
         self._next()
 
     def _next(self) -> None:
@@ -238,27 +291,23 @@ class Diagnostician(Actor):
             self._begin(self._queue.pop(0))
 
 
-def checks_of(outcome: object) -> tuple[CheckResult, ...]:
-    """Return what an inspection found; that it could not be done is a finding of each part."""
+def judgements_of(outcome: object) -> tuple[Judgement, ...]:
+    """Return what an inspection found; one that could not be done has failed in every check."""
     if isinstance(outcome, tuple):
         return outcome
-    return tuple(
-        CheckResult(check=check, status="failed", details=str(outcome))
-        for check in ("chain", "projections")
-    )
+    return tuple(failed(check.name, str(outcome)) for check in CHECKS)
 
 
-def is_rebuild_due(checks: tuple[CheckResult, ...]) -> bool:
-    """Say whether rows differ from events that are themselves sound."""
-    status = {check.check: check.status for check in checks}
-    return status.get("projections") == "finding" and status.get("chain") == "ok"
+def in_order(found: tuple[Judgement, ...]) -> tuple[Judgement, ...]:
+    """Return findings in the order of the list of checks, one a check: the last word counts."""
+    by_name = {each.result.check: each for each in found}
+    return tuple(by_name[check.name] for check in CHECKS if check.name in by_name)
 
 
-def outcome_of(
-    before: CheckResult | None, after: CheckResult, done: Mapping[str, str]
-) -> CheckResult:
-    """Return what a check came to: fixed where it had a finding and a remedy, and has none now."""
-    remedy = done.get(after.check)
-    if before is None or before.status == "ok" or after.status != "ok" or remedy is None:
-        return after
-    return CheckResult(check=before.check, status="fixed", details=f"{before.details}; {remedy}")
+def in_turn(found: tuple[Judgement, ...]) -> tuple[Remedy, ...]:
+    """Return the remedies in the order in which to take them, each once.
+
+    The rebuild comes last: where the book was read from wrong rows, the store starts over.
+    """
+    remedies = dict.fromkeys(remedy for each in found for remedy in each.remedies)
+    return tuple(sorted(remedies, key=lambda remedy: isinstance(remedy, RebuildRows)))

@@ -39,6 +39,15 @@ from aegis.domain.events import (
     name_of,
 )
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId, Symbol
+from aegis.domain.mends import (
+    EmptyWal,
+    FreeReserve,
+    MakeReserve,
+    RebuildRows,
+    RewriteMark,
+    SetAside,
+    TrimOld,
+)
 from aegis.domain.narrate import describe
 from aegis.domain.order import Fill, Order
 from aegis.domain.proposals import Decision
@@ -51,24 +60,23 @@ from aegis.messages import (
     KnownRead,
     MarkNotified,
     MarkNotifyFailed,
+    MendStore,
     NoticesAdded,
     NoticesRead,
-    ProjectionsRebuilt,
     ReadBook,
     ReadKnown,
     ReadNotices,
-    RebuildProjections,
+    StoreMended,
     StoreMessage,
 )
 from aegis.store.journal import Store
+from aegis.store.reserve import free_reserve, make_reserve
 from aegis.tuning import Reconfigured
 
 GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
 
-Asked = (
-    ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed | RebuildProjections
-)  # fmt: skip
+Asked = ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed | MendStore
 """What is answered from what is committed, so after the commit."""
 
 
@@ -131,7 +139,7 @@ class PositionStore(Actor):
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
-                case ReadBook() | ReadKnown() | RebuildProjections():
+                case ReadBook() | ReadKnown() | MendStore():
                     asked.append(message)
                 case ReadNotices() | MarkNotified() | MarkNotifyFailed():
                     asked.append(message)
@@ -287,8 +295,8 @@ class PositionStore(Actor):
                 self._store.mark_notified(message.told, now)
             case MarkNotifyFailed():
                 self._store.mark_notify_failed(message.failed)
-            case RebuildProjections():
-                self._rebuild(message)
+            case MendStore():
+                self._mend(message, now)
             case _:
                 assert_never(message)
 
@@ -311,14 +319,37 @@ class PositionStore(Actor):
         notices = self._store.pending_notices(message.channel, message.limit)
         return NoticesRead(channel=message.channel, turn=message.turn, notices=notices)
 
-    def _rebuild(self, message: RebuildProjections) -> None:
+    def _mend(self, message: MendStore, now: Instant) -> None:
+        match message.mend:
+            case SetAside(orphans=orphans):
+                for orphan in orphans:
+                    self._store.quarantine(orphan.event_id, orphan.reason, now)
+            case RewriteMark():
+                self._store.rewrite_mark()
+            case EmptyWal():
+                self._store.empty_wal()
+            case TrimOld(before=before):
+                self._store.trim(before)
+            case FreeReserve():
+                free_reserve(self._store.path)
+            case MakeReserve():
+                make_reserve(self._store.path)
+            case RebuildRows():
+                self._rebuild(message)
+                return
+            case _:
+                assert_never(message.mend)
+        self.log("StoreMended", level="warning", mend=type(message.mend).__name__)
+        self.tell(message.reply_to, StoreMended(mend=message.mend))
+
+    def _rebuild(self, message: MendStore) -> None:
         """Make the rows anew; where the book was read from wrong rows, all start over with it."""
         self._book.forget_ended()
         before = self._book
         self._store.rebuild()
         self._book = self._store.book
         self.log("ProjectionsRebuilt", level="warning", events=self._book.last_event_id)
-        self.tell(message.reply_to, ProjectionsRebuilt())
+        self.tell(message.reply_to, StoreMended(mend=message.mend))
         is_same = _working_set(before) == _working_set(self._book)
         assert is_same, "Expected the rows to make the book of the events: all start over from it"
 

@@ -21,6 +21,7 @@ from fractions import Fraction
 
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.instants import text_of
+from aegis.domain.surroundings import Clocks
 
 
 class SystemClock:
@@ -85,6 +86,11 @@ class ManualClock:
         assert instant >= self._now, f"Expected {self._now} or later, was {instant}"
         self._now = instant
         self._monotonic_s = (instant - self._start) / NANOS_PER_SECOND
+
+
+def read_clocks() -> Clocks:
+    """Return what both of the machine's clocks say now, to be compared with another moment."""
+    return Clocks(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())
 
 
 def wall_text() -> str:

@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
+from aegis.domain.events import CheckResult
 from aegis.messages import ControlReply, ControlRequest
 from aegis.vitals import Vitals
 
@@ -39,11 +40,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What it gets back; `text` may have several lines, `vitals` come where they were asked for."""
+    """What it gets back; `text` may have several lines, `vitals` come where they were asked for.
+
+    `checks` are a diagnosis'.
+    """
 
     is_done: bool
     text: str
     vitals: Vitals | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 class NotRunning(Exception):  # noqa: N818  it is the user's word for it
@@ -104,7 +109,9 @@ class ControlServer:
         finally:
             with self._lock:
                 del self._waiting[token]
-        return Answer(is_done=reply.is_done, text=reply.text, vitals=reply.vitals)
+        return Answer(
+            is_done=reply.is_done, text=reply.text, vitals=reply.vitals, checks=reply.checks
+        )
 
     def answer(self, reply: ControlReply) -> None:
         """Hand a reply to the connection that waits for it, if it still does."""

@@ -16,6 +16,8 @@ from aegis.domain.events import CheckResult, Discrepancy, Recorded
 from aegis.domain.findings import Trade
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, Instant, Symbol
 from aegis.domain.instrument import Instrument
+from aegis.domain.judgement import Judgement
+from aegis.domain.mends import Mend
 from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount
 from aegis.tuning import Reconfigured
@@ -119,19 +121,22 @@ class MarkNotifyFailed(Message, frozen=True, kw_only=True):
     failed: Failed
 
 
-class RebuildProjections(Message, frozen=True, kw_only=True):
-    """Make the rows anew from the events: the remedy where the two differ."""
+class MendStore(Message, frozen=True, kw_only=True):
+    """Do something to the store that is no event; `reply_to` hears `StoreMended`."""
 
+    mend: Mend
     reply_to: str
 
 
-class ProjectionsRebuilt(Message, frozen=True, kw_only=True):
-    """The rows are what the events make."""
+class StoreMended(Message, frozen=True, kw_only=True):
+    """It was done, or there was nothing left to do."""
+
+    mend: Mend
 
 
 StoreMessage = (
     Execute | ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed
-    | RebuildProjections | Reconfigured
+    | MendStore | Reconfigured
 )  # fmt: skip
 
 
@@ -244,16 +249,15 @@ class DiagnosisReported(Message, frozen=True, kw_only=True):
     token: int = 0
 
 
-class StoreInspected(Message, frozen=True, kw_only=True):
-    """What a look at the store's own pages and rows found."""
+class Inspected(Message, frozen=True, kw_only=True):
+    """What a look at everything but the book found."""
 
-    checks: tuple[CheckResult, ...]
+    judgements: tuple[Judgement, ...]
 
 
 DiagnosticianMessage = (
-    Committed | DiagnoseNow | BookRead | StoreInspected | ProjectionsRebuilt | Executed
-    | Reconfigured
-)  # fmt: skip
+    Committed | DiagnoseNow | BookRead | Inspected | StoreMended | Executed | Reconfigured
+)
 
 
 # MarketFeed, Strategy, Guard, Notifier, CommandListener -----------------------------------
@@ -343,12 +347,13 @@ class ControlRequest(Message, frozen=True, kw_only=True):
 
 
 class ControlReply(Message, frozen=True, kw_only=True):
-    """`is_done` is false when the answer is no; `text` is one sentence."""
+    """`is_done` is false when the answer is no; `text` is for people, `checks` a diagnosis'."""
 
     token: int
     is_done: bool
     text: str
     vitals: Vitals | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 ListenerMessage = (

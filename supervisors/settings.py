@@ -18,6 +18,8 @@ from aegis.ports import Clock
 from aegis.store.identity import Identity
 from aegis.tuning import Tuning
 
+CLOCK_MARGIN_S = 1.0
+
 REPLAY_LINES = 2
 """What tells one replay's file from another: its columns, and its first candle."""
 
@@ -71,6 +73,11 @@ def market_speed(config: Config) -> int:
 def late_after_s(config: Config) -> float:
     """Return after how many market seconds the paper exchange refuses a request as late."""
     return config.exchange.call_deadline_s * market_speed(config)
+
+
+def barrier_s(config: Config) -> float:
+    """Return after how many market seconds an order that is not found was never placed."""
+    return late_after_s(config) + CLOCK_MARGIN_S * market_speed(config)
 
 
 def paper_rules(config: Config) -> PaperRules:

@@ -16,6 +16,7 @@ from actors.base import ActorRuntime, Log, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
 from actors.strategy import Plan
+from aegis.clock import read_clocks
 from aegis.config.model import Config
 from aegis.dialogue import ExchangeRequest
 from aegis.domain.account import TradingState
@@ -34,10 +35,11 @@ from aegis.exchange.replay_files import read_files, remarks_of
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import Execute
 from aegis.ports import Messenger
-from aegis.store.inspection import Inspection
+from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
 from aegis.tuning import Reconfigured
+from supervisors.examination import Examination, RealTime
 from supervisors.preflight import (
     open_own_ledger,
     refuse_stray_ledger,
@@ -46,11 +48,10 @@ from supervisors.preflight import (
     shrunken_store,
 )
 from supervisors.settings import (
+    barrier_s,
     identity_of,
-    late_after_s,
     ledger_path,
     market_of,
-    market_speed,
     paper_rules,
     tuning_of,
 )
@@ -64,10 +65,17 @@ SIMULATED_START = Instant(1_704_067_200_000_000_000)
 SIMULATED_CANDLES_MAX = 45_000
 """A simulated run at speed 0 ends after a month of minutes."""
 
-CLOCK_MARGIN_S = 1.0
-
 DAY_S = 86_400.0
 """At speed 0 a minute of patience would be one candle: restarts of a market day count together."""
+
+OUTBOX_AFTER_S = 300.0
+"""Real seconds after which a notice that nobody has sent is overdue."""
+
+UNKNOWN_AFTER_BARRIERS = 3
+"""Past its barrier an order is proved absent or found; three of them are too long."""
+
+DEEP_INTERVAL_S = 3600.0
+"""Real seconds between looks into files and indices; at speed 0 the start's is the only one."""
 
 TICKS_A_CANDLE = 4
 """Of a market made from candles: a price is stale when the next tick is overdue, not before."""
@@ -118,7 +126,7 @@ class System:
         begins_at = min(source.starts_at for source in self.sources)
         with ExitStack() as opened:
             refuse_stray_ledger(config.store.path, ledger_path(config))
-            self._store = self._open_store(begins_at)
+            self._store = self._open_store(begins_at, is_first=True)
             opened.callback(self._store.close)
             self._waits_for_its_actor = True
             self._committed = self._store.last_event_id
@@ -140,8 +148,7 @@ class System:
                 start_after=lived_until,
             )
             self._tuning = tuning_of(config, self.runtime.clock)
-            self._inspection = Inspection(config.store.path)
-            opened.callback(self._inspection.close)
+            self._examination = Examination(self._inspection(opened), self._real_time())
             self.tree = self._tree(folder, control)
             self._opened = opened.pop_all()
         self.directory = Directory(on_overflow=self._overflowed, on_dead_letter=self._dead_lettered)
@@ -194,7 +201,7 @@ class System:
             faults=faults,
         )
 
-    def _open_store(self, now: Instant) -> Store:
+    def _open_store(self, now: Instant, *, is_first: bool = False) -> Store:
         return Store.open(
             self.config.store.path,
             identity_of(self.config),
@@ -202,6 +209,35 @@ class System:
             now=now,
             channels=tuple(each.channel for each in self._messengers),
             notice_of=notice_of,
+            may_mend=is_first,
+        )
+
+    def _inspection(self, opened: ExitStack) -> Inspection:
+        places = Places(
+            path=self.config.store.path,
+            files=lambda: self._store.files,
+            outbox_after_s=OUTBOX_AFTER_S / self.runtime.clock.real_s(1.0),
+            is_proved=True,
+        )
+        inspection = Inspection(places)
+        opened.callback(inspection.close)
+        return inspection
+
+    def _stale_after_s(self) -> float:
+        """Return after how many real seconds without news a price is stale."""
+        market = self.config.market
+        tick_s = self.runtime.clock.real_s(market.timeframe_s / TICKS_A_CANDLE)
+        return market.stale_after_s + tick_s
+
+    def _real_time(self) -> RealTime | None:
+        """Return what tells of news and clocks, where market time follows a real one."""
+        if self.config.market.speed == 0:
+            return None
+        return RealTime(
+            heard_at=self.market.heard_at,
+            monotonic=self.runtime.clock.monotonic,
+            stale_after_s=self._stale_after_s(),
+            read_clocks=read_clocks,
         )
 
     def _store_for_actor(self) -> Store:
@@ -245,7 +281,7 @@ class System:
         self.is_market_ended = True
 
     def _tree(self, folder: Path, control: ControlPort) -> Tree:
-        config, clock = self.config, self.runtime.clock
+        config = self.config
         identity = identity_of(config)
         is_watched = config.market.speed > 0
         parts = Parts(
@@ -259,9 +295,8 @@ class System:
             ),
             gateway_patience=GatewayPatience(
                 poll_interval_s=config.market.poll_interval_s,
-                stale_after_s=config.market.stale_after_s
-                + clock.real_s(config.market.timeframe_s / TICKS_A_CANDLE),
-                barrier_s=late_after_s(config) + CLOCK_MARGIN_S * market_speed(config),
+                stale_after_s=self._stale_after_s(),
+                barrier_s=barrier_s(config),
             ),
             market=self.market,
             on_market_ended=self._market_ended,
@@ -275,7 +310,9 @@ class System:
                 policy=self._tuning.policy,
                 spread_bps=config.paper.spread_bps,
             ),
-            inspect=self._inspection.look,
+            inspect=self._examination.look,
+            unknown_after_s=int(UNKNOWN_AFTER_BARRIERS * barrier_s(config)),
+            deep_interval_s=DEEP_INTERVAL_S if is_watched else None,
             messengers=self._messengers,
             control=control,
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,

@@ -14,7 +14,7 @@ import msgspec
 from actors import names
 from actors.base import Actor, Context
 from actors.command_listener import CommandListener, ControlPort
-from actors.diagnostician import Diagnostician
+from actors.diagnostician import Diagnostician, Inspect
 from actors.exchange_gateway import ExchangeGateway
 from actors.guard import Guard
 from actors.market_feed import MarketFeed
@@ -22,7 +22,7 @@ from actors.notifier import Notifier
 from actors.position_store import PositionStore, subscribers
 from actors.reconciler import Reconciler
 from actors.strategy import Plan, StrategyRunner
-from aegis.domain.events import CheckResult
+from aegis.domain.diagnose import Bounds
 from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
 from aegis.exchange.lookout import Patience as GatewayPatience
@@ -49,7 +49,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     on_market_ended: Callable[[], None]
     make_strategy: Callable[[], Strategy]
     plan: Plan
-    inspect: Callable[[], tuple[CheckResult, ...]]
+    inspect: Inspect
+    unknown_after_s: int
+    deep_interval_s: float | None
     messengers: tuple[Messenger, ...]
     control: ControlPort
     heartbeat_s: float | None
@@ -145,6 +147,11 @@ def _diagnostician(parts: Parts, context: Context) -> Actor:
     return Diagnostician(
         context,
         inspect=parts.inspect,
+        bounds=Bounds(
+            limits=tuning.limits,
+            stuck_after_days=tuning.stuck_after_days,
+            unknown_after_s=parts.unknown_after_s,
+        ),
         interval_s=tuning.diagnose_interval_s,
-        stuck_after_days=tuning.stuck_after_days,
+        deep_interval_s=parts.deep_interval_s,
     )

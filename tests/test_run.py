@@ -165,7 +165,7 @@ def test_looks_and_commands_work_beside_it(place: Place, trading: Foreground) ->
     assert "was ACTIVE" in place.run("halt").out
     assert place.run("status", "--json").json["trading_state"] == "REDUCING"
     assert place.run("resume", "--json").json["is_done"] is True
-    assert "chain: ok" in place.run("diagnose", "--dry-run").out
+    assert "ok       chain" in place.run("diagnose", "--dry-run").out
     assert "0 discrepancies" in place.run("reconcile", "--dry-run").out
     assert place.run("flatten").code == 0
     trading.wait_for("TradingStateChanged", count=4)  # halted, resumed, flattening, flat

@@ -9,6 +9,8 @@ from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
 from aegis.config.model import Config
 from aegis.control import NotRunning, ask
+from aegis.domain.checks import check_of
+from aegis.domain.events import CheckResult
 from aegis.store.lock import holder_of
 from aegis.vitals import Vitals
 
@@ -33,10 +35,23 @@ def ask_running(config: Config, command: str, *, is_dry_run: bool, is_json: bool
         complain(not_running(shown(path), holder_of(path)))
         return Code.NO
     if is_json:
-        tell_json({"is_done": answer.is_done, "text": answer.text})
+        told: dict[str, object] = {"is_done": answer.is_done, "text": answer.text}
+        if answer.checks:
+            told["checks"] = [check_json(check) for check in answer.checks]
+        tell_json(told)
     else:
         tell(answer.text)
     return Code.DONE if answer.is_done else Code.NO
+
+
+def check_json(result: CheckResult) -> dict[str, object]:
+    """Return a check's result, and whether it is one that must not stay as it is."""
+    return {
+        "check": result.check,
+        "status": result.status,
+        "details": result.details,
+        "is_critical": check_of(result.check).is_critical,
+    }
 
 
 def not_running(store: str, pid: int | None) -> str:

@@ -7,7 +7,8 @@ Invariants:
 1. `apply` never refuses: a recorded fact that does not fit is corruption, and asserts.
 2. Each symbol has at most one alive position.
 3. Equal events give equal books, whatever was forgotten in between and read back.
-4. A position is held as long as it is alive or one of its orders has not ended; with it, all
+4. An event that does not fit leaves the book as it was.
+5. A position is held as long as it is alive or one of its orders has not ended; with it, all
    orders that it ever had.
 """
 
@@ -176,19 +177,23 @@ class Book:
             if event.opening is not None:
                 assert position is None, f"{recorded.position_id} was opened twice"
                 position = opening_position(recorded.position_id, event, at)
-            self.keep_order(order)
+                holder = self._alive.get(position.symbol)
+                assert holder is None, f"Two positions alive in {position.symbol}"
         elif isinstance(event, ORDER_EVENTS):
             known = self.orders.get(event.client_order_id)
             assert known is not None, f"No order {event.client_order_id} for {event}"
             assert known.position_id == recorded.position_id, f"{known} is not {recorded}'s"
             order = evolve_order(known, event, at)
+        is_own = recorded.position_id != SYSTEM_POSITION
+        assert position is not None or not is_own, f"No position for {recorded}"
+        account = evolve_account(self.account, event, at, position, order)
+        if not is_own:
+            account = replace(account, version=recorded.version)
+        evolved = None if position is None else evolve_position(position, event, at, order)
+        self.account = account  # from here on nothing refuses
+        if order is not None:
             self.keep_order(order)
-        self.account = evolve_account(self.account, event, at, position, order)
-        if recorded.position_id == SYSTEM_POSITION:
-            self.account = replace(self.account, version=recorded.version)
-        else:
-            assert position is not None, f"No position {recorded.position_id} for {event}"
-            evolved = evolve_position(position, event, at, order)
+        if evolved is not None:
             status = status_of(evolved, is_leaving=self._is_leaving(recorded.position_id))
             self.keep_position(replace(evolved, status=status, version=recorded.version))
         self.last_event_id = recorded.event_id

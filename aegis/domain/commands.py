@@ -188,6 +188,13 @@ class CompleteDiagnosis(_Command, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
 
 
+class RaiseAlarm(_Command, frozen=True, kw_only=True):
+    """Tell people of something before it is acted on; `check` found it."""
+
+    check: str
+    text: str
+
+
 class ArmStrategy(_Command, frozen=True, kw_only=True):
     generation: Generation
     strategy: str
@@ -214,6 +221,7 @@ Command = (
     | ChangeTradingState
     | CompleteReconciliation
     | CompleteDiagnosis
+    | RaiseAlarm
     | ArmStrategy
 )
 

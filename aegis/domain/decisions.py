@@ -24,6 +24,7 @@ from aegis.domain.commands import (
     IntendOrder,
     LoseSight,
     MarkPosition,
+    RaiseAlarm,
     RaiseStop,
     RecordExternalChange,
     RecordFills,
@@ -36,6 +37,7 @@ from aegis.domain.commands import (
     SubmitOrder,
 )
 from aegis.domain.events import (
+    AlarmRaised,
     Event,
     OrderAccepted,
     OrderCancelRequested,
@@ -99,6 +101,8 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
             return complete_reconciliation(book, command)
         case StartBalances() | RecordExternalChange() | RecordPeak() | CompleteDiagnosis():
             return note_fact(book, command, limits)
+        case RaiseAlarm():
+            return proposed_of_account(AlarmRaised(check=command.check, text=command.text))
         case ArmStrategy():
             return proposed_of_account(
                 StrategyArmed(generation=command.generation, strategy=command.strategy)

@@ -268,17 +268,28 @@ class ReconciliationCompleted(_Event, frozen=True, kw_only=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check of the diagnosis found. `status` is ok, finding, fixed or failed."""
+    """What one check of the diagnosis found. `status` is ok, finding, fixed or failed.
+
+    `is_news` is false of what people were told already, and of what is not worth a word.
+    """
 
     check: str
     status: str
     details: str
+    is_news: bool = True
 
 
 class DiagnosisCompleted(_Event, frozen=True, kw_only=True):
     generation: Generation
     trigger: str
     checks: tuple[CheckResult, ...]
+
+
+class AlarmRaised(_Event, frozen=True, kw_only=True):
+    """Something that people are told of before it is acted on."""
+
+    check: str
+    text: str
 
 
 class StrategyArmed(_Event, frozen=True, kw_only=True):
@@ -314,6 +325,7 @@ Event = (
     | TradingStateChanged
     | ReconciliationCompleted
     | DiagnosisCompleted
+    | AlarmRaised
     | StrategyArmed
 )
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from aegis.domain.events import (
+    AlarmRaised,
     DiagnosisCompleted,
     ExternalChangeSeen,
     OrderFilled,
@@ -25,6 +26,7 @@ from aegis.domain.instants import text_of
 from aegis.domain.money import text
 
 LOUD = (
+    AlarmRaised,
     ExternalChangeSeen,
     OrderNeedsHuman,
     OrderNotPlaced,

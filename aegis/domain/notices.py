@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegis.domain.book import Book
 from aegis.domain.events import (
+    AlarmRaised,
     DiagnosisCompleted,
     ExternalChangeSeen,
     OrderNeedsHuman,
@@ -55,13 +56,15 @@ def notice_of(recorded: Recorded, book: Book) -> str | None:
             )
         case DiagnosisCompleted():
             return _diagnosis(event)
+        case AlarmRaised():
+            return f"Alarm: {event.text}"
         case _:
             del book
             return None
 
 
 def _diagnosis(event: DiagnosisCompleted) -> str | None:
-    found = [check for check in event.checks if check.status != "ok"]
+    found = [check for check in event.checks if check.status != "ok" and check.is_news]
     if not found:
         return None
     fixed = sum(check.status == "fixed" for check in found)

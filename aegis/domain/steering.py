@@ -71,7 +71,7 @@ def change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
 def _is_weaker(account: Account, command: ChangeTradingState) -> bool:
     """Say whether what holds trading now ends no sooner than what is wanted would."""
     is_held = account.trading_state is TradingState.REDUCING and account.cause != "daily_loss"
-    return is_held and command.cause in ("daily_loss", "drawdown", "orphan")
+    return is_held and command.cause in ("daily_loss", "drawdown", "orphan", "disk")
 
 
 def _is_latched(account: Account, command: ChangeTradingState) -> bool:

@@ -106,6 +106,8 @@ class PacedMarket:
         )
         self._upcoming = next(self._news, None)
         self._lock = threading.Lock()
+        begun = runtime.clock.monotonic()
+        self._heard = {source.symbol: begun for source in sources}
         self._ticket: object = None
         self._timer: Timer | None = None
 
@@ -128,6 +130,11 @@ class PacedMarket:
             source, until = self._sources[symbol], self._closed_until[symbol]
             return source.history(until, min(count, HISTORY_CANDLES_MAX))
 
+    def heard_at(self) -> dict[Symbol, float]:
+        """Return when each symbol was last news, in monotonic seconds; none once it has ended."""
+        with self._lock:
+            return {} if self._upcoming is None else dict(self._heard)
+
     def _delay_s(self) -> float:
         if self._upcoming is None:
             return 0.0
@@ -149,6 +156,7 @@ class PacedMarket:
         if due is None:
             return MarketEnded()
         self._upcoming = next(self._news, None)
+        self._heard[_symbol_of(due.news)] = self._runtime.clock.monotonic()
         if isinstance(due.news, CandleClosed):
             self._closed_until[due.news.candle.symbol] = due.news.candle.close_at
             if self._venue is not None:
@@ -156,6 +164,10 @@ class PacedMarket:
         elif self._venue is not None:
             self._venue.observe(due.news.tick)
         return due.news
+
+
+def _symbol_of(news: MarketMoved | CandleClosed) -> Symbol:
+    return news.candle.symbol if isinstance(news, CandleClosed) else news.tick.symbol
 
 
 def _order_of(due: _Due) -> tuple[Instant, int, int]:

@@ -43,7 +43,7 @@ def _allows_reading(action: int, first: str | None, second: str | None) -> bool:
     return action == apsw.SQLITE_FUNCTION and second in _FUNCTIONS
 
 
-class _Authority:
+class Authority:
     """A list as SQLite's callback."""
 
     def __init__(
@@ -79,16 +79,18 @@ class _Authority:
         return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
 
 
-READ = _Authority(pragmas=_READ_PRAGMAS)
-WRITE = _Authority(inserts=_INSERTS, updates=_UPDATES)
-REBUILD = _Authority(
+READ = Authority(pragmas=_READ_PRAGMAS)
+WRITE = Authority(inserts=_INSERTS, updates=_UPDATES)
+REBUILD = Authority(
     inserts=_INSERTS,
     updates=_UPDATES,
     deletes=frozenset(PROJECTIONS),
     pragmas=frozenset({"defer_foreign_keys"}),
 )
 
+TRIM = Authority(deletes=frozenset({"system_health", "notifications"}))
 
-def authorize(db: apsw.Connection, authority: _Authority) -> None:
+
+def authorize(db: apsw.Connection, authority: Authority) -> None:
     """Put a list in force; statements prepared before are compiled anew under it."""
     db.set_authorizer(authority)

@@ -132,11 +132,18 @@ def close_quietly(db: apsw.Connection) -> None:
         return  # it was read or doomed already; nothing in it is waited for
 
 
-def finish_writing(db: apsw.Connection) -> None:
-    """Move the whole WAL into the database, unless a reader is in the way, and close."""
+def empty_wal(db: apsw.Connection) -> None:
+    """Move the whole WAL into the database and cut it short, unless a reader is in the way."""
     db.set_busy_timeout(CLOSE_TIMEOUT_MS)
-    with suppress(apsw.BusyError):  # a reader keeps the WAL alive; the next start takes it up
+    with suppress(apsw.BusyError):  # a reader keeps the WAL alive; the next one takes it up
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    db.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+
+def finish_writing(db: apsw.Connection) -> None:
+    """Empty the WAL, and close."""
+    empty_wal(db)
+    db.set_busy_timeout(CLOSE_TIMEOUT_MS)
     db.close()
 
 

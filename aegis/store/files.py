@@ -7,10 +7,14 @@ Only `stat` asks: opening and closing them here would drop SQLite's locks.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from aegis.store.errors import StoreFailed
+
+FileIdentity = tuple[int, int]
+"""Device and inode."""
 
 PRIVATE = 0o600
 """Whose files these are: nobody else's. SQLite gives the WAL the mode of its database."""
@@ -32,16 +36,20 @@ class FileWatch:
 
     def __init__(self, store: Path) -> None:
         self._wal = str(wal_path(store))
-        self._expected = {name: identity_of(name) for name in (str(store), self._wal)}
+        self.expected = {name: identity_of(name) for name in (str(store), self._wal)}
 
     def check(self) -> None:
         """Raise `StoreFailed` when one of them was removed or replaced."""
-        for name, expected in self._expected.items():
-            if identity_of(name) != expected:
-                raise StoreFailed("files", f"{name} was removed or replaced while in use")
+        for name in changed(self.expected):
+            raise StoreFailed("files", f"{name} was removed or replaced while in use")
 
 
-def identity_of(name: str) -> tuple[int, int] | None:
+def changed(expected: Mapping[str, FileIdentity | None]) -> Iterator[str]:
+    """Yield the names that mean another file now, or none."""
+    return (name for name, identity in expected.items() if identity_of(name) != identity)
+
+
+def identity_of(name: str) -> FileIdentity | None:
     """Return which file a name means now. Asked at each commit: 1 us, and 3 us by a Path."""
     try:
         found = os.stat(name)  # noqa: PTH116  measured

@@ -14,7 +14,7 @@ Invariants:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,12 +28,19 @@ from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
-from aegis.store import loading, outbox
-from aegis.store.authority import REBUILD, WRITE, authorize
-from aegis.store.connection import CHECKPOINT_PAGES, close_quietly, failing, finish_writing
+from aegis.store import housekeeping, loading, outbox
+from aegis.store.authority import REBUILD, TRIM, WRITE, Authority, authorize
+from aegis.store.connection import (
+    CHECKPOINT_PAGES,
+    close_quietly,
+    empty_wal,
+    failing,
+    finish_writing,
+)
 from aegis.store.errors import StoreFailed, StoreForked
+from aegis.store.files import FileIdentity
 from aegis.store.identity import Identity
-from aegis.store.mark import Mark
+from aegis.store.mark import Mark, MarkFile
 from aegis.store.opening import Parts, open_parts
 from aegis.store.outbox import NoticeOf
 from aegis.store.rebuilding import rebuild_projections
@@ -72,6 +79,7 @@ class Store:
         self._channels, self._notice_of = tuple(channels), notice_of
         self._checkpoint_due_pages = CHECKPOINT_PAGES
         self._refusal = ""
+        self._is_let_go = False
         # An owner that was given up may close beside the one who opens it anew.
         self._ending = threading.RLock()
 
@@ -85,9 +93,15 @@ class Store:
         now: Instant,
         channels: Sequence[str] = ("log",),
         notice_of: NoticeOf,
+        may_mend: bool = False,
     ) -> Store:
-        """Lock, check, migrate and load the store at `path`; create it when there is none."""
-        return cls(path, open_parts(path, identity, draw_incarnation, now), channels, notice_of)
+        """Lock, check, migrate and load the store at `path`; create it when there is none.
+
+        With `may_mend` indices are proved as well, and made anew where they are damaged: for a
+        process that opens its store for the first time.
+        """
+        parts = open_parts(path, identity, draw_incarnation, now, may_mend=may_mend)
+        return cls(path, parts, channels, notice_of)
 
     @property
     def head_hash(self) -> str:
@@ -139,13 +153,29 @@ class Store:
     def rebuild(self) -> None:
         """Make the projections anew from the events, in one transaction; load the book again."""
         with self._working("rebuild"):
-            authorize(self._db, REBUILD)
-            with self._transaction():
+            with self._allowed(REBUILD), self._transaction():
                 self._expect_own_head()
                 rebuild_projections(self._db)
-            authorize(self._db, WRITE)
             self.book = loading.load_book(self._db, EventId(self._head.event_id))
             self._account = self.book.account
+
+    def rewrite_mark(self) -> None:
+        """Make the mark's file anew, both slots, from the head that the disk confirms."""
+        with self._working("mark"):
+            self._expect_own_head()
+            self._mark.close()
+            self._mark = MarkFile(self.path, None)
+            self._mark.fill(self._head)
+
+    def empty_wal(self) -> None:
+        """Move the whole WAL into the database and cut it short, unless a reader is in the way."""
+        with self._working("checkpoint"):
+            empty_wal(self._db)
+
+    def trim(self, before: Instant) -> None:
+        """Delete checks' rows and sent notices from before an instant, a bounded number."""
+        with self._working("trim"), self._allowed(TRIM), self._transaction():
+            housekeeping.trim(self._db, before)
 
     def mark_notified(self, told: Iterable[tuple[EventId, str]], at: Instant) -> None:
         """Record that notices went out, each named by its event and channel."""
@@ -217,6 +247,11 @@ class Store:
 
     # Ending -------------------------------------------------------------------------------
 
+    @property
+    def files(self) -> Mapping[str, FileIdentity | None]:
+        """Which files lock, database and WAL are, by name; none when it is closed."""
+        return {} if self._is_let_go else {**self._files.expected, **self._lock.expected}
+
     def check_files(self) -> None:
         """Raise `StoreFailed` when lock, database or WAL are not the files that are open."""
         with self._working("files"):
@@ -243,6 +278,7 @@ class Store:
         """Let go of the files and the lock at once, leaving everything as it is."""
         with self._ending:
             self._refusal = self._refusal or "it was abandoned"
+            self._is_let_go = True
             close_quietly(self._db)
             self._mark.close()
             self._lock.release()
@@ -258,6 +294,13 @@ class Store:
         with failing(operation):
             yield
         self._refusal = ""
+
+    @contextmanager
+    def _allowed(self, authority: Authority) -> Iterator[None]:
+        """Widen what this connection may do; a fault inside closes the store anyway."""
+        authorize(self._db, authority)
+        yield
+        authorize(self._db, WRITE)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -14,10 +14,11 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.store.errors import StoreBusy, StoreFailed
-from aegis.store.files import PRIVATE, identity_of
+from aegis.store.files import PRIVATE, FileIdentity, identity_of
 
 TRIES = 20
 WAIT_S = 0.005  # 0.1 s in all: longer than any reader looks, short for a person
@@ -41,6 +42,7 @@ class Lock:
 
     def __init__(self, held: _Held) -> None:
         self._held: _Held | None = held
+        self.expected: Mapping[str, FileIdentity | None] = {held.name: held.identity}
 
     def release(self) -> None:
         """Give the share back; the last one frees the store for other processes."""

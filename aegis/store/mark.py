@@ -34,11 +34,15 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class MarkReading(msgspec.Struct, frozen=True):
-    """What the file said. `mark` is None when it is missing or neither slot can be trusted."""
+    """What the file said. `mark` is None when it is missing or neither slot can be trusted.
+
+    `is_torn` when a slot is there that cannot be trusted.
+    """
 
     mark: Mark | None
     slot: int | None
     is_missing: bool
+    is_torn: bool
 
 
 START = Mark(0, GENESIS)
@@ -54,15 +58,17 @@ def read_mark(store: Path) -> MarkReading:
     try:
         data = mark_path(store).read_bytes()
     except FileNotFoundError:
-        return MarkReading(mark=None, slot=None, is_missing=True)
+        return MarkReading(mark=None, slot=None, is_missing=True, is_torn=False)
+    slots = (data[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] for slot in range(SLOTS))
+    marks = [_decode(slot) for slot in slots]
     best: tuple[Mark, int] | None = None
-    for slot in range(SLOTS):
-        mark = _decode(data[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES])
+    for slot, mark in enumerate(marks):
         if mark is not None and (best is None or mark.event_id > best[0].event_id):
             best = (mark, slot)
+    is_torn = None in marks
     if best is None:
-        return MarkReading(mark=None, slot=None, is_missing=False)
-    return MarkReading(mark=best[0], slot=best[1], is_missing=False)
+        return MarkReading(mark=None, slot=None, is_missing=False, is_torn=is_torn)
+    return MarkReading(mark=best[0], slot=best[1], is_missing=False, is_torn=is_torn)
 
 
 class MarkFile:

@@ -21,9 +21,8 @@ from aegis.store.errors import NoStore
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account
 from aegis.store.lock import holder_of
-from aegis.store.opening import check_mark
 from aegis.store.records import head_of
-from aegis.store.snapshot import snapshot_of
+from aegis.store.snapshot import check_mark, snapshot_of
 
 _POSITIONS = """
 SELECT position_id, symbol, side, status, entry_price_exact AS entry_price,

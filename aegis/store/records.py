@@ -30,6 +30,8 @@ _HEAD = "SELECT event_id, hash FROM position_events ORDER BY event_id DESC LIMIT
 
 _HASH_OF = "SELECT hash FROM position_events WHERE event_id = ?"
 
+_TIMESTAMP_OF = "SELECT timestamp FROM position_events WHERE event_id = ?"
+
 _EVENTS = """
 SELECT event_id, position_id, event_type, CAST(event_data AS BLOB), actor, timestamp, version,
        hash, prev_hash
@@ -107,6 +109,12 @@ def hash_at(db: apsw.Connection, event_id: int) -> str | None:
     if event_id == 0:
         return GENESIS
     row = db.execute(_HASH_OF, (event_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def timestamp_at(db: apsw.Connection, event_id: int) -> str | None:
+    """Return the stored time of an event, None for no event."""
+    row = db.execute(_TIMESTAMP_OF, (event_id,)).fetchone()
     return None if row is None else str(row[0])
 
 

@@ -14,8 +14,9 @@ import msgspec
 
 from aegis.store.connection import close_quietly, failing, open_reader
 from aegis.store.errors import NoStore, StoreCorrupt, StoreFailed
-from aegis.store.mark import MarkReading, read_mark
+from aegis.store.mark import Mark, MarkReading, read_mark
 from aegis.store.migrations import migrations, refuse_newer, schema_version
+from aegis.store.records import hash_at, head_of
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -49,6 +50,17 @@ def refuse_lost(store: Path, reading: MarkReading) -> None:
     if reading.mark is not None and reading.mark.event_id > 0:
         what = "empty" if store.exists() else "gone"
         text = f"the log had reached event {reading.mark.event_id}, the database is {what}"
+        raise StoreCorrupt("mark", text)
+
+
+def check_mark(db: apsw.Connection, mark: Mark) -> None:
+    """Raise `StoreCorrupt` when the log does not reach its mark, or says something else there."""
+    found = hash_at(db, mark.event_id)
+    if found is None:
+        last = head_of(db).event_id
+        raise StoreCorrupt("mark", f"the log ends at event {last}, it had reached {mark.event_id}")
+    if found != mark.hash:
+        text = f"event {mark.event_id} had the hash {mark.hash[:16]}..., has {found[:16]}..."
         raise StoreCorrupt("mark", text)
 
 

@@ -209,7 +209,7 @@ VALUES (?, ?, ?, ?, ?, ?)
 
 INSERT_NOTICE = "INSERT INTO notifications (event_id, channel, text) VALUES (?, ?, ?)"
 
-INSERT_QUARANTINE = "INSERT INTO quarantine (event_id, reason, found_at) VALUES (?, ?, ?)"
+INSERT_QUARANTINE = "INSERT OR IGNORE INTO quarantine (event_id, reason, found_at) VALUES (?, ?, ?)"
 
 SELECT_QUARANTINE = "SELECT event_id FROM quarantine"
 

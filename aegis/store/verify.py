@@ -28,10 +28,9 @@ from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
 from aegis.store.folding import Fold
 from aegis.store.loading import quarantined_events
 from aegis.store.mark import MarkReading
-from aegis.store.opening import check_mark
 from aegis.store.projections import Row
 from aegis.store.records import PAGE_ROWS, StoredEvent, head_of, recorded_of, stored_events
-from aegis.store.snapshot import Snapshot, snapshot_of
+from aegis.store.snapshot import Snapshot, check_mark, snapshot_of
 from aegis.store.statements import (
     SELECT_FILLS,
     SELECT_ORDERS,

@@ -13,6 +13,7 @@ from actors.command_listener import CommandListener
 from aegis.domain.commands import ChangeTradingState, Refusal
 from aegis.domain.events import CheckResult, Discrepancy
 from aegis.domain.ids import Generation
+from aegis.domain.judgement import line_of
 from aegis.messages import (
     ControlReply,
     ControlRequest,
@@ -180,18 +181,21 @@ def test_answers_find_their_askers_in_any_order(scene: Scene) -> None:
     assert [reply.token for reply in scene.port.replies] == [3, 1]
 
 
-def test_a_diagnosis_with_findings_is_answered_with_no(scene: Scene) -> None:
+@pytest.mark.parametrize(("check", "is_done"), [("chain", False), ("stuck", True)])
+def test_a_diagnosis_is_answered_with_no_when_something_critical_is_left(
+    scene: Scene, check: str, *, is_done: bool
+) -> None:
     scene.say("diagnose")
     (asked,) = scene.wait_heard(names.DIAGNOSTICIAN, DiagnoseNow)
     checks = (
-        CheckResult(check="chain", status="ok", details=""),
-        CheckResult(check="stuck", status="finding", details="p-1"),
+        CheckResult(check="disk", status="ok", details=""),
+        CheckResult(check=check, status="finding", details="p-1"),
     )
     scene.tell(ME, DiagnosisReported(checks=checks, token=asked.token))
 
-    assert scene.reply() == ControlReply(
-        token=1, is_done=False, text="chain: ok\nstuck: finding: p-1"
-    )
+    reply = scene.reply()
+    assert (reply.is_done, reply.checks) == (is_done, checks)
+    assert reply.text.splitlines() == [line_of(each) for each in checks]
 
 
 def test_a_word_that_is_no_command_is_answered_at_once(scene: Scene) -> None:

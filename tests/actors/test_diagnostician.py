@@ -10,47 +10,58 @@ import pytest
 from actors import names
 from actors.diagnostician import Diagnostician
 from aegis.domain.commands import CompleteDiagnosis, CompleteReconciliation, RaiseStop
-from aegis.domain.events import CheckResult
+from aegis.domain.diagnose import Bounds
 from aegis.domain.ids import Generation
+from aegis.domain.judgement import Ask, Judgement, judged
+from aegis.domain.mends import RebuildRows
 from aegis.messages import (
     DiagnoseNow,
     DiagnosisReported,
-    ProjectionsRebuilt,
+    MendStore,
     ReadBook,
-    RebuildProjections,
+    StoreMended,
 )
 from tests.actors.ensemble import Ensemble
-from tests.domain.kit import Desk
+from tests.domain.kit import LIMITS, Desk
 from tests.stage import Stage
 
 ME = names.DIAGNOSTICIAN
 ASKER = names.COMMAND_LISTENER
 STORE = names.POSITION_STORE
 
-CHAIN_OK = CheckResult(check="chain", status="ok", details="")
-CHAIN_BROKEN = CheckResult(check="chain", status="finding", details="event 2 was changed")
-ROWS_OK = CheckResult(check="projections", status="ok", details="")
-ROWS_DIFFER = CheckResult(check="projections", status="finding", details="p-1 differs")
-AGES_DAYS = 36_500
+CHAIN_OK = judged("chain", ())
+CHAIN_BROKEN = judged("chain", ("event 2 was changed",))
+ROWS_OK = judged("projections", ())
+ROWS_DIFFER = judged("projections", ("p-1 differs",), RebuildRows())
+ROWS_DOUBTED = judged("projections", ("p-1 differs",))
+BOUNDS = Bounds(limits=LIMITS, stuck_after_days=36_500, unknown_after_s=60)
 SOUND = (CHAIN_OK, ROWS_OK)
+
+Findings = tuple[Judgement, ...]
 
 
 class Scene(Ensemble):
     def __init__(self, stage: Stage, desk: Desk | None = None) -> None:
         super().__init__(stage, desk)
-        self.inspections: list[tuple[CheckResult, ...] | Exception] = []
+        self.asked: list[Ask] = []
+        self.inspections: list[Findings | Exception] = []
 
-    def begin(self, *inspections: tuple[CheckResult, ...] | Exception) -> Scene:
+    def begin(self, *inspections: Findings | Exception) -> Scene:
         """Launch it; each look into the store finds the next of `inspections`."""
         self.inspections = list(inspections)
         build = partial(
-            Diagnostician, inspect=self._inspect, interval_s=3600, stuck_after_days=AGES_DAYS
+            Diagnostician,
+            inspect=self._inspect,
+            bounds=BOUNDS,
+            interval_s=3600,
+            deep_interval_s=3 * 3600,
         )
         self.stage.launch(ME, build)
         self.wait_heard(STORE, ReadBook)
         return self
 
-    def _inspect(self) -> tuple[CheckResult, ...]:
+    def _inspect(self, ask: Ask) -> Findings:
+        self.asked.append(ask)
         found = self.inspections.pop(0)
         if isinstance(found, Exception):
             raise found
@@ -108,9 +119,9 @@ def test_another_reconciliation_is_no_start(scene: Scene) -> None:
 
 def test_rows_that_differ_are_made_anew_and_looked_at_again(scene: Scene) -> None:
     scene.begin((CHAIN_OK, ROWS_DIFFER), SOUND).look()
-    scene.wait_heard(STORE, RebuildProjections)
+    scene.wait_heard(STORE, MendStore)
     assert scene.commands(CompleteDiagnosis) == []
-    scene.tell(ME, ProjectionsRebuilt())
+    scene.tell(ME, StoreMended(mend=RebuildRows()))
     scene.look(2)
 
     assert scene.completed()["projections"] == "fixed"
@@ -118,18 +129,18 @@ def test_rows_that_differ_are_made_anew_and_looked_at_again(scene: Scene) -> Non
 
 def test_rows_that_differ_still_are_not_called_fixed(scene: Scene) -> None:
     scene.begin((CHAIN_OK, ROWS_DIFFER), (CHAIN_OK, ROWS_DIFFER)).look()
-    scene.wait_heard(STORE, RebuildProjections)
-    scene.tell(ME, ProjectionsRebuilt())
+    scene.wait_heard(STORE, MendStore)
+    scene.tell(ME, StoreMended(mend=RebuildRows()))
     scene.look(2)
 
     assert scene.completed()["projections"] == "finding"
 
 
 def test_rows_are_not_made_from_events_that_cannot_be_trusted(scene: Scene) -> None:
-    scene.begin((CHAIN_BROKEN, ROWS_DIFFER)).look()
+    scene.begin((CHAIN_BROKEN, ROWS_DOUBTED)).look()
 
     assert scene.completed()["projections"] == "finding"
-    assert scene.heard(STORE, RebuildProjections) == []
+    assert scene.heard(STORE, MendStore) == []
 
 
 def test_a_missing_stop_is_set_and_looked_at_again(scene: Scene) -> None:
@@ -178,7 +189,7 @@ def test_an_answer_that_comes_twice_changes_nothing(scene: Scene) -> None:
     scene.begin(SOUND).look()
     scene.completed()
     scene.show_book(ME, reconciled=1)
-    scene.tell(ME, ProjectionsRebuilt())
+    scene.tell(ME, StoreMended(mend=RebuildRows()))
     scene.settle(ME)
 
     assert len(scene.commands(CompleteDiagnosis)) == 1
@@ -186,8 +197,8 @@ def test_an_answer_that_comes_twice_changes_nothing(scene: Scene) -> None:
 
 def test_a_diagnosis_that_outlives_its_store_is_still_written_down(scene: Scene) -> None:
     scene.begin((CHAIN_OK, ROWS_DIFFER), SOUND).look()
-    scene.wait_heard(STORE, RebuildProjections)
-    scene.tell(ME, ProjectionsRebuilt())
+    scene.wait_heard(STORE, MendStore)
+    scene.tell(ME, StoreMended(mend=RebuildRows()))
     scene.look(2, reconciled=0)
 
     assert scene.completed()["projections"] == "fixed"

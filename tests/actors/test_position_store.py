@@ -18,6 +18,7 @@ from aegis.domain.commands import (
 )
 from aegis.domain.events import OrderFilled
 from aegis.domain.ids import Instant
+from aegis.domain.mends import RebuildRows
 from aegis.domain.notices import notice_of
 from aegis.messages import (
     BookRead,
@@ -26,13 +27,13 @@ from aegis.messages import (
     Executed,
     KnownRead,
     MarkNotified,
+    MendStore,
     NoticesAdded,
     NoticesRead,
-    ProjectionsRebuilt,
     ReadBook,
     ReadKnown,
     ReadNotices,
-    RebuildProjections,
+    StoreMended,
 )
 from aegis.store.identity import Identity
 from aegis.store.journal import Store
@@ -197,10 +198,10 @@ def test_a_notice_waits_in_the_outbox_until_it_is_marked(scene: Scene) -> None:
 
 def test_rows_are_made_anew_on_demand(scene: Scene) -> None:
     scene.wants(FUNDED)
-    scene.asks(RebuildProjections(reply_to=ASKER))
+    scene.asks(MendStore(mend=RebuildRows(), reply_to=ASKER))
     scene.begin()
 
-    scene.wait_heard(ASKER, ProjectionsRebuilt)
+    scene.wait_heard(ASKER, StoreMended)
     scene.wants(halt())
     scene.wait_heard(ASKER, Executed, 2)
     assert verify(scene.path).ok

@@ -139,6 +139,7 @@ def test_a_mark_kept_before_it_had_extremes_has_none() -> None:
 
 def test_the_log_s_names_are_those_of_every_release() -> None:
     assert sorted(EVENT_TYPES) == [
+        "AlarmRaised",
         "BalancesStarted",
         "DayStarted",
         "DiagnosisCompleted",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aegis.messages import ControlReply
 from aegis.store.snapshot import snapshot_of
 from tests.simulation.candles import flat
 from tests.simulation.conftest import MakeWorld
@@ -25,6 +26,11 @@ def health(world: World, check: str) -> list[tuple[str, bool]]:
         return [(str(status), bool(auto_fixed)) for status, auto_fixed in rows]
 
 
+def status_of(reply: ControlReply, check: str) -> str:
+    """Return what a reply says of a check."""
+    return {each.check: each.status for each in reply.checks}[check]
+
+
 def holding(make_world: MakeWorld, count: int = 30) -> World:
     world = make_world(flat(count), script=HOLDS, settings=FREE).start()
     world.run_until_candle(6)
@@ -40,7 +46,7 @@ def test_a_changed_row_is_made_anew_from_the_events(make_world: MakeWorld) -> No
     reply = world.say("diagnose")
 
     assert reply.is_done
-    assert "projections: fixed" in reply.text
+    assert status_of(reply, "projections") == "fixed"
     assert world.positions("OPEN") == before
     assert health(world, "projections")[-1] == ("fixed", True)
     assert world.verified().ok
@@ -85,7 +91,7 @@ def test_a_dry_run_finds_and_changes_nothing(make_world: MakeWorld) -> None:
     reply = world.say("diagnose", is_dry_run=True)
 
     assert not reply.is_done
-    assert "projections: finding" in reply.text
+    assert status_of(reply, "projections") == "finding"
     assert (world.positions("OPEN"), health(world, "projections")) == (changed, rows)
 
 
@@ -103,7 +109,7 @@ def test_a_position_without_the_stop_of_its_policy_gets_it(make_world: MakeWorld
 
     reply = world.say("diagnose")
 
-    assert "stops: fixed" in reply.text
+    assert status_of(reply, "stops") == "fixed"
     (position,) = world.positions("OPEN")
     assert position["stop_price"] == "98"
     assert health(world, "stops")[-1] == ("fixed", True)
@@ -131,7 +137,7 @@ def test_no_stop_is_missed_where_the_policy_is_none(make_world: MakeWorld) -> No
     world = make_world(flat(30), script=HOLDS, settings=NO_STOPS).start()
     world.run_until_candle(6)
 
-    assert "stops: ok" in world.say("diagnose").text
+    assert status_of(world.say("diagnose"), "stops") == "ok"
 
 
 def test_a_position_open_for_too_long_is_flagged_and_left_alone(make_world: MakeWorld) -> None:
@@ -142,9 +148,9 @@ def test_a_position_open_for_too_long_is_flagged_and_left_alone(make_world: Make
 
     reply = world.say("diagnose")
 
-    assert not reply.is_done
     (position,) = world.positions("OPEN")
-    assert f"stuck: finding: open for over 1 days: {position['position_id']}" in reply.text
+    assert status_of(reply, "stuck") == "finding"
+    assert f"open for over 1 day: {position['position_id']}" in reply.text
     assert health(world, "stuck")[-1] == ("finding", False)
 
 

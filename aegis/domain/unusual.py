@@ -1,0 +1,74 @@
+"""Closed trades whose result is impossible, or far from what their policy and their like allow.
+
+Percentages are rounded, and nothing follows from them but a suspicion. Median and median
+absolute deviation are used since one wild trade moves neither (F. R. Hampel, 1974).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from aegis.domain.judgement import Judgement, judged
+from aegis.domain.money import HUNDRED, distance, plus, ratio, times
+from aegis.domain.position import Position, StopPolicy
+
+MARGIN_PCT = Decimal(1)
+"""Beyond stop or target, for fees, slippage and a small gap: stop 2 % flags a loss above 3 %."""
+
+PEERS_MIN = 30
+"""Below this many trades there is no distribution to be outside of."""
+
+DEVIATIONS_MAX = Decimal(20)
+"""In median absolute deviations: trades have fat tails, and 20 is far out in any of them."""
+
+Peers = Callable[[], Sequence[Decimal]]
+
+
+def unusual_trades(trades: Sequence[Position], peers_pct: Peers) -> Judgement:
+    """Flag closed trades with a result that nobody would expect; `peers_pct` tells those of all."""
+    faults = [
+        f"{trade.position_id} ({trade.symbol}) {fault}"
+        for trade in trades
+        if not trade.is_unpriced
+        for fault in _faults(trade, peers_pct)
+    ]
+    return judged("trades", faults)
+
+
+def _faults(trade: Position, peers_pct: Peers) -> Iterator[str]:
+    if trade.paid == 0:
+        if trade.pnl != 0:
+            yield f"has a result of {trade.pnl:f} where nothing was paid"
+        return
+    result_pct = ratio(times(trade.pnl, HUNDRED), trade.paid)
+    is_gain = result_pct > 0
+    bound = _bound_pct(trade.policy, is_gain=is_gain)
+    if abs(result_pct) > HUNDRED:
+        yield "gained more than was paid" if is_gain else "lost more than was paid"
+    elif bound is not None and abs(result_pct) > bound:
+        what = "gained" if is_gain else "lost"
+        yield f"{what} {abs(result_pct):.2f} %, expected at most {bound:.2f} %"
+    elif bound is None and _is_outside(result_pct, peers_pct()):
+        yield f"came to {result_pct:.2f} %, far from every other trade"
+
+
+def _bound_pct(policy: StopPolicy, *, is_gain: bool) -> Decimal | None:
+    """Return how far a policy lets a result go with the margin, None where it does not say."""
+    stops = (policy.stop_loss_pct, policy.trailing_stop_pct)
+    distances = [each for each in ((policy.take_profit_pct,) if is_gain else stops) if each > 0]
+    return plus(min(distances), MARGIN_PCT) if distances else None
+
+
+def _is_outside(result_pct: Decimal, peers_pct: Sequence[Decimal]) -> bool:
+    if len(peers_pct) < PEERS_MIN:
+        return False
+    middle = _median(peers_pct)
+    deviation = _median(distance(each, middle) for each in peers_pct)
+    return deviation > 0 and distance(result_pct, middle) > times(DEVIATIONS_MAX, deviation)
+
+
+def _median(figures: Iterable[Decimal]) -> Decimal:
+    """Return the middle figure, of an even number the upper one of the two."""
+    ordered = sorted(figures)
+    return ordered[len(ordered) // 2]
