@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from aegis.config.model import Config
+from aegis.config.model import Config, describe
+from aegis.domain.notices import About
 from aegis.domain.position import StopPolicy
 from aegis.domain.risk import Limits
 from aegis.domain.sizing import Sizing
@@ -137,3 +138,9 @@ def second_of_day(text: str) -> int:
     """Return the second of the day of "HH:MM"."""
     hours, minutes = text.split(":")
     return int(hours) * 3600 + int(minutes) * 60
+
+
+def about_of(config: Config) -> About:
+    """Return what notices say of the run: that its money is not real, and what runs."""
+    label = "" if config.mode == "live" else config.mode.upper()
+    return About(label=label, runs=describe(config))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -48,6 +49,7 @@ from supervisors.preflight import (
     shrunken_store,
 )
 from supervisors.settings import (
+    about_of,
     barrier_s,
     identity_of,
     ledger_path,
@@ -208,7 +210,7 @@ class System:
             draw_incarnation=self._draw_incarnation,
             now=now,
             channels=tuple(each.channel for each in self._messengers),
-            notice_of=notice_of,
+            notice_of=partial(notice_of, about=about_of(self.config)),
             may_mend=is_first,
         )
 

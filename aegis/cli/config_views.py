@@ -14,14 +14,27 @@ def show_check(config: Config, path: Path, *, is_json: bool) -> Code:
     """Show what would run; the faults that keep it from running were told before."""
     refusal = refusal_of_mode(config)
     faults = () if refusal is None else (refusal,)
+    notes = notes_on(config)
     if is_json:
-        tell_json({"ok": not faults, "path": str(path), "faults": faults})
+        tell_json({"ok": not faults, "path": str(path), "faults": faults, "notes": notes})
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG
     if not is_json:
         tell(f"ok: {shown(path.resolve())}: {describe(config)}")
+        for note in notes:
+            tell(f"note: {note}")
     return Code.DONE
+
+
+def notes_on(config: Config) -> tuple[str, ...]:
+    """Return what is lawful, and may still not be what was meant."""
+    notify = config.notify
+    named = (("telegram", notify.telegram.enabled), ("webhook", notify.webhook.enabled))
+    channels = [name for name, is_enabled in named if is_enabled]
+    if not channels or config.market.speed > 0:
+        return ()
+    return (f"at market.speed = 0 nothing is sent to {' or '.join(channels)}, only to the log",)
 
 
 def show_settings(config: Config, *, is_json: bool) -> Code:

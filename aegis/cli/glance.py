@@ -22,6 +22,7 @@ from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import negative, text
 from aegis.domain.risk import Losses, losses_of, marked_equity
+from aegis.store.outbox import Backlog
 from aegis.store.reading import StoreStatus
 from aegis.vitals import Part, Vitals
 
@@ -88,7 +89,7 @@ def rows_of(glance: Glance) -> Rows:
         *([("Dust", balances(account.dust))] if account.dust else []),
         ("Reconciled", _reconciled(status.last_reconciliation)),
         ("Diagnosed", _diagnosed(status.last_diagnosis)),
-        ("Notices", f"{status.notices_pending:,} waiting"),
+        *_named("Notices", _notices(status)),
         ("Events", f"{status.events:,}, the last at {moment(status.last_event_at)}, head {head}"),
         ("Positions", f"{len(status.positions)} open"),
         ("Orders", f"{status.orders_active} active, {status.orders_unsettled} without an answer"),
@@ -250,6 +251,7 @@ def json_of(glance: Glance) -> dict[str, object]:
         "orders_active": status.orders_active,
         "orders_unsettled": status.orders_unsettled,
         "notices_pending": status.notices_pending,
+        "outbox": [_by_name(each) for each in status.outbox],
         "quarantined": status.quarantined,
         "last_reconciliation": status.last_reconciliation,
         "last_diagnosis": status.last_diagnosis,
@@ -258,6 +260,20 @@ def json_of(glance: Glance) -> dict[str, object]:
         "head_hash": status.head_hash,
         "to_settle": tuple(_to_settle(glance)),
     }
+
+
+def _notices(status: StoreStatus) -> list[str]:
+    """Tell how many notices wait, and what keeps each channel from taking its own."""
+    lines = [f"{status.notices_pending:,} waiting"]
+    for each in status.outbox:
+        waits = f"{each.channel}: {each.pending:,} since {moment(each.eldest_at)}"
+        tries = counted(each.attempts, "try", "tries")
+        lines.append(waits if each.error is None else f"{waits}, {tries}, the last {each.error}")
+    return lines
+
+
+def _by_name(backlog: Backlog) -> dict[str, object]:
+    return {name: getattr(backlog, name) for name in backlog.__struct_fields__}
 
 
 def _texts(coins: Mapping[Coin, Decimal]) -> dict[Coin, str]:

@@ -20,6 +20,9 @@ def to_settle(status: StoreStatus, *, is_silent: bool) -> Iterator[str]:
     for check in status.last_diagnosis:
         if check["status"] not in {"ok", "fixed"}:
             yield f"diagnosis, {check['check_type']}: {check['status']}: {check['details']}"
+    for backlog in status.outbox:
+        if backlog.error is not None:
+            yield f"{backlog.channel} does not take notices: {backlog.error}"
     if status.quarantined:
         yield f"{counted(status.quarantined, 'event')} set aside: run.py verify says which"
     if status.writer_pid is None and status.positions:

@@ -21,6 +21,7 @@ from aegis.store.errors import NoStore
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account
 from aegis.store.lock import holder_of
+from aegis.store.outbox import Backlog, backlogs
 from aegis.store.records import head_of
 from aegis.store.snapshot import check_mark, snapshot_of
 
@@ -107,6 +108,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     orders_active: int
     orders_unsettled: int
     notices_pending: int
+    outbox: tuple[Backlog, ...]
     quarantined: int
     last_reconciliation: View | None
     last_diagnosis: tuple[View, ...]
@@ -133,10 +135,17 @@ def read_status(path: Path) -> StoreStatus:
             orders_active=active,
             orders_unsettled=unsettled,
             notices_pending=pending,
+            outbox=backlogs(db),
             quarantined=quarantined,
             last_reconciliation=reconciled[0] if reconciled else None,
             last_diagnosis=_views(db, _DIAGNOSIS, ()),
         )
+
+
+def read_outbox(path: Path) -> tuple[Backlog, ...]:
+    """Return what waits to be told, by channel; a channel for which nothing waits is not named."""
+    with trusted(path) as db:
+        return backlogs(db)
 
 
 def read_identity(path: Path) -> StoredIdentity:

@@ -19,7 +19,7 @@ from aegis.domain.commands import (
 from aegis.domain.events import OrderFilled
 from aegis.domain.ids import Instant
 from aegis.domain.mends import RebuildRows
-from aegis.domain.notices import notice_of
+from aegis.domain.notices import About, notice_of
 from aegis.messages import (
     BookRead,
     Committed,
@@ -71,7 +71,7 @@ class Scene(Ensemble):
             Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1"),
             draw_incarnation=lambda: "0" * 16,
             now=Instant(0),
-            notice_of=notice_of,
+            notice_of=partial(notice_of, about=About()),
         )
 
     def begin(self, epoch: int = 1) -> None:
@@ -191,7 +191,7 @@ def test_a_notice_waits_in_the_outbox_until_it_is_marked(scene: Scene) -> None:
     scene.asks(ReadNotices(channel="log", limit=10, turn=7, reply_to=ASKER))
 
     _, second = scene.wait_heard(ASKER, NoticesRead, 2)
-    assert notice.text == "Trading is REDUCING: halted: operator"
+    assert notice.text == "\u26a0\ufe0f Trading is REDUCING: halted: operator"
     assert second.notices == ()
     assert scene.heard(names.NOTIFIER, NoticesAdded)
 

@@ -17,6 +17,7 @@ from aegis.domain.account import Account, TradingState
 from aegis.domain.ids import Coin, Generation, Incarnation, Instant, Symbol
 from aegis.domain.risk import equity_of
 from aegis.store.identity import Identity, StoredIdentity
+from aegis.store.outbox import Backlog
 from aegis.store.reading import StoreStatus
 from aegis.vitals import ArmingRead, LastPrice, Part, PricesRead, TreeRead, Vitals
 from tests.simulation.candles import flat
@@ -81,6 +82,7 @@ def status_of(**changed: Any) -> StoreStatus:
         orders_active=0,
         orders_unsettled=0,
         notices_pending=0,
+        outbox=(),
         quarantined=0,
         last_reconciliation=None,
         last_diagnosis=(),
@@ -123,6 +125,28 @@ def told(glance: Glance, name: str) -> str:
 
 def settled(**changed: Any) -> str:
     return "\n".join(to_settle(status_of(**changed), is_silent=False))
+
+
+# Notices ------------------------------------------------------------------------------------
+
+STUCK_CHAT = Backlog("telegram:42", 12, "2024-01-01T00:00:00.000000000Z", 5, None, "refused: 403")
+WAITING_LOG = Backlog("log", 1, "2024-01-01T00:00:00.000000000Z", 0, None, None)
+
+
+def test_what_waits_to_be_told_is_shown_by_channel_with_what_is_in_its_way() -> None:
+    status = status_of(notices_pending=13, outbox=(WAITING_LOG, STUCK_CHAT))
+    lines = [line for _, line in rows_of(glance_of(status))]
+    place = lines.index("13 waiting")
+    assert lines[place + 1 : place + 3] == [
+        "log: 1 since 2024-01-01 00:00:00",
+        "telegram:42: 12 since 2024-01-01 00:00:00, 5 tries, the last refused: 403",
+    ]
+    assert json_of(glance_of(status))["outbox"][1]["channel"] == "telegram:42"  # type: ignore[index]
+
+
+def test_a_channel_that_takes_nothing_is_to_be_settled() -> None:
+    assert settled(outbox=(WAITING_LOG,)) == ""
+    assert settled(outbox=(STUCK_CHAT,)) == "telegram:42 does not take notices: refused: 403"
 
 
 # Figures ------------------------------------------------------------------------------------

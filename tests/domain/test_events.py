@@ -10,8 +10,6 @@ from types import NoneType, UnionType
 import msgspec
 import pytest
 
-from aegis.domain.account import TradingState
-from aegis.domain.book import Book
 from aegis.domain.events import (
     EVENT_TYPES,
     BalancesStarted,
@@ -33,8 +31,7 @@ from aegis.domain.events import (
 from aegis.domain.ids import SYSTEM_POSITION, EventId, Generation, Instant, PositionId
 from aegis.domain.instrument import Instrument
 from aegis.domain.narrate import LOUD, describe
-from aegis.domain.notices import notice_of
-from tests.domain.kit import BTC_USDT, START, USDT, Desk, instrument
+from tests.domain.kit import BTC_USDT, START, USDT, instrument
 
 FIGURE = Decimal("1.250")
 
@@ -259,74 +256,6 @@ def diagnosed(*statuses: str) -> DiagnosisCompleted:
 def test_a_diagnosis_s_line_counts_its_checks_and_findings() -> None:
     _, fields = describe(recorded(diagnosed("ok", "finding", "fixed", "failed")))
     assert (fields["checks"], fields["findings"], fields["fixed"]) == (4, 3, 1)
-
-
-# Notices ----------------------------------------------------------------------------------
-
-
-def told(event: Event) -> str | None:
-    return notice_of(recorded(event), Book())
-
-
-@every_event
-def test_an_event_is_news_in_a_sentence_or_none(event: Event) -> None:
-    sentence = told(event)
-    assert sentence is None or sentence.strip()
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("PositionOpened", "PositionClosed", "PositionUnpriced", "OrderOutcomeUnknown"),
-        *("OrderNeedsHuman", "OrderNotPlaced", "TradingStateChanged", "ExternalChangeSeen"),
-        "ReconciliationCompleted",
-    ],
-)
-def test_people_are_told_of(name: str) -> None:
-    quiet = {"is_dry_run": False} if name == "ReconciliationCompleted" else {}
-    assert told(msgspec.structs.replace(full(EVENT_TYPES[name]), **quiet))
-
-
-@pytest.mark.parametrize(
-    "name", ["OrderIntended", "OrderFilled", "PositionMarked", "PositionVoided", "StrategyArmed"]
-)
-def test_people_are_not_told_of(name: str) -> None:
-    assert told(full(EVENT_TYPES[name])) is None
-
-
-def test_an_opening_and_a_close_are_told_with_their_figures() -> None:
-    desk = Desk()
-    desk.holding("1", "100")
-    desk.left("97.50")
-    told_of = [notice_of(each, desk.book) for each in desk.log]
-    assert [sentence for sentence in told_of if sentence] == [
-        "Opened BTC/USDT at 100, stop 98",
-        "Closed BTC/USDT: stop_loss, P&L -2.5",
-    ]
-
-
-def test_a_state_is_told_with_its_reason_or_else_its_cause() -> None:
-    event = TradingStateChanged(
-        state=TradingState.REDUCING, cause="drawdown", reason="", is_flattening=False, equity=None
-    )
-    assert told(event) == "Trading is REDUCING: drawdown"
-
-
-def test_a_reconciliation_that_found_nothing_or_only_looked_is_no_news() -> None:
-    assert told(reconciled()) is None
-    assert told(reconciled(found(is_healed=False), is_dry_run=True)) is None
-
-
-def test_a_reconciliation_is_told_with_what_is_left() -> None:
-    event = reconciled(found(is_healed=True), found(is_healed=False), found(is_healed=False))
-    assert told(event) == "Reconciliation: 3 differences, 1 healed, 2 left for you"
-
-
-def test_a_diagnosis_is_news_when_it_found_something() -> None:
-    assert told(diagnosed("ok", "ok")) is None
-    assert told(diagnosed("ok", "fixed", "finding")) == (
-        "Diagnosis: 2 findings (c-fixed, c-finding), 1 fixed"
-    )
 
 
 def test_a_record_knows_its_instant() -> None:

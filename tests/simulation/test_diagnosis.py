@@ -161,7 +161,7 @@ def test_a_finding_is_a_notice_to_people(make_world: MakeWorld) -> None:
     world.run_for(1)
 
     texts = [line.fields["text"] for line in world.said("Notified")]
-    assert "Diagnosis: 1 findings (projections), 1 fixed" in texts
+    assert "[PAPER] \U0001f527 Self-healing: 1 fix applied (projections)" in texts
 
 
 def test_it_diagnoses_again_each_interval(make_world: MakeWorld) -> None:

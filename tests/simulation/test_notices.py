@@ -32,7 +32,30 @@ def test_every_opening_and_closing_is_told_once_and_marked(make_world: MakeWorld
     assert len(world.said("PositionOpened")) > 3
     assert told(world) == [event_id for event_id, _ in outbox(world)]
     assert {state for _, state in outbox(world)} == {"sent"}
-    assert len(told(world)) == len(world.said("PositionOpened", "PositionClosed"))
+    assert len(told(world)) == 1 + len(world.said("PositionOpened", "PositionClosed"))
+    texts = [str(line.fields["text"]) for line in world.said("Notified")]
+    runs = f"paper, replay, BTC/USDT, {world.config.strategy.name}"
+    assert texts[0] == f"[PAPER] AEGIS started: {runs}; 0 positions open"
+    assert any(" %), strategy" in text for text in texts)
+    assert all(text.startswith("[PAPER] ") for text in texts)
+
+
+def test_a_part_that_starts_again_is_not_told_as_a_start(make_world: MakeWorld) -> None:
+    world = make_world(flat(30), script=BUSY).start()
+    for candle, victim in ((5, names.EXCHANGE_GATEWAY), (10, names.STRATEGY)):
+        world.run_until_candle(candle)
+        world.kill(victim)
+    world.run_to_the_end().end()
+
+    assert len([line for line in world.said("Notified") if "started" in line.fields["text"]]) == 1
+
+
+def test_each_start_of_the_process_is_told(make_world: MakeWorld) -> None:
+    world = make_world(flat(30), script=BUSY).start()
+    world.run_until_candle(10)
+    world.restart().run_to_the_end().end()
+
+    assert len([line for line in world.said("Notified") if "started" in line.fields["text"]]) == 2
 
 
 @pytest.mark.parametrize("victim", [names.NOTIFIER, names.POSITION_STORE])

@@ -14,6 +14,7 @@ from aegis.store.reading import (
     read_fills,
     read_history,
     read_identity,
+    read_outbox,
     read_positions,
     read_status,
 )
@@ -26,6 +27,7 @@ READERS: tuple[Callable[[Path], object], ...] = (
     read_positions,
     read_fills,
     read_history,
+    read_outbox,
 )
 
 
