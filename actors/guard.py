@@ -67,6 +67,7 @@ from aegis.messages import (
     ReadBook,
     ReadQuote,
 )
+from aegis.ports import Pulse
 from aegis.tuning import Reconfigured
 from aegis.vitals import LastPrice, PricesRead, ReadVitals
 
@@ -78,7 +79,7 @@ class Guard(Actor):
 
     `heartbeat_s` is real seconds between heartbeats; None where nobody tails the log.
     `feed_check_s` is after how many real seconds of silence the exchange is asked for a price;
-    None where the market cannot fall silent.
+    None where the market cannot fall silent. `pulse` counts what is completed.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Guard(Actor):
         day_starts_at_s: int,
         heartbeat_s: float | None,
         feed_check_s: float | None,
+        pulse: Pulse,
     ) -> None:
         super().__init__(context)
         self._tag = tag
@@ -97,6 +99,7 @@ class Guard(Actor):
         self._day_starts_at_s = day_starts_at_s
         self._heartbeat_s = heartbeat_s
         self._feed_check_s = feed_check_s
+        self._pulse = pulse
         self._moved_at: dict[Symbol, float] = {}
         self._completed = 0
         self._is_beating = False
@@ -160,6 +163,7 @@ class Guard(Actor):
         if book.account.is_flattening:
             self._flatten(book)
         self._completed += 1
+        self._pulse.complete()
 
     def _note_extremes(self, position: Position, quote: Quote) -> None:
         seen = seen_with(self._seen.get(position.position_id), quote.bid)
@@ -280,15 +284,21 @@ class Guard(Actor):
             order = book.orders[event.client_order_id]
             if order.role is not Role.ENTRY:
                 self._count_failure(position_id, order.end_reason)
-        elif isinstance(event, StrategyArmed) and not self._is_beating and self._heartbeat_s:
-            self._is_beating = True
-            self.every(self._heartbeat_s, HeartbeatDue())
-            self._beat(is_first=True)
+        elif isinstance(event, StrategyArmed):
+            self._pulse.arm()
+            self._begin_to_beat()
         elif isinstance(event, PositionClosed):
             self._failures.pop(position_id, None)
             self._seen.pop(position_id, None)
             self._asked.pop(position_id, None)
         book.forget_ended()
+
+    def _begin_to_beat(self) -> None:
+        if self._is_beating or self._heartbeat_s is None:
+            return
+        self._is_beating = True
+        self.every(self._heartbeat_s, HeartbeatDue())
+        self._beat(is_first=True)
 
     def _beat(self, *, is_first: bool = False) -> None:
         """Say what was completed since the last time: prices watched to their end."""

@@ -103,6 +103,18 @@ class Exchange(Protocol):
         ...
 
 
+class Pulse(Protocol):
+    """Where work that was completed is counted, for whoever watches the process from outside."""
+
+    def complete(self) -> None:
+        """Count a price that was watched to its end."""
+        ...
+
+    def arm(self) -> None:
+        """Note that the strategy is armed."""
+        ...
+
+
 class MarketData(Protocol):
     """A market's news in the order in which it happened."""
 

@@ -27,13 +27,18 @@ from aegis.exchange.paper import no_faults
 from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
+from aegis.service import NOBODY, Service
 from supervisors.channels import messengers_of
+from supervisors.keeper import Keeper
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
 from supervisors.system import Faults, System, candles_of
 
 DRAIN_S_MAX = 1.6
 """A signal ends the process within 2 s, whatever hangs."""
+
+LOOK_EACH_S = 0.1
+"""How often the main thread looks up from waiting for a signal."""
 
 SETTLE_S = 60.0
 """Market seconds that orders get to finish after the last candle."""
@@ -70,6 +75,7 @@ class _Outside(msgspec.Struct, frozen=True, kw_only=True):
     reread: Reread
     before_abort: Callable[[], None]
     faults: Faults
+    service: Service
 
 
 class NoControl:
@@ -102,15 +108,22 @@ def run(
     reread: Reread = keep_config,
     before_abort: Callable[[], None] = leave_all,
     faults: Faults = no_faults,
+    service: Service = NOBODY,
 ) -> Run:
     """Run AEGIS as configured, to its end; raises what opening raises, before anything trades.
 
     `progress` hears how many of how many candles a run at speed 0 has behind it. `reread` is
     called on SIGHUP, `before_abort` when a second signal ends the process at once. `faults` say
-    what goes wrong between us and the paper exchange: nothing, but in drills.
+    what goes wrong between us and the paper exchange: nothing, but in drills. `service` is the
+    manager that started this process; at speed 0 it is told nothing.
     """
     outside = _Outside(
-        log=log, progress=progress, reread=reread, before_abort=before_abort, faults=faults
+        log=log,
+        progress=progress,
+        reread=reread,
+        before_abort=before_abort,
+        faults=faults,
+        service=service,
     )
     if config.market.speed == 0:
         return _run_to_the_end_of_data(config, folder, outside)
@@ -132,7 +145,8 @@ def _run_until_told(config: Config, folder: Path, outside: _Outside) -> Run:
     with _signals(outside.before_abort) as told:
         _tell_start(system, log)
         system.start(seed=config.market.seed)
-        verdict = _wait(system, told, outside)
+        keeper = Keeper(outside.service, system.pulse, system.runtime.clock.monotonic)
+        verdict = _wait(system, told, outside, keeper)
         system.close()
     return Run(exit_code=verdict.exit_code, reason=verdict.reason)
 
@@ -142,7 +156,7 @@ def _tell_start(system: System, log: Log) -> None:
     log("Starting", version=__version__, pid=os.getpid(), runs=describe(system.config))
 
 
-def _wait(system: System, told: _Told, outside: _Outside) -> Verdict:
+def _wait(system: System, told: _Told, outside: _Outside, keeper: Keeper) -> Verdict:
     """Wait for a signal, for the market's end, or for the tree's; then drain, a bounded time."""
     while True:
         try:
@@ -150,11 +164,12 @@ def _wait(system: System, told: _Told, outside: _Outside) -> Verdict:
         except Empty:
             pass
         if system.is_market_ended:
-            return _drain(system, "the market ended", outside.log)
+            return _drain(system, "the market ended", outside.log, keeper)
+        keeper.look()
         if told.take_hang_up():
             _reconfigure(system, outside.reread())
         try:
-            return _drain(system, told.stop.get(timeout=0.1), outside.log)
+            return _drain(system, told.stop.get(timeout=LOOK_EACH_S), outside.log, keeper)
         except Empty:
             continue
 
@@ -164,8 +179,9 @@ def _reconfigure(system: System, changed: Config | None) -> None:
         system.reconfigure(changed)
 
 
-def _drain(system: System, why: str, log: Log) -> Verdict:
+def _drain(system: System, why: str, log: Log, keeper: Keeper) -> Verdict:
     log("Stopping", reason=why)
+    keeper.stop(why)
     system.stop()
     try:
         verdict = system.verdicts.get(timeout=DRAIN_S_MAX)

@@ -41,6 +41,7 @@ from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
 from aegis.tuning import Reconfigured
 from supervisors.examination import Examination, RealTime
+from supervisors.keeper import Pulse
 from supervisors.preflight import (
     open_own_ledger,
     refuse_stray_ledger,
@@ -120,6 +121,7 @@ class System:
         self.config = config
         self._messengers = messengers
         self.log = log
+        self.pulse = Pulse()
         self.verdicts: SimpleQueue[Verdict] = SimpleQueue()
         self.is_market_ended = False
         self.files = files_of(config)
@@ -268,6 +270,7 @@ class System:
             cause="strategy",
             reason=f"entries halted, positions guarded: {name} gave up ({reason})",
         )
+        self.pulse.abandon()
         self.log("StrategyAbandoned", level="error", name=name, reason=reason)
         self.directory.tell(None, names.POSITION_STORE, Execute(command=command, by="Supervisor"))
 
@@ -319,6 +322,7 @@ class System:
             control=control,
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
             feed_check_s=config.market.stale_after_s if is_watched else None,
+            pulse=self.pulse,
         )
         return tree_of(parts)
 

@@ -26,7 +26,7 @@ from aegis.domain.diagnose import Bounds
 from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
 from aegis.exchange.lookout import Patience as GatewayPatience
-from aegis.ports import Exchange, MarketData, Messenger
+from aegis.ports import Exchange, MarketData, Messenger, Pulse
 from aegis.store.journal import Store
 from aegis.tuning import Tuning
 from supervisors.spec import Branch, Child, Tree
@@ -56,6 +56,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     control: ControlPort
     heartbeat_s: float | None
     feed_check_s: float | None
+    pulse: Pulse
 
 
 def tree_of(parts: Parts) -> Tree:
@@ -133,6 +134,7 @@ def _guard(parts: Parts, context: Context) -> Actor:
         day_starts_at_s=tuning.day_starts_at_s,
         heartbeat_s=parts.heartbeat_s,
         feed_check_s=parts.feed_check_s,
+        pulse=parts.pulse,
     )
 
 

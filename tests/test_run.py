@@ -6,17 +6,19 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from aegis.clock import SystemClock
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.conftest import *  # noqa: F403  the fixtures of the command line's tests
-from tests.cli.place import METRONOME, ROOT, RUN, Foreground, Place, clean_environ
+from tests.cli.place import METRONOME, PATIENCE_S, ROOT, RUN, Foreground, Place, clean_environ
 
 STOP_S_MAX = 2.0
 SLOW_LIBRARIES = ("ccxt", "pykka", "apsw", "pydantic", "structlog")
@@ -217,6 +219,24 @@ def test_sighup_keeps_everything_old_on_a_fault(place: Place, trading: Foregroun
     hang_up(place, trading, settings)
     assert "changed=[] at_next_start=[]" in trading.wait_for("ConfigRead")
     assert trading.end().code == 0
+
+
+def test_a_service_manager_hears_ready_work_and_the_end(place: Place, foreground: Start) -> None:
+    place.configure(METRONOME.format(speed=3600, period_s=600))
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
+        manager.bind(str(place.folder / "notify"))
+        manager.settimeout(PATIENCE_S)
+        aegis = foreground(NOTIFY_SOCKET=str(place.folder / "notify"), WATCHDOG_USEC="400000")
+        heard: list[str] = []
+        while heard.count("WATCHDOG=1") < 3:
+            heard.append(manager.recv(4096).decode())
+        assert heard.index("READY=1") < heard.index("WATCHDOG=1")
+        assert heard.count("READY=1") == 1
+        assert aegis.end(signal.SIGTERM).code == 0
+        manager.settimeout(0)
+        while not heard[-1].startswith("STOPPING=1"):
+            heard.append(manager.recv(4096).decode())
+        assert heard[-1] == "STOPPING=1\nSTATUS=stopping: SIGTERM"
 
 
 def test_a_market_that_ends_ends_the_run(place: Place, foreground: Start) -> None:

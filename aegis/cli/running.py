@@ -28,6 +28,7 @@ from aegis.domain.position import Position
 from aegis.domain.statistics.summary import Summary, summarize
 from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Log, configure
+from aegis.service import Service
 
 
 class Outcome(Protocol):
@@ -75,6 +76,7 @@ class Start(Protocol):
         progress: Callable[[int, int], None],
         reread: Callable[[], Config | None] = ...,
         before_abort: Callable[[], None] = ...,
+        service: Service = ...,
     ) -> Outcome: ...
 
 
@@ -97,6 +99,7 @@ def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_
                 log=log,
                 progress=progress,
                 reread=Rereading(config, path, os.environ, log),
+                service=Service(os.environ, os.getpid()),
             )
         finally:
             log.close()

@@ -28,6 +28,7 @@ from aegis.domain.sizing import Sizing
 from aegis.messages import CandleClosed, QuoteRead, ReadBook, ReadQuote
 from aegis.tuning import Reconfigured, Tuning
 from aegis.vitals import PricesRead, ReadVitals
+from supervisors.keeper import Pulse
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed, tick
 from tests.domain.kit import (
@@ -62,6 +63,8 @@ TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(2))
 
 
 class Scene(Ensemble):
+    pulse = Pulse()
+
     def begin(
         self,
         *,
@@ -76,6 +79,7 @@ class Scene(Ensemble):
             day_starts_at_s=day_starts_at_s,
             heartbeat_s=heartbeat_s,
             feed_check_s=feed_check_s,
+            pulse=self.pulse,
         )
         self.stage.launch(ME, build)
         self.wait_heard(names.POSITION_STORE, ReadBook)
@@ -326,7 +330,13 @@ def test_before_its_book_it_does_nothing(stage: Stage) -> None:
     scene = Scene(stage, Desk().funded())
     scene.desk.holding()
     build = partial(
-        Guard, tag=TAG, limits=LIMITS, day_starts_at_s=0, heartbeat_s=None, feed_check_s=None
+        Guard,
+        tag=TAG,
+        limits=LIMITS,
+        day_starts_at_s=0,
+        heartbeat_s=None,
+        feed_check_s=None,
+        pulse=scene.pulse,
     )
     stage.launch(ME, build)
     scene.tell(ME, tick("90"))

@@ -29,8 +29,8 @@ def foreground(place: Place) -> Iterator[Callable[..., Foreground]]:
     """Start AEGIS in the place; whatever still runs at the end is ended."""
     started: list[Foreground] = []
 
-    def start(*arguments: str) -> Foreground:
-        started.append(Foreground(place.folder, *arguments))
+    def start(*arguments: str, **environ: str) -> Foreground:
+        started.append(Foreground(place.folder, *arguments, environ=environ))
         return started[-1]
 
     yield start

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -101,11 +102,17 @@ def clean_environ(added: Mapping[str, str]) -> dict[str, str]:
 class Foreground:
     """AEGIS running in a folder, its console read line by line."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: Path = RUN,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(RUN), *arguments],
+            [sys.executable, str(program), *arguments],
             cwd=folder,
-            env=clean_environ({}),
+            env=clean_environ(environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -20,6 +20,7 @@ from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrde
 from aegis.domain.order import UNSETTLED
 from aegis.exchange.paper import Fault
 from aegis.log.logger import Log
+from aegis.service import NOBODY, Service
 from aegis.store.loading import find_order
 from aegis.store.snapshot import snapshot_of
 from supervisors.runs import Run, keep_config, leave_all, run
@@ -83,6 +84,7 @@ def start(
     progress: Callable[[int, int], None],
     reread: Callable[[], Config | None] = keep_config,
     before_abort: Callable[[], None] = leave_all,
+    service: Service = NOBODY,
 ) -> Run:
     """Run as run.py does, with the frontier in between."""
     return run(
@@ -92,6 +94,7 @@ def start(
         progress=progress,
         reread=reread,
         before_abort=before_abort,
+        service=service,
         faults=Frontier(folder, config.store.path),
     )
 

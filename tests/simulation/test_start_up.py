@@ -49,3 +49,13 @@ def test_the_first_heartbeat_comes_with_the_arming(make_world: MakeWorld) -> Non
 
     assert world.has_said("Heartbeat", is_first=True)
     assert world.place_of("StrategyArmed") < world.place_of("Heartbeat")
+
+
+def test_whoever_watches_from_outside_sees_the_arming_and_the_work(make_world: MakeWorld) -> None:
+    world = make_world(flat(10)).start()
+    assert not world.system.pulse.is_up
+    world.run_until(lambda: world.has_said("StrategyArmed"))
+    world.run_for(120)
+
+    assert world.system.pulse.is_armed
+    assert world.system.pulse.cycles > 0

@@ -48,6 +48,13 @@ def test_each_failure_is_counted_and_restarted_until_patience_ends(broken: World
     assert restarts == list(range(1, RESTARTS_MAX + 1))
 
 
+def test_whoever_watches_from_outside_sees_it_given_up_and_the_work_go_on(broken: World) -> None:
+    pulse = broken.system.pulse
+
+    assert pulse.is_abandoned
+    assert pulse.cycles > CANDLES
+
+
 def test_a_strategy_given_up_leaves_entries_halted_by_cause(broken: World) -> None:
     account = broken.status().account
 
