@@ -114,7 +114,7 @@ class ExchangeGateway(Actor):
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
-        self._ask_instruments()
+        self._ask_for_market()
         self.log("GatewayStarted", generation=self.generation, symbols=list(self._symbols))
 
     def receive(self, message: GatewayMessage) -> None:
@@ -140,7 +140,7 @@ class ExchangeGateway(Actor):
                 self._instrument_readers.append(message.reply_to)
                 self._tell_instruments()
             case InstrumentsWanted():
-                self._ask_instruments()
+                self._ask_for_market()
             case _:
                 assert_never(message)
 
@@ -204,10 +204,8 @@ class ExchangeGateway(Actor):
             return
         for order in self._book.active_orders():
             if order.role is Role.ENTRY and order.state in (OrderState.OPEN, OrderState.PARTIAL):
-                command = RequestCancel(
-                    client_order_id=order.client_order_id, reason="entries are halted"
-                )
-                self._execute(command)
+                key, reason = order.client_order_id, "entries are halted"
+                self._execute(RequestCancel(client_order_id=key, reason=reason))
 
     # Sending --------------------------------------------------------------------------------
 
@@ -261,6 +259,7 @@ class ExchangeGateway(Actor):
                 self._heard_instruments(answer)
             case FetchQuote():
                 if isinstance(answer, QuoteFetched) and answer.quote is not None:
+                    self._prices.see(request.symbol, answer.quote)
                     self.tell(names.GUARD, QuoteRead(symbol=request.symbol, quote=answer.quote))
             case _:
                 assert_never(request)
@@ -373,8 +372,10 @@ class ExchangeGateway(Actor):
             else:
                 self._execute(end, is_answer_wanted=True)
 
-    def _ask_instruments(self) -> None:
+    def _ask_for_market(self) -> None:
         self._submit(FetchInstruments(symbols=self._symbols))
+        for symbol in self._symbols:
+            self._submit(FetchQuote(symbol=symbol))
 
     def _heard_instruments(self, answer: ExchangeAnswer) -> None:
         if not isinstance(answer, InstrumentsFetched):
@@ -393,5 +394,4 @@ class ExchangeGateway(Actor):
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
-        message = Execute(command=command, by=self.name, reply_to=reply_to)
-        self.tell(names.POSITION_STORE, message)
+        self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))

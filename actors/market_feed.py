@@ -19,7 +19,7 @@ from aegis.domain.money import is_amount
 from aegis.messages import (
     CandleClosed,
     FeedMessage,
-    HistoryRead,
+    FeedStarted,
     MarketEnded,
     MarketMoved,
     ReadHistory,
@@ -41,6 +41,7 @@ class MarketFeed(Actor):
         self._doubted: dict[Symbol, Decimal] = {}
 
     def on_started(self) -> None:
+        self.tell(names.STRATEGY, FeedStarted())
         self._market.next(self.reply_to())
 
     def receive(self, message: FeedMessage) -> None:
@@ -61,8 +62,8 @@ class MarketFeed(Actor):
         self._market.next(self.reply_to())
 
     def _tell_history(self, message: ReadHistory) -> None:
-        candles = self._market.history(message.symbol, message.count)
-        self.tell(message.reply_to, HistoryRead(symbol=message.symbol, candles=candles))
+        page = self._market.history(message.symbol, message.after, message.least)
+        self.tell(message.reply_to, page)
 
     def _moved(self, message: MarketMoved) -> None:
         fault = fault_of_tick(message.tick) or self._fault_of_jump(message.tick)

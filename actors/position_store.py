@@ -39,6 +39,7 @@ from aegis.domain.events import (
     name_of,
 )
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId, Symbol
+from aegis.domain.lives import taught_by
 from aegis.domain.mends import (
     EmptyWal,
     FreeReserve,
@@ -63,9 +64,11 @@ from aegis.messages import (
     MendStore,
     NoticesAdded,
     NoticesRead,
+    PastRead,
     ReadBook,
     ReadKnown,
     ReadNotices,
+    ReadPast,
     StoreMended,
     StoreMessage,
 )
@@ -76,7 +79,7 @@ from aegis.tuning import Reconfigured
 GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
 
-Asked = ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed | MendStore
+Asked = ReadBook | ReadKnown | ReadPast | ReadNotices | MarkNotified | MarkNotifyFailed | MendStore
 """What is answered from what is committed, so after the commit."""
 
 
@@ -139,7 +142,7 @@ class PositionStore(Actor):
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
-                case ReadBook() | ReadKnown() | MendStore():
+                case ReadBook() | ReadKnown() | ReadPast() | MendStore():
                     asked.append(message)
                 case ReadNotices() | MarkNotified() | MarkNotifyFailed():
                     asked.append(message)
@@ -289,6 +292,8 @@ class PositionStore(Actor):
                 self.tell(message.reply_to, self._book_read())
             case ReadKnown():
                 self.tell(message.reply_to, self._known_read(message))
+            case ReadPast():
+                self.tell(message.reply_to, self._past_read(message))
             case ReadNotices():
                 self.tell(message.reply_to, self._notices_read(message))
             case MarkNotified():
@@ -314,6 +319,12 @@ class PositionStore(Actor):
         found = {trade: self._store.find_fill(*trade) for trade in message.trades}
         fills = {trade: fill for trade, fill in found.items() if fill is not None}
         return KnownRead(book=self._book.copy(), fills=fills)
+
+    def _past_read(self, message: ReadPast) -> PastRead:
+        return PastRead(
+            taught=taught_by(self._store.armings(), message.strategy),
+            lives=self._store.lives(message.symbols),
+        )
 
     def _notices_read(self, message: ReadNotices) -> NoticesRead:
         notices = self._store.pending_notices(message.channel, message.limit)

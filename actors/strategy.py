@@ -1,52 +1,52 @@
 """Strategy: the person's strategy, one instance a symbol, and what its signals become.
 
 It owns signals and sizing; it never sends anything, and what it wants passes the limits below
-it. It runs code of others: whatever that raises ends this incarnation, and nothing else.
+it. It runs code of others: whatever that raises on a new candle ends this incarnation, and
+nothing else.
 
 Invariants:
 1. Armed only after a reconciliation of its own generation and a diagnosis of this process.
-2. Only closed candles decide, once each, in order; warm-up and the first after a gap never,
-   whoever has lost what is missing: the market or a feed that died.
+2. Only closed candles decide, once each, in order; warm-up and the first after a gap in the
+   market never.
+3. A strategy's state is a function of all candles since the first one that this store's log
+   says it was shown, each with `is_holding` as it was at that close. So a restart, of whatever
+   part, changes no decision: what was missed is shown first, and the newest candle decides then.
+4. What it decided once it may decide again: the same candle is the same intent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from functools import partial
 from typing import assert_never
 
-import msgspec
 from msgspec.structs import replace
 
 from actors import names
-from actors.base import Actor, Context
-from aegis.domain.account import TradingState
+from actors.base import Actor, Context, outcome_of
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
-from aegis.domain.commands import ArmStrategy, Command, IntendOrder, Refusal, RequestCancel
+from aegis.domain.commands import ArmStrategy, Command, Refusal, RequestCancel
 from aegis.domain.events import (
     DiagnosisCompleted,
-    Opening,
     ReconciliationCompleted,
     Recorded,
+    StrategyArmed,
 )
-from aegis.domain.guard import ExitReason, ExitWanted, exit_order, quote_of
 from aegis.domain.ids import (
+    NANOS_PER_SECOND,
     Generation,
     Incarnation,
     Instant,
     Symbol,
-    entry_order_id,
-    exit_order_id,
-    position_id,
 )
-from aegis.domain.indicators import Atr
+from aegis.domain.instants import text_of
 from aegis.domain.instrument import Instrument
-from aegis.domain.order import Order, OrderState, OrderType, Role, Side
-from aegis.domain.position import Position, PositionSide, StopPolicy
-from aegis.domain.risk import equity_of, is_held
-from aegis.domain.sizing import ATR_PERIOD, Prospect, Sizing, size
+from aegis.domain.lives import Lives, Taught
+from aegis.domain.order import OrderState, Role
+from aegis.domain.pupil import Pupil, Said, meant
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
+from aegis.domain.wishes import Origin, Plan, Wish, entry_intent, exit_intent
 from aegis.messages import (
     Beat,
     BookRead,
@@ -54,14 +54,18 @@ from aegis.messages import (
     Committed,
     Execute,
     Executed,
+    FeedStarted,
     HistoryRead,
     HistoryWanted,
     InstrumentsKnown,
+    PastRead,
     ReadBook,
     ReadHistory,
     ReadInstruments,
+    ReadPast,
     StrategyMessage,
 )
+from aegis.ports import Raised
 from aegis.tuning import Reconfigured
 from aegis.vitals import ArmingRead, ReadVitals
 
@@ -69,18 +73,11 @@ HISTORY_AFTER_S = 5.0
 """A feed that died has forgotten who asked it for history; so it is asked again."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration says of trading."""
-
-    name: str
-    symbols: tuple[Symbol, ...]
-    sizing: Sizing
-    policy: StopPolicy
-    spread_bps: Decimal
-
-
 class StrategyRunner(Actor):
-    """Feeds each symbol's strategy, and turns its signals into intents."""
+    """Feeds each symbol's strategy, and turns its signals into intents.
+
+    A close older than `fresh_s` real seconds is nothing to enter on.
+    """
 
     def __init__(
         self,
@@ -89,40 +86,39 @@ class StrategyRunner(Actor):
         make: Callable[[], Strategy],
         plan: Plan,
         tag: str,
+        fresh_s: float,
     ) -> None:
         super().__init__(context)
         self._make = make
         self._plan = plan
         self._tag = tag
+        self._fresh_s = fresh_s
         self._book: Book | None = None
+        self._lives: Lives | None = None
         self._incarnation = Incarnation("")
         self._instruments: dict[Symbol, Instrument] = {}
-        self._strategies: dict[Symbol, Strategy] = {}
-        self._ranges = {symbol: Atr(ATR_PERIOD) for symbol in plan.symbols}
-        self._seen: dict[Symbol, int] = {}
-        self._last: dict[Symbol, Candle] = {}
-        self._early: list[CandleClosed] = []  # closed while the history was on its way
+        self._pupils: dict[Symbol, Pupil] = {}
+        self._behind: dict[Symbol, Instant | None] = {}  # and from where they wait for a page
+        self._early: dict[Symbol, list[CandleClosed]] = {}  # closed while something is read
         self._reconciled = Generation(0)
         self._diagnosed = Generation(0)
         self._is_arming = False
         self._is_armed = False
 
     def on_started(self) -> None:
-        self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
-        self.tell(names.EXCHANGE_GATEWAY, ReadInstruments(reply_to=self.name))
         for symbol in self._plan.symbols:
-            strategy = self._strategies[symbol] = self._make()
-            self._want_history(symbol)
-            if isinstance(strategy, TimedStrategy):
-                self.every(self.clock.real_s(strategy.period_s), Beat(symbol=symbol))
+            self._pupils[symbol] = Pupil(symbol, self._make())
+            self._behind[symbol] = None
+            self._early[symbol] = []
+        self._read_anew()
+        self.tell(names.EXCHANGE_GATEWAY, ReadInstruments(reply_to=self.name))
 
-    def _want_history(self, symbol: Symbol) -> None:
-        if symbol in self._seen:
-            return
-        count = max(self._strategies[symbol].warmup, self._plan.sizing.warmup)
-        wanted = ReadHistory(symbol=symbol, count=count, reply_to=self.name)
-        self.tell(names.MARKET_FEED, wanted)
-        self.after(HISTORY_AFTER_S, HistoryWanted(symbol=symbol))
+    def _read_anew(self) -> None:
+        """Ask the store for all that it knows; until it has told, candles wait."""
+        self._book = self._lives = None
+        self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+        past = ReadPast(strategy=self._plan.name, symbols=self._plan.symbols, reply_to=self.name)
+        self.tell(names.POSITION_STORE, past)
 
     def on_stopped(self) -> None:
         """Disarm, and call off the entries that still fill: what protects and leaves stays."""
@@ -142,13 +138,17 @@ class StrategyRunner(Actor):
                 for recorded in message.records:
                     self._follow(recorded)
             case HistoryRead():
-                self._warm_up(message)
+                self._learn(message)
+            case HistoryWanted():
+                self._want_history(message.symbol)
+            case FeedStarted():
+                self._fall_behind(*self._plan.symbols)
             case BookRead():
                 self._book, self._incarnation = message.book, message.incarnation
                 self._reconciled, self._diagnosed = message.reconciled, message.diagnosed
-                self._arm()
-            case HistoryWanted():
-                self._want_history(message.symbol)
+                self._go_on()
+            case PastRead():
+                self._know_past(message)
             case InstrumentsKnown():
                 self._instruments = {each.symbol: each for each in message.instruments}
                 self._arm()
@@ -157,7 +157,12 @@ class StrategyRunner(Actor):
             case Executed():
                 self._executed(message)
             case Reconfigured(tuning=tuning):
-                self._plan = replace(self._plan, sizing=tuning.sizing, policy=tuning.policy)
+                self._plan = replace(
+                    self._plan,
+                    sizing=tuning.sizing,
+                    policy=tuning.policy,
+                    entries_max=tuning.limits.entries_per_position_max,
+                )
             case ReadVitals():
                 self._tell_arming(message)
             case _:
@@ -166,12 +171,13 @@ class StrategyRunner(Actor):
     # Arming ---------------------------------------------------------------------------------
 
     def _follow(self, recorded: Recorded) -> None:
+        if self._lives is not None:
+            self._lives.follow(recorded)
         book = self._book
         if book is None or recorded.event_id <= book.last_event_id:
             return
         if not book.follows(recorded):
-            self._book = None
-            self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+            self._read_anew()
             return
         book.apply(recorded)
         book.forget_ended()
@@ -188,7 +194,10 @@ class StrategyRunner(Actor):
         if self._is_arming or self._waits_for():
             return
         self._is_arming = True
-        command = ArmStrategy(generation=self.generation, strategy=self._plan.name)
+        anchors = {symbol: pupil.anchor for symbol, pupil in self._pupils.items()}
+        command = ArmStrategy(
+            generation=self.generation, strategy=self._plan.name, taught_since=anchors
+        )
         self._execute(command, is_answer_wanted=True)
 
     def _waits_for(self) -> str:
@@ -199,9 +208,7 @@ class StrategyRunner(Actor):
             return "the diagnosis"
         if not self._instruments:
             return "the exchange to say what can be traded"
-        if len(self._seen) < len(self._plan.symbols):
-            return "the market's history"
-        return ""
+        return "the market's history" if self._behind else ""
 
     def _tell_arming(self, message: ReadVitals) -> None:
         waits_for = "" if self._is_armed else self._waits_for() or "the store's word"
@@ -211,128 +218,169 @@ class StrategyRunner(Actor):
     def _executed(self, message: Executed) -> None:
         refusal = message.refusal
         if isinstance(message.command, ArmStrategy) and refusal is None:
-            self._is_armed = True
+            for recorded in message.records:
+                self._armed(recorded)
         elif refusal is not None:
             self.log("IntentRefused", level="warning", code=refusal.code, text=refusal.text)
 
-    # Candles --------------------------------------------------------------------------------
+    def _armed(self, recorded: Recorded) -> None:
+        event = recorded.event
+        assert isinstance(event, StrategyArmed), f"Expected an arming, was {recorded}"
+        self._is_armed = True
+        for symbol, pupil in self._pupils.items():
+            since = event.taught_since[symbol]
+            pupil.taught = pupil.taught or Taught(since=since, armed_at=recorded.at)
+            self._await_beat(pupil)
+            self._decide(pupil)
 
-    def _warm_up(self, message: HistoryRead) -> None:
-        symbol = message.symbol
-        if symbol in self._seen:
+    # History --------------------------------------------------------------------------------
+
+    def _know_past(self, message: PastRead) -> None:
+        self._lives = Lives(message.lives)
+        for symbol, taught in message.taught.items():
+            if symbol in self._pupils:
+                self._pupils[symbol].taught = taught
+        self._fall_behind(*self._behind)
+        self._go_on()
+
+    def _fall_behind(self, *symbols: Symbol) -> None:
+        """Ask the feed for what was missed, from the last candle on or from where all began."""
+        for symbol in symbols:
+            self._behind[symbol] = self._pupils[symbol].reads_from
+            self._want_history(symbol)
+
+    def _want_history(self, symbol: Symbol) -> None:
+        """Ask for the page that is waited for, and again until it has come."""
+        if symbol not in self._behind or self._lives is None:
             return
-        self._seen[symbol] = 0
-        for candle in message.candles:
-            self._feed(candle)
-        early, self._early = self._early, []
-        for closed in early:
-            self._closed(closed)
+        self._ask_page(symbol)
+        self.after(HISTORY_AFTER_S, HistoryWanted(symbol=symbol))
+
+    def _ask_page(self, symbol: Symbol) -> None:
+        pupil = self._pupils[symbol]
+        least = max(pupil.strategy.warmup, self._plan.sizing.warmup)
+        wanted = ReadHistory(
+            symbol=symbol,
+            after=self._behind[symbol],
+            least=least if pupil.until is None else 0,
+            reply_to=self.name,
+        )
+        self.tell(names.MARKET_FEED, wanted)
+
+    def _learn(self, page: HistoryRead) -> None:
+        """Show a page of what was missed; a page that was asked for twice counts once."""
+        symbol = page.symbol
+        is_wanted = symbol in self._behind and self._behind[symbol] == page.after
+        if not is_wanted or self._lives is None:
+            return
+        pupil = self._pupils[symbol]
+        if page.is_cut:
+            text = f"history goes back to {text_of(page.candles[0].open_at)} at most"
+            self.log("HistoryCut", level="warning", symbol=symbol, text=text)
+        for candle in page.candles:
+            if not pupil.has_seen(candle):
+                is_holding = self._lives.held_at(symbol, candle.close_at)
+                self._show_again(pupil, candle, is_holding=is_holding)
+        pupil.know_until(page.until)
+        if page.is_last:
+            del self._behind[symbol]
+            self._go_on()
+        else:
+            self._behind[symbol] = page.until
+            self._ask_page(symbol)
+
+    def _show_again(self, pupil: Pupil, candle: Candle, *, is_holding: bool) -> None:
+        """Show a candle of the past; where the strategy raises, as it did then, it said nothing."""
+        outcome = outcome_of(partial(pupil.show, candle, is_holding=is_holding))
+        if isinstance(outcome, Raised):
+            at = text_of(candle.close_at)
+            self.log("StrategyRaisedAgain", level="warning", closed_at=at, error=outcome.error)
+
+    def _go_on(self) -> None:
+        """Take up what closed meanwhile; the newest candle decides as if nothing had been."""
+        if self._book is None or self._lives is None:
+            return
+        for symbol, pupil in self._pupils.items():
+            if symbol not in self._behind:
+                early, self._early[symbol] = self._early[symbol], []
+                for closed in early:
+                    self._show(pupil, closed, self._lives)
+                self._decide(pupil)
         self._arm()
 
-    def _closed(self, message: CandleClosed) -> None:
-        symbol = message.candle.symbol
-        if symbol not in self._seen:
-            self._early.append(message)
-            return
-        last = self._last.get(symbol)
-        has_gap = last is not None and message.candle.open_at > last.close_at
-        signal = self._feed(message.candle)
-        may_act = not (message.is_warmup or message.has_gap_before or has_gap)
-        if signal is not None and may_act:
-            self._act(symbol, signal, message.candle.close_at)
+    # Candles --------------------------------------------------------------------------------
 
-    def _feed(self, candle: Candle) -> Signal | None:
-        """Show a candle to its strategy, once; return a signal that means something."""
-        symbol, last = candle.symbol, self._last.get(candle.symbol)
-        if last is not None and candle.open_at <= last.open_at:
-            return None
-        self._last[symbol] = candle
-        self._seen[symbol] += 1
-        self._ranges[symbol].add(candle)
-        strategy = self._strategies[symbol]
-        signal = _meant(strategy.on_candle(candle, is_holding=self._position(symbol) is not None))
-        return signal if self._seen[symbol] > strategy.warmup else None
+    def _closed(self, message: CandleClosed) -> None:
+        candle, lives = message.candle, self._lives
+        symbol, pupil = candle.symbol, self._pupils[candle.symbol]
+        if symbol in self._behind or self._book is None or lives is None:
+            self._early[symbol].append(message)
+        elif pupil.is_behind(candle) and not message.has_gap_before:
+            self._early[symbol].append(message)
+            self._fall_behind(symbol)  # somebody lost a candle: where the market has it, so have we
+        else:
+            self._show(pupil, message, lives)
+            self._decide(pupil, is_news=True)
+
+    def _show(self, pupil: Pupil, message: CandleClosed, lives: Lives) -> None:
+        candle = message.candle
+        if not pupil.has_seen(candle):
+            is_holding = lives.held_at(candle.symbol, candle.close_at)
+            may_decide = not (message.is_warmup or message.has_gap_before)
+            pupil.show(candle, is_holding=is_holding, may_decide=may_decide)
+
+    def _decide(self, pupil: Pupil, *, is_news: bool = False) -> None:
+        """Act on what was said of the newest candle; late, after a death, only if it is fresh."""
+        if not self._is_armed or self._book is None:
+            return
+        said = pupil.decision()
+        if said is None:
+            return
+        age_s = self.clock.real_s((self.clock.now() - said.candle.close_at) / NANOS_PER_SECOND)
+        if said.signal is Signal.ENTER and not is_news and age_s > self._fresh_s:
+            text = f"{pupil.symbol} closed {age_s:.0f} s ago, while nobody could act on it"
+            self.log("EntryRefused", level="warning", code="stale", text=text)
+            return
+        self._act(self._book, said, said.candle.close_at)
+
+    def _await_beat(self, pupil: Pupil) -> None:
+        if isinstance(pupil.strategy, TimedStrategy):
+            now = self.clock.now()
+            wait_s = (pupil.next_beat(pupil.strategy.period_s, now) - now) / NANOS_PER_SECOND
+            self.after(self.clock.real_s(wait_s), Beat(symbol=pupil.symbol))
 
     def _beat(self, symbol: Symbol) -> None:
-        strategy = self._strategies[symbol]
-        assert isinstance(strategy, TimedStrategy)
-        if symbol not in self._last:
+        self._await_beat(self._pupils[symbol])
+        pupil, book = self._pupils[symbol], self._book
+        assert isinstance(pupil.strategy, TimedStrategy)
+        if pupil.last is None or book is None:
             return
-        signal = _meant(strategy.on_timer(is_holding=self._position(symbol) is not None))
+        is_holding = book.position_of(symbol) is not None
+        signal = meant(pupil.strategy.on_timer(is_holding=is_holding))
         if signal is not None:
-            self._act(symbol, signal, self.clock.now())
-
-    def _position(self, symbol: Symbol) -> Position | None:
-        return None if self._book is None else self._book.position_of(symbol)
+            said = Said(signal=signal, candle=pupil.last, was_holding=is_holding)
+            self._act(book, said, self.clock.now())
 
     # Intents --------------------------------------------------------------------------------
 
-    def _act(self, symbol: Symbol, signal: Signal, decided_at: Instant) -> None:
-        if not self._is_armed or self._book is None:
-            return
-        position = self._position(symbol)
-        if signal is Signal.LEAVE and position is not None and is_held(position):
-            self._leave(self._book, position)
-        elif signal is Signal.ENTER and position is None:
-            is_active = self._book.account.trading_state is TradingState.ACTIVE
-            if is_active:
-                self._enter(self._book, symbol, decided_at)
-
-    def _enter(self, book: Book, symbol: Symbol, decided_at: Instant) -> None:
-        instrument, price = self._instruments.get(symbol), self._last[symbol].close
-        if instrument is None or not instrument.is_active:
-            text = f"{symbol} is not traded at the exchange now"
-            self.log("EntryRefused", level="warning", code="inactive", text=text)
-            return
-        prospect = Prospect(
-            instrument=instrument,
-            price=price,
-            stop_price=self._plan.policy.first_stop(price, instrument.price_step),
-            equity=equity_of(book, instrument.quote),
-            atr=self._ranges[symbol].value,
+    def _act(self, book: Book, said: Said, decided_at: Instant) -> None:
+        wish = Wish(
+            symbol=said.candle.symbol,
+            decided_at=decided_at,
+            price=said.candle.close,
+            was_holding=said.was_holding,
+            atr=self._pupils[said.candle.symbol].range.value,
         )
-        amount = size(self._plan.sizing, prospect)
-        if isinstance(amount, Refusal):
-            self.log("EntryRefused", level="warning", code=amount.code, text=amount.text)
-            return
-        quote = quote_of(price, self._plan.spread_bps, decided_at)
-        held = position_id(self._incarnation, self._plan.name, symbol, decided_at)
-        order = Order(
-            client_order_id=entry_order_id(
-                self._tag, self._incarnation, self._plan.name, held, decided_at
-            ),
-            position_id=held,
-            symbol=symbol,
-            role=Role.ENTRY,
-            side=Side.BUY,
-            type=OrderType.MARKET,
-            amount=amount,
-            strategy=self._plan.name,
-            reason="strategy",
-            decision_price=price,
-            bid=quote.bid,
-            ask=quote.ask,
-        )
-        opening = Opening(
-            side=PositionSide.LONG,
-            created_by="strategy",
-            policy=self._plan.policy,
-            instrument=instrument,
-        )
-        self._execute(IntendOrder(order=order, opening=opening), is_answer_wanted=True)
-
-    def _leave(self, book: Book, position: Position) -> None:
-        if any(order.role is not Role.ENTRY for order in book.active_orders(position.position_id)):
-            return
-        last = self._last[position.symbol]
-        quote = quote_of(last.close, self._plan.spread_bps, last.close_at)
-        order_id = exit_order_id(
-            self._tag, self._incarnation, position.position_id, position.exits_ended
-        )
-        wanted = ExitWanted(reason=ExitReason.STRATEGY, trigger_price=None)
-        order = exit_order(book, position, wanted, quote, order_id)
-        if order is not None:
-            self._execute(IntendOrder(order=order), is_answer_wanted=True)
+        origin = Origin(tag=self._tag, incarnation=self._incarnation)
+        instrument = self._instruments.get(wish.symbol)
+        if said.signal is Signal.ENTER:
+            intent = entry_intent(book, wish, self._plan, origin, instrument)
+        else:
+            intent = exit_intent(book, wish, self._plan, origin)
+        if isinstance(intent, Refusal):
+            self.log("EntryRefused", level="warning", code=intent.code, text=intent.text)
+        elif intent is not None:
+            self._execute(intent, is_answer_wanted=True)
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
@@ -340,10 +388,3 @@ class StrategyRunner(Actor):
 
     def _by(self) -> str:
         return f"{self.name}:{self._plan.name}"
-
-
-def _meant(said: str | None) -> Signal | None:
-    """Return what a strategy said as a signal; anything else is its bug, and ends it here."""
-    if said is None or said in tuple(Signal):
-        return None if said is None else Signal(said)
-    raise ValueError(f'Expected "enter", "leave" or None of on_candle, was {said!r}')

@@ -17,6 +17,7 @@ from aegis.domain.findings import Trade
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, Instant, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.judgement import Judgement
+from aegis.domain.lives import Life, Taught
 from aegis.domain.mends import Mend
 from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount
@@ -100,6 +101,21 @@ class KnownRead(Message, frozen=True, kw_only=True):
     fills: dict[Trade, Fill]
 
 
+class ReadPast(Message, frozen=True, kw_only=True):
+    """Ask what a strategy was taught, and when positions in its symbols lived."""
+
+    strategy: str
+    symbols: tuple[Symbol, ...]
+    reply_to: str
+
+
+class PastRead(Message, frozen=True, kw_only=True):
+    """As of the last commit; whoever heard is told of each later one."""
+
+    taught: dict[Symbol, Taught]
+    lives: tuple[Life, ...]
+
+
 class ReadNotices(Message, frozen=True, kw_only=True):
     """Ask for the eldest notices that wait for a channel; the answer carries `turn` back."""
 
@@ -135,8 +151,8 @@ class StoreMended(Message, frozen=True, kw_only=True):
 
 
 StoreMessage = (
-    Execute | ReadBook | ReadKnown | ReadNotices | MarkNotified | MarkNotifyFailed
-    | MendStore | Reconfigured
+    Execute | ReadBook | ReadKnown | ReadPast | ReadNotices | MarkNotified
+    | MarkNotifyFailed | MendStore | Reconfigured
 )  # fmt: skip
 
 
@@ -264,10 +280,14 @@ DiagnosticianMessage = (
 
 
 class ReadHistory(Message, frozen=True, kw_only=True):
-    """Ask for the last `count` closed candles of a symbol."""
+    """Ask for a page of closed candles: those that closed after an instant, eldest first.
+
+    At least the last `least` of them, even where that is earlier.
+    """
 
     symbol: Symbol
-    count: int
+    after: Instant | None
+    least: int
     reply_to: str
 
 
@@ -278,8 +298,21 @@ class InstrumentsKnown(Message, frozen=True, kw_only=True):
 
 
 class HistoryRead(Message, frozen=True, kw_only=True):
+    """One page. It tells all that closed up to `until`; ask for the next one from there.
+
+    `after` is the question's. `is_cut` says that the eldest were left out.
+    """
+
     symbol: Symbol
+    after: Instant | None
     candles: tuple[Candle, ...]
+    until: Instant
+    is_last: bool
+    is_cut: bool = False
+
+
+class FeedStarted(Message, frozen=True, kw_only=True):
+    """A feed has begun; what an earlier one had heard and not passed on is in the history."""
 
 
 FeedMessage = MarketNews | ReadHistory
@@ -306,8 +339,8 @@ class HeartbeatDue(Message, frozen=True, kw_only=True):
 
 
 StrategyMessage = (
-    Committed | BookRead | Executed | CandleClosed | HistoryRead | InstrumentsKnown | Beat
-    | HistoryWanted | ReadVitals | Reconfigured
+    Committed | BookRead | PastRead | Executed | CandleClosed | HistoryRead | FeedStarted
+    | InstrumentsKnown | Beat | HistoryWanted | ReadVitals | Reconfigured
 )  # fmt: skip
 
 GuardMessage = (

@@ -12,10 +12,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from aegis.dialogue import ExchangeReplied, ExchangeRequest
-from aegis.domain.candles import Candle
 from aegis.domain.delivery import Delivery, Letter, Manners
 from aegis.domain.ids import Instant, Symbol
-from aegis.messages import MarketNews
+from aegis.messages import HistoryRead, MarketNews
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -122,8 +121,11 @@ class MarketData(Protocol):
         """Ask for the next piece of news; `reply_to` hears it when it is due."""
         ...
 
-    def history(self, symbol: Symbol, count: int) -> tuple[Candle, ...]:
-        """Return the last `count` closed candles before now, oldest first; fewer if it has less."""
+    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
+        """Return the first page of the candles that closed after an instant, eldest first.
+
+        It begins `least` candles before now where that is earlier, or where `after` is None.
+        """
         ...
 
 

@@ -16,7 +16,6 @@ from actors import names
 from actors.base import ActorRuntime, Log, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
-from actors.strategy import Plan
 from aegis.clock import read_clocks
 from aegis.config.model import Config
 from aegis.dialogue import ExchangeRequest
@@ -25,6 +24,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Instant, account_tag
 from aegis.domain.notices import notice_of
+from aegis.domain.wishes import Plan
 from aegis.exchange.called import CalledExchange
 from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
@@ -314,7 +314,9 @@ class System:
                 sizing=self._tuning.sizing,
                 policy=self._tuning.policy,
                 spread_bps=config.paper.spread_bps,
+                entries_max=config.risk.entries_per_position_max,
             ),
+            fresh_s=config.market.stale_after_s,
             inspect=self._examination.look,
             unknown_after_s=int(UNKNOWN_AFTER_BARRIERS * barrier_s(config)),
             deep_interval_s=DEEP_INTERVAL_S if is_watched else None,

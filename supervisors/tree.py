@@ -21,10 +21,11 @@ from actors.market_feed import MarketFeed
 from actors.notifier import Notifier
 from actors.position_store import PositionStore, subscribers
 from actors.reconciler import Reconciler
-from actors.strategy import Plan, StrategyRunner
+from actors.strategy import StrategyRunner
 from aegis.domain.diagnose import Bounds
 from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
+from aegis.domain.wishes import Plan
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.ports import Exchange, MarketData, Messenger, Pulse
 from aegis.store.journal import Store
@@ -49,6 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     on_market_ended: Callable[[], None]
     make_strategy: Callable[[], Strategy]
     plan: Plan
+    fresh_s: float
     inspect: Inspect
     unknown_after_s: int
     deep_interval_s: float | None
@@ -140,8 +142,15 @@ def _guard(parts: Parts, context: Context) -> Actor:
 
 def _strategy(parts: Parts, context: Context) -> Actor:
     tuning = parts.tuning()
-    plan = msgspec.structs.replace(parts.plan, sizing=tuning.sizing, policy=tuning.policy)
-    return StrategyRunner(context, make=parts.make_strategy, plan=plan, tag=parts.tag)
+    plan = msgspec.structs.replace(
+        parts.plan,
+        sizing=tuning.sizing,
+        policy=tuning.policy,
+        entries_max=tuning.limits.entries_per_position_max,
+    )
+    return StrategyRunner(
+        context, make=parts.make_strategy, plan=plan, tag=parts.tag, fresh_s=parts.fresh_s
+    )
 
 
 def _diagnostician(parts: Parts, context: Context) -> Actor:

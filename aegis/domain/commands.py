@@ -19,6 +19,7 @@ from aegis.domain.ids import (
     Generation,
     Instant,
     PositionId,
+    Symbol,
 )
 from aegis.domain.order import Fill, Order, OrderStep
 
@@ -198,6 +199,7 @@ class RaiseAlarm(_Command, frozen=True, kw_only=True):
 class ArmStrategy(_Command, frozen=True, kw_only=True):
     generation: Generation
     strategy: str
+    taught_since: dict[Symbol, Instant] = {}
 
 
 Command = (

@@ -105,7 +105,11 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
             return proposed_of_account(AlarmRaised(check=command.check, text=command.text))
         case ArmStrategy():
             return proposed_of_account(
-                StrategyArmed(generation=command.generation, strategy=command.strategy)
+                StrategyArmed(
+                    generation=command.generation,
+                    strategy=command.strategy,
+                    taught_since=command.taught_since,
+                )
             )
         case _:
             assert_never(command)

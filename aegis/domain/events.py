@@ -293,8 +293,15 @@ class AlarmRaised(_Event, frozen=True, kw_only=True):
 
 
 class StrategyArmed(_Event, frozen=True, kw_only=True):
+    """The strategy may enter. `taught_since`: each later close of a symbol was shown to it.
+
+    Schema 1 had no `taught_since`.
+    """
+
+    schema: int = 2
     generation: Generation
     strategy: str
+    taught_since: dict[Symbol, Instant] = {}
 
 
 Event = (

@@ -84,7 +84,7 @@ def _plain(record: msgspec.Struct, *names: str) -> dict[str, object]:
 
 def _figure(name: str, value: object) -> object:
     if isinstance(value, dict):
-        return {key: _figure(key, each) for key, each in value.items()}
-    if isinstance(value, int) and name.endswith("_at"):
+        return {key: _figure(name, each) for key, each in value.items()}
+    if isinstance(value, int) and name.endswith(("_at", "_since")):
         return text_of(Instant(value))
     return text(value) if isinstance(value, Decimal) else value

@@ -15,7 +15,7 @@ import msgspec
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, Refusal, SubmitOrder
-from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, PositionId, Symbol
 from aegis.domain.money import ZERO, distance, is_amount, minus, percent_of, plus, times, total
 from aegis.domain.order import Order, OrderState, Role, Side
 from aegis.domain.position import Position, PositionSide, PositionStatus
@@ -175,9 +175,7 @@ def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal
             text=f"expected fewer than {limits.open_positions_max} positions, were {len(others)}",
             mends_with_time=True,
         )
-    entries = sum(
-        each.role is Role.ENTRY and _was_sent(each) for each in book.orders_of(order.position_id)
-    )
+    entries = entries_sent(book, order.position_id)
     if entries >= limits.entries_per_position_max:
         return Refusal(
             code="entries_per_position_max",
@@ -192,6 +190,11 @@ def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal
             mends_with_time=True,
         )
     return None
+
+
+def entries_sent(book: Book, position: PositionId) -> int:
+    """Return how many entries of a position went out, or may have."""
+    return sum(each.role is Role.ENTRY and _was_sent(each) for each in book.orders_of(position))
 
 
 def _was_sent(order: Order) -> bool:

@@ -18,17 +18,22 @@ import heapq
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice, takewhile
 from typing import Protocol
 
 import msgspec
 
 from aegis.domain.candles import Candle, Tick, path
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.messages import CandleClosed, MarketEnded, MarketMoved, MarketNews
+from aegis.messages import CandleClosed, HistoryRead, MarketEnded, MarketMoved, MarketNews
 from aegis.ports import Runtime, Timer
 
-HISTORY_CANDLES_MAX = 5_000
-"""More than any indicator needs; asking for more gives this many."""
+HISTORY_CANDLES_MAX = 100_000
+"""Ten weeks of minutes. What is older is left out: of a first value that far back, an average
+over 2,000 candles has kept e^-100, which is beyond its digits."""
+
+PAGE_CANDLES = 1_000
+"""What one answer holds: it is made within milliseconds, and the feed passes on a price next."""
 
 
 class Source(Protocol):
@@ -124,11 +129,21 @@ class PacedMarket:
             if self._ticket is ticket:
                 self._timer = timer
 
-    def history(self, symbol: Symbol, count: int) -> tuple[Candle, ...]:
-        """Return the last closed candles of a symbol, at most `count`, in order."""
+    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
+        """Return a page of closed candles, at most `PAGE_CANDLES`; see `ports.MarketData`."""
         with self._lock:
             source, until = self._sources[symbol], self._closed_until[symbol]
-            return source.history(until, min(count, HISTORY_CANDLES_MAX))
+            start, is_cut = _start_of(source, until, after, least)
+            found = tuple(islice(_closed(source, start, until), PAGE_CANDLES + 1))
+        candles, is_last = found[:PAGE_CANDLES], len(found) <= PAGE_CANDLES
+        return HistoryRead(
+            symbol=symbol,
+            after=after,
+            candles=candles,
+            until=until if is_last else candles[-1].close_at,
+            is_last=is_last,
+            is_cut=is_cut,
+        )
 
     def heard_at(self) -> dict[Symbol, float]:
         """Return when each symbol was last news, in monotonic seconds; none once it has ended."""
@@ -168,6 +183,25 @@ class PacedMarket:
 
 def _symbol_of(news: MarketMoved | CandleClosed) -> Symbol:
     return news.candle.symbol if isinstance(news, CandleClosed) else news.tick.symbol
+
+
+def _start_of(
+    source: Source, until: Instant, after: Instant | None, least: int
+) -> tuple[Instant, bool]:
+    """Return after which instant a history begins, and whether it had to be cut."""
+    start = until if after is None else min(after, until)
+    lasting = source.history(until, max(1, least))
+    if not lasting:
+        return start, False
+    if least > 0:
+        start = min(start, lasting[0].open_at)
+    length_ns = lasting[0].length_s * NANOS_PER_SECOND
+    eldest = Instant(until - HISTORY_CANDLES_MAX * length_ns)
+    return max(start, eldest), start < eldest
+
+
+def _closed(source: Source, after: Instant, until: Instant) -> Iterator[Candle]:
+    return takewhile(lambda candle: candle.close_at <= until, source.candles(after))
 
 
 def _order_of(due: _Due) -> tuple[Instant, int, int]:

@@ -26,6 +26,7 @@ from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import Recorded
 from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.instants import text_of
+from aegis.domain.lives import Life
 from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
 from aegis.store import housekeeping, loading, outbox
@@ -44,7 +45,13 @@ from aegis.store.mark import Mark, MarkFile
 from aegis.store.opening import Parts, open_parts
 from aegis.store.outbox import NoticeOf
 from aegis.store.rebuilding import rebuild_projections
-from aegis.store.records import head_of, recorded_of, stored_events, stored_events_of
+from aegis.store.records import (
+    head_of,
+    recorded_of,
+    stored_armings,
+    stored_events,
+    stored_events_of,
+)
 from aegis.store.statements import INSERT_QUARANTINE
 from aegis.store.writing import append
 
@@ -223,6 +230,16 @@ class Store:
         """Whether any trade is booked."""
         with self._working("read"):
             return loading.has_fills(self._db)
+
+    def lives(self, symbols: Iterable[Symbol]) -> tuple[Life, ...]:
+        """Return when positions in some symbols lived, eldest first."""
+        with self._working("read"):
+            return loading.lives_of(self._db, symbols)
+
+    def armings(self) -> tuple[Recorded, ...]:
+        """Return each `StrategyArmed` of the log, in order."""
+        with self._working("read"):
+            return tuple(recorded_of(stored) for stored in stored_armings(self._db))
 
     def pending_notices(self, channel: str, limit: int) -> tuple[Notice, ...]:
         """Return the eldest notices that wait for a channel."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import apsw
 import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.book import Book
-from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId
+from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId, Symbol
+from aegis.domain.instants import instant_of
+from aegis.domain.lives import Life
 from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
 from aegis.store.errors import StoreCorrupt
 from aegis.store.statements import (
     SELECT_FILL,
+    SELECT_LIVES,
     SELECT_ORDER,
     SELECT_ORDERS_OF_POSITION,
     SELECT_POSITION,
@@ -23,6 +28,9 @@ from aegis.store.statements import (
     SELECT_WORKING_POSITIONS,
 )
 from aegis.store.values import account_of, fill_of, order_of, position_of
+
+LIVES_MAX = 100_000
+"""No candle sees more than one position begin, and no more candles than these are shown again."""
 
 
 def load_book(db: apsw.Connection, last_event_id: EventId) -> Book:
@@ -68,6 +76,22 @@ def orders_of(db: apsw.Connection, position_id: PositionId) -> tuple[Order, ...]
     """Return all orders that a position ever had, in order of intent."""
     rows = db.execute(SELECT_ORDERS_OF_POSITION, (position_id,)).fetchall()
     return tuple(order_of(row) for row in rows)
+
+
+def lives_of(db: apsw.Connection, symbols: Iterable[Symbol]) -> tuple[Life, ...]:
+    """Return when positions in some symbols lived, eldest first; the last `LIVES_MAX` of each."""
+    return tuple(
+        Life(
+            position_id=position_id,
+            symbol=symbol,
+            began_at=instant_of(began_at),
+            ended_at=None if closed_at is None else instant_of(closed_at),
+        )
+        for symbol in symbols
+        for position_id, began_at, closed_at in reversed(
+            db.execute(SELECT_LIVES, (symbol, LIVES_MAX)).fetchall()
+        )
+    )
 
 
 def is_known_trade(db: apsw.Connection, symbol: str, trade_id: str) -> bool:

@@ -44,6 +44,14 @@ SELECT event_id, position_id, event_type, CAST(event_data AS BLOB), actor, times
 FROM position_events WHERE position_id = ? AND version > ? ORDER BY version LIMIT ?
 """
 
+# The account's own events are few, some thirty a day; their index leads there.
+_ARMINGS = """
+SELECT event_id, position_id, event_type, CAST(event_data AS BLOB), actor, timestamp, version,
+       hash, prev_hash
+FROM position_events WHERE position_id = 'system' AND event_type = 'StrategyArmed'
+ORDER BY version
+"""
+
 EventRow = tuple[int, str, str, str, str, str, int, str, str]
 
 
@@ -143,6 +151,11 @@ def stored_events_of(
             yield stored
         if len(rows) < PAGE_ROWS:
             return
+
+
+def stored_armings(db: apsw.Connection) -> list[StoredEvent]:
+    """Return the rows of each `StrategyArmed`, in order."""
+    return [_stored(row, 0) for row in _fetched(db, _ARMINGS, (), 0)]
 
 
 def recorded_of(stored: StoredEvent) -> Recorded:

@@ -98,6 +98,14 @@ WHERE status IN ('OPENING', 'OPEN', 'CLOSING') OR position_id IN (
 # Those that are alive, and those of orders that may yet say something.
 SELECT_WORKING_POSITIONS = _POSITIONS + _WORKING_POSITIONS
 
+# A position is opened by its first intent. One that came back to life lives on from there.
+SELECT_LIVES = """
+SELECT position_id, (
+    SELECT min(intended_at) FROM orders WHERE orders.position_id = positions.position_id
+) AS began_at, closed_at
+FROM positions WHERE symbol = ? ORDER BY began_at DESC LIMIT ?
+"""
+
 UPSERT_ORDER = """
 INSERT INTO orders (
     client_order_id, position_id, symbol, state, role, side, type, amount, price,

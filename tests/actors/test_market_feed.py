@@ -11,10 +11,10 @@ import pytest
 
 from actors import names
 from actors.market_feed import MarketFeed
-from aegis.domain.candles import Candle
-from aegis.domain.ids import Symbol
+from aegis.domain.ids import Instant, Symbol
 from aegis.messages import (
     CandleClosed,
+    FeedStarted,
     HistoryRead,
     MarketEnded,
     MarketMoved,
@@ -40,8 +40,10 @@ class Market:
         if self.news:
             reply_to(self.news.pop(0))
 
-    def history(self, symbol: Symbol, count: int) -> tuple[Candle, ...]:
-        return tuple(closed(number).candle for number in range(count))
+    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
+        candles = tuple(closed(number).candle for number in range(least))
+        until = candles[-1].close_at
+        return HistoryRead(symbol=symbol, after=after, candles=candles, until=until, is_last=True)
 
 
 class Scene(Ensemble):
@@ -151,10 +153,17 @@ def test_the_end_is_told_and_nothing_more_is_asked(scene: Scene) -> None:
     assert market.asked == 1
 
 
+def test_a_feed_that_begins_tells_who_may_have_missed_something(scene: Scene) -> None:
+    scene.play()
+
+    scene.wait_heard(names.STRATEGY, FeedStarted)
+
+
 def test_history_is_given_without_asking_for_more_news(scene: Scene) -> None:
     market = scene.play()
     scene.stage.wait_for(lambda: market.asked == 1)
-    scene.tell(ME, ReadHistory(symbol=BTC_USDT, count=3, reply_to=names.STRATEGY))
+    wanted = ReadHistory(symbol=BTC_USDT, after=None, least=3, reply_to=names.STRATEGY)
+    scene.tell(ME, wanted)
 
     (read,) = scene.wait_heard(names.STRATEGY, HistoryRead)
     assert len(read.candles) == 3

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from actors import names
-from actors.strategy import HISTORY_AFTER_S, Plan, StrategyRunner
+from actors.strategy import HISTORY_AFTER_S, StrategyRunner
 from aegis.domain.candles import Candle
 from aegis.domain.commands import (
     ArmStrategy,
@@ -23,11 +23,19 @@ from aegis.domain.instrument import Instrument
 from aegis.domain.order import Role, Side
 from aegis.domain.sizing import Sizing
 from aegis.domain.strategies import Signal, Strategy
-from aegis.messages import CandleClosed, HistoryRead, InstrumentsKnown, ReadBook, ReadHistory
+from aegis.domain.wishes import Plan
+from aegis.messages import (
+    CandleClosed,
+    HistoryRead,
+    InstrumentsKnown,
+    PastRead,
+    ReadBook,
+    ReadHistory,
+)
 from aegis.vitals import ArmingRead, ReadVitals
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed
-from tests.domain.kit import BTC_USDT, POLICY, TAG, entry, exit_of, halt, instrument
+from tests.domain.kit import BTC_USDT, POLICY, START, TAG, entry, exit_of, halt, instrument
 from tests.stage import Stage
 
 ME = names.STRATEGY
@@ -62,6 +70,7 @@ class Scene(Ensemble):
         self.launch(lambda: strategy)
         self.wait_heard(names.POSITION_STORE, ReadBook)
         self.show_book(ME)
+        self.tell(ME, PastRead(taught={}, lives=()))
         self.tell(ME, InstrumentsKnown(instruments=(instrument(),)))
         return self
 
@@ -72,12 +81,15 @@ class Scene(Ensemble):
             sizing=Sizing(method="notional", value=Decimal(100)),
             policy=POLICY,
             spread_bps=Decimal(2),
+            entries_max=2,
         )
-        self.stage.launch(ME, partial(StrategyRunner, make=make, plan=plan, tag=TAG))
+        self.stage.launch(ME, partial(StrategyRunner, make=make, plan=plan, tag=TAG, fresh_s=30.0))
 
     def warm(self, *candles: CandleClosed) -> Scene:
         history = tuple(message.candle for message in candles)
-        self.tell(ME, HistoryRead(symbol=BTC_USDT, candles=history))
+        until = history[-1].close_at if history else START
+        page = HistoryRead(symbol=BTC_USDT, after=None, candles=history, until=until, is_last=True)
+        self.tell(ME, page)
         return self
 
     def armed(self, strategy: Strategy) -> Scene:
@@ -167,8 +179,10 @@ def test_only_a_real_reconciliation_of_its_own_generation_counts(
 def test_it_arms_at_once_where_both_were_done_before_it_came(scene: Scene) -> None:
     scene.launch(Oracle)
     scene.wait_heard(names.POSITION_STORE, ReadBook)
-    scene.warm().tell(ME, InstrumentsKnown(instruments=(instrument(),)))
+    scene.tell(ME, InstrumentsKnown(instruments=(instrument(),)))
     scene.show_book(ME, reconciled=1, diagnosed=1)
+    scene.tell(ME, PastRead(taught={}, lives=()))
+    scene.warm()
 
     scene.wait_command(ArmStrategy)
 
@@ -395,6 +409,7 @@ def test_it_says_what_it_waits_for_until_it_is_armed(stage: Stage) -> None:
     scene.launch(Oracle)
     scene.wait_heard(names.POSITION_STORE, ReadBook)
     scene.show_book(ME)
+    scene.tell(ME, PastRead(taught={}, lives=()))
     hear()
     scene.publish(ME, reconciled(1))
     hear()

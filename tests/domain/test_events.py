@@ -23,6 +23,7 @@ from aegis.domain.events import (
     PositionMarked,
     ReconciliationCompleted,
     Recorded,
+    StrategyArmed,
     TradingStateChanged,
     decode,
     encode,
@@ -166,6 +167,21 @@ def test_the_log_s_names_are_those_of_every_release() -> None:
         "StrategyArmed",
         "TradingStateChanged",
     ]
+
+
+def test_an_arming_of_the_first_schema_still_opens() -> None:
+    kept = b'{"schema":1,"generation":3,"strategy":"ema_cross"}'
+    event = decode("StrategyArmed", kept)
+    assert event == StrategyArmed(schema=1, generation=Generation(3), strategy="ema_cross")
+    assert event.taught_since == {}
+
+
+def test_an_arming_s_line_says_since_when_it_was_taught() -> None:
+    armed = StrategyArmed(
+        generation=Generation(1), strategy="ema_cross", taught_since={BTC_USDT: START}
+    )
+    _, fields = describe(recorded(armed))
+    assert fields["taught_since"] == {"BTC/USDT": "2024-01-01T00:00:00.000000000Z"}
 
 
 # Log lines --------------------------------------------------------------------------------

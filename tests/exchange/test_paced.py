@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from aegis.clock import ManualClock, ScaledClock
 from aegis.domain.candles import Candle, Tick
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.exchange.paced import HISTORY_CANDLES_MAX, PacedMarket, Source
+from aegis.exchange.paced import HISTORY_CANDLES_MAX, PAGE_CANDLES, PacedMarket, Source
 from aegis.exchange.replay import ReplayFile, ReplaySource
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import CandleClosed, MarketEnded, MarketMoved, MarketNews
@@ -235,24 +235,54 @@ def test_a_resumed_simulation_is_the_uninterrupted_one() -> None:
 def test_history_is_the_closed_candles_before_now() -> None:
     candles = tuple(candle(minute) for minute in range(6))
     stage = Stage([replayed(*candles)], start_after=after(130))
-    assert stage.market.history(BTC_USDT, 10) == candles[:2]
+    page = stage.market.history(BTC_USDT, None, 10)
+    assert (page.candles, page.until, page.is_last) == (candles[:2], after(130), True)
     while not isinstance(stage.one(), CandleClosed):
         pass
-    assert stage.market.history(BTC_USDT, 2) == candles[1:3]
+    assert stage.market.history(BTC_USDT, None, 2).candles == candles[1:3]
+
+
+def test_history_begins_behind_an_instant_or_earlier_where_more_is_wanted() -> None:
+    candles = tuple(candle(minute) for minute in range(6))
+    history = Stage([replayed(*candles)], start_after=after(360)).market.history
+    assert history(BTC_USDT, after(180), 0).candles == candles[3:]
+    assert history(BTC_USDT, after(179), 0).candles == candles[2:]
+    assert history(BTC_USDT, after(180), 5).candles == candles[1:]
+    assert history(BTC_USDT, after(180), 1).candles == candles[3:]
+    assert history(BTC_USDT, None, 0).candles == ()
 
 
 def test_a_simulated_market_has_history_at_its_first_start() -> None:
     made = SimulatedSource(seed=1, symbol=BTC_USDT, timeframe_s=60, start=START)
-    history = Stage([made]).market.history(BTC_USDT, 200)
-    assert len(history) == 200
-    assert history[-1].close_at == START
+    candles = Stage([made]).market.history(BTC_USDT, None, 200).candles
+    assert len(candles) == 200
+    assert candles[-1].close_at == START
 
 
-def test_history_is_bounded() -> None:
-    far = after(60 * 9_000)
+def test_a_market_before_its_first_close_has_an_empty_history_and_nothing_left_out() -> None:
+    page = Stage([replayed(candle(0))], start_after=after(1)).market.history(BTC_USDT, START, 0)
+    assert (page.candles, page.is_last, page.is_cut) == ((), True, False)
+
+
+def test_history_comes_in_pages_that_make_a_whole() -> None:
     made = SimulatedSource(seed=1, symbol=BTC_USDT, timeframe_s=60, start=START)
-    history = Stage([made], start_after=far).market.history(BTC_USDT, 10**9)
-    assert len(history) == HISTORY_CANDLES_MAX
+    now = after(60 * 2_500)
+    market = Stage([made], start_after=now).market
+    page = market.history(BTC_USDT, START, 0)
+    found = list(page.candles)
+    while not page.is_last:
+        assert len(page.candles) == PAGE_CANDLES
+        page = market.history(BTC_USDT, page.until, 0)
+        found += page.candles
+    assert found == list(takewhile(lambda each: each.close_at <= now, made.candles(START)))
+
+
+def test_history_that_goes_back_too_far_is_cut_and_says_so() -> None:
+    eldest, last = candle(0), candle(HISTORY_CANDLES_MAX + 1)
+    market = Stage([replayed(eldest, last)], start_after=last.close_at).market
+    page = market.history(BTC_USDT, START, 0)
+    assert (page.candles, page.is_cut) == ((last,), True)
+    assert not market.history(BTC_USDT, None, 1).is_cut
 
 
 def test_who_asks_again_hears_the_news_and_who_asked_before_does_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from aegis.domain.candles import Candle
 from aegis.domain.strategies import Signal
@@ -48,6 +49,28 @@ class Beating(Script):
         self._beats += 1
         is_meant = self._beats >= self._beats_from and not is_holding
         return Signal.ENTER if is_meant else None
+
+
+class Patient:
+    """Enters after `falls` closes in a row below the one before; leaves `holds` closes later.
+
+    It counts the candles since it was told that it holds: a memory that a restart must not lose.
+    """
+
+    def __init__(self, params: Mapping[str, object]) -> None:
+        self.warmup = 0
+        self._falls_wanted = _number(params, "falls") or 2
+        self._holds = _number(params, "holds") or 7
+        self._close = Decimal(0)
+        self._falls = self._held = 0
+
+    def on_candle(self, candle: Candle, *, is_holding: bool) -> Signal | None:
+        self._falls = self._falls + 1 if candle.close < self._close else 0
+        self._held = self._held + 1 if is_holding else 0
+        self._close = candle.close
+        if is_holding:
+            return Signal.LEAVE if self._held == self._holds else None
+        return Signal.ENTER if self._falls == self._falls_wanted else None
 
 
 class Mumbling:

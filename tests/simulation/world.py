@@ -224,6 +224,11 @@ class World:
         """Go on to the open of a candle."""
         self.run_until(lambda: self.now() >= opens_at(number))
 
+    def run_until_just_before(self, instant: int) -> None:
+        """Go on to the last nanosecond before an instant; on the seeded runtime alone."""
+        assert isinstance(self.runtime, SeededRuntime), "Expected a runtime that can stop there"
+        self.runtime.run_until(Instant(instant - 1))
+
     def run_for(self, seconds: float) -> None:
         """Let market time pass."""
         end = self.now() + int(seconds * NANOS_PER_SECOND)
