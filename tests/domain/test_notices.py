@@ -54,7 +54,7 @@ def test_an_event_is_news_in_a_sentence_or_none(event: Event) -> None:
     [
         *("PositionOpened", "PositionClosed", "PositionUnpriced", "OrderOutcomeUnknown"),
         *("OrderNeedsHuman", "OrderNotPlaced", "TradingStateChanged", "ExternalChangeSeen"),
-        "ReconciliationCompleted",
+        *("ReconciliationCompleted", "AlarmRaised", "PositionTransferred", "PositionRepriced"),
     ],
 )
 def test_people_are_told_of(name: str) -> None:
@@ -173,6 +173,8 @@ def test_a_diagnosis_is_news_when_it_found_something() -> None:
         "\U0001f527 Self-healing: 1 fix applied (c-fixed), "
         "2 findings left for you (c-finding, c-failed)"
     )
+    stale = msgspec.structs.replace(diagnosed("finding").checks[0], is_news=False)
+    assert told(msgspec.structs.replace(diagnosed("ok"), checks=(stale,))) is None
     assert told(diagnosed("ok", "finding")) == (
         "\u26a0\ufe0f Self-diagnosis: 1 finding left for you (c-finding)"
     )

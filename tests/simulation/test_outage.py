@@ -102,7 +102,8 @@ def test_hours_of_silence_are_made_good_in_a_few_letters(make_world: MakeWorld, 
 
     rows = owed(world, line.channel)
     assert {state for _, _, state in rows} == {"sent"}
-    assert len([letter for letter in line.arrived if "that waited:" in letter.text]) <= 3
+    batches = [letter for letter in line.arrived if "that waited:" in letter.text]
+    assert 1 <= len(batches) <= 1 + len(rows) / 30
     told = [each for letter in line.arrived for each in letter.text.splitlines()]
     of_batches = [each for each in told if each.startswith("2024-")]
     assert of_batches == sorted(of_batches)
