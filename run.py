@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aegis.cli.asking import Act
     from aegis.cli.running import Start
 
 
@@ -20,6 +21,13 @@ def engine() -> Start:
     from supervisors.runs import run
 
     return run
+
+
+def office() -> Act:
+    """Load what does a person's errand where no AEGIS runs."""
+    from supervisors.errands import act
+
+    return act
 
 
 def shield(code: Callable[[], object]) -> object:
@@ -40,4 +48,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
     from aegis.cli.main import leave, main
 
-    leave(main(sys.argv[1:], beside=Path(__file__).parent, engine=engine, shield=shield))
+    here = Path(__file__).parent
+    leave(main(sys.argv[1:], beside=here, engine=engine, office=office, shield=shield))

@@ -14,11 +14,17 @@ import msgspec
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.account import Account, TradingState
-from aegis.domain.commands import ChangeTradingState
+from aegis.domain.answers import (
+    Answer,
+    change_for,
+    told_change,
+    told_reconciliation,
+    told_resolution,
+)
+from aegis.domain.book import Book
+from aegis.domain.commands import ChangeTradingState, ResolvePosition
 from aegis.domain.ids import Coin
 from aegis.domain.judgement import is_unresolved, line_of
-from aegis.domain.risk import equity_of
 from aegis.messages import (
     BookRead,
     ControlReply,
@@ -34,7 +40,7 @@ from aegis.messages import (
 )
 from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
 
-COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten")
+COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten", "resolve")
 
 VITALS_WITHIN_S = 1.0
 """Who takes longer is told as not answering; a person waits."""
@@ -59,11 +65,11 @@ class ControlPort(Protocol):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of the trading state that the store has to decide, and what was before."""
+    """What a person wants and the store has to decide, and the book before."""
 
-    token: int
-    before: Account
-    command: ChangeTradingState
+    asked: ControlRequest
+    before: Book
+    command: ChangeTradingState | ResolvePosition
 
 
 class CommandListener(Actor):
@@ -73,6 +79,7 @@ class CommandListener(Actor):
         super().__init__(context)
         self._port = port
         self._quote_coin = quote_coin
+        self._resolving: dict[int, ControlRequest] = {}  # by token: wait for a reconciliation
         self._changing: deque[ControlRequest] = deque()  # wait for the book
         self._changed: deque[Change] = deque()  # wait for the store's word
         self._vitals: dict[int, Vitals] = {}  # by token: what was answered so far
@@ -115,13 +122,7 @@ class CommandListener(Actor):
             case "status":
                 self._ask_vitals(request.token)
             case "reconcile":
-                wanted = ReconcileNow(
-                    trigger="operator",
-                    is_dry_run=request.is_dry_run,
-                    reply_to=self.name,
-                    token=request.token,
-                )
-                self.tell(names.RECONCILER, wanted)
+                self._reconcile_for(request)
             case "diagnose":
                 asked = DiagnoseNow(
                     trigger="operator",
@@ -130,38 +131,35 @@ class CommandListener(Actor):
                     token=request.token,
                 )
                 self.tell(names.DIAGNOSTICIAN, asked)
+            case "resolve" if request.resolve is not None:
+                self._resolving[request.token] = request
+                self._reconcile_for(request)
             case "halt" | "resume" | "flatten":
-                self._changing.append(request)
-                self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
+                self._ask_book(request)
             case _:
                 text = f"expected one of {', '.join(COMMANDS)}, was {request.command!r}"
-                self._answer(request.token, text, is_done=False)
+                self._answer(request.token, (False, text))
+
+    def _reconcile_for(self, request: ControlRequest) -> None:
+        wanted = ReconcileNow(
+            trigger="operator",
+            is_dry_run=request.is_dry_run,
+            reply_to=self.name,
+            token=request.token,
+        )
+        self.tell(names.RECONCILER, wanted)
+
+    def _ask_book(self, request: ControlRequest) -> None:
+        self._changing.append(request)
+        self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
 
     def _change(self, message: BookRead) -> None:
-        """Change the trading state; the book tells what it was before."""
+        """Tell the store what a person wants; the book tells what was before."""
         if not self._changing:
             return  # the store restarted, and answered twice
-        request, account = self._changing.popleft(), message.book.account
-        match request.command:
-            case "halt":
-                command = ChangeTradingState(
-                    state=TradingState.REDUCING, cause="operator", reason="halted by the operator"
-                )
-            case "flatten":
-                command = ChangeTradingState(
-                    state=TradingState.REDUCING,
-                    cause="flatten",
-                    reason="flatten by the operator",
-                    is_flattening=True,
-                )
-            case _:
-                command = ChangeTradingState(
-                    state=TradingState.ACTIVE,
-                    cause="",
-                    reason="resumed by the operator",
-                    equity=equity_of(message.book, self._quote_coin),
-                )
-        self._changed.append(Change(token=request.token, before=account, command=command))
+        asked, book = self._changing.popleft(), message.book
+        command = asked.resolve or change_for(asked.command, book, self._quote_coin)
+        self._changed.append(Change(asked=asked, before=book, command=command))
         execute = Execute(command=command, by="operator", reply_to=self.name)
         self.tell(names.POSITION_STORE, execute)
 
@@ -170,29 +168,21 @@ class CommandListener(Actor):
         if change is None:
             return
         self._changed.remove(change)
-        before = change.before
-        was = f"{before.trading_state}" + (f" ({before.reason})" if before.reason else "")
-        if message.refusal is not None:
-            text = f"still {was}: {message.refusal.text}"
-            self._answer(change.token, text, is_done=False)
-        elif not message.records:
-            self._answer(change.token, f"{was} already, nothing changed", is_done=True)
+        asked, before = change.asked, change.before
+        if isinstance(change.command, ResolvePosition):
+            told = told_resolution(change.command, before, message.records, message.refusal)
+            self.tell(names.RECONCILER, ReconcileNow(trigger="resolve"))
         else:
-            is_now = f"{change.command.state} ({change.command.reason})"
-            self._answer(change.token, f"was {was}, is {is_now}", is_done=True)
+            told = told_change(asked.command, before.account, message.records, message.refusal)
+        self._answer(asked.token, told)
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
-        found = message.discrepancies
-        healed = sum(each.is_healed for each in found)
-        what = "nothing changed" if message.is_dry_run or not healed else f"{healed} healed"
-        lines = [f"{len(found)} discrepancies, {what}"]
-        lines += [
-            f"{each.kind} {each.subject}: expected {each.expected}, found {each.found}; "
-            f"{each.action}"
-            for each in found
-        ]
-        is_done = message.is_dry_run or healed == len(found)
-        self._answer(message.token, "\n".join(lines), is_done=is_done)
+        waiting = self._resolving.pop(message.token, None)
+        if waiting is not None:
+            self._ask_book(waiting)
+            return
+        told = told_reconciliation(message.discrepancies, is_dry_run=message.is_dry_run)
+        self._answer(message.token, told)
 
     def _tell_diagnosis(self, message: DiagnosisReported) -> None:
         """Answer with a line a check; no when something critical is left."""
@@ -226,5 +216,6 @@ class CommandListener(Actor):
             reply = ControlReply(token=token, is_done=True, text="as it is now", vitals=vitals)
             self._port.answer(reply)
 
-    def _answer(self, token: int, text: str, *, is_done: bool) -> None:
+    def _answer(self, token: int, told: Answer) -> None:
+        is_done, text = told
         self._port.answer(ControlReply(token=token, is_done=is_done, text=text))

@@ -61,6 +61,9 @@ replace = msgspec.structs.replace
 Inspect = Callable[[Ask], tuple[Judgement, ...]]
 
 
+AT_START = DiagnoseNow(trigger="start")
+
+
 class Stage(Enum):
     """What the run under way waits for."""
 
@@ -72,7 +75,10 @@ class Stage(Enum):
 
 
 class Diagnostician(Actor):
-    """`inspect` looks at all that is not in the book; deep at most once a `deep_interval_s`."""
+    """`inspect` looks at all that is not in the book; deep at most once a `deep_interval_s`.
+
+    `first` is the run that it begins with.
+    """
 
     def __init__(
         self,
@@ -82,6 +88,7 @@ class Diagnostician(Actor):
         bounds: Bounds,
         interval_s: float,
         deep_interval_s: float | None,
+        first: DiagnoseNow = AT_START,
     ) -> None:
         super().__init__(context)
         self._inspect = inspect
@@ -90,7 +97,7 @@ class Diagnostician(Actor):
         self._deep_interval_s = deep_interval_s
         self._intervals = 0
         self._stage = Stage.IDLE
-        self._run = DiagnoseNow(trigger="start")
+        self._run = first
         self._depth = Depth.DEEP
         self._queue: list[DiagnoseNow] = []
         self._book = Book()

@@ -38,7 +38,7 @@ from aegis.domain.events import (
     Recorded,
     name_of,
 )
-from aegis.domain.ids import ClientOrderId, EventId, Generation, Instant, PositionId, Symbol
+from aegis.domain.ids import ClientOrderId, Generation, Instant, PositionId, Symbol
 from aegis.domain.lives import taught_by
 from aegis.domain.mends import (
     EmptyWal,
@@ -172,15 +172,7 @@ class PositionStore(Actor):
             return Executed(command=message.command, records=(), refusal=decision)
         records = []
         for proposed in decision:
-            recorded = Recorded(
-                event_id=EventId(self._book.last_event_id + 1),
-                position_id=proposed.position_id,
-                version=self._book.version_of(proposed.position_id) + 1,
-                actor=message.by,
-                at=now,
-                event=proposed.event,
-            )
-            self._book.apply(recorded)
+            recorded = self._book.record(proposed, by=message.by, at=now)
             self._note_completion(recorded)
             records.append(recorded)
         return Executed(command=message.command, records=tuple(records), refusal=None)

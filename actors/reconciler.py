@@ -56,6 +56,9 @@ SECOND_LOOK_AFTER_S = 1.0
 RETRY_AFTER_S = 2.0
 
 
+AT_START = ReconcileNow(trigger="start")
+
+
 class Stage(Enum):
     """What the run under way waits for."""
 
@@ -69,7 +72,10 @@ class Stage(Enum):
 
 
 class Reconciler(Actor):
-    """`interval_s` is real seconds between two runs; `is_healing` false only reports."""
+    """`interval_s` is real seconds between two runs; `is_healing` false only reports.
+
+    `first` is the run that it begins with.
+    """
 
     def __init__(
         self,
@@ -79,6 +85,7 @@ class Reconciler(Actor):
         limits: Limits,
         interval_s: float,
         is_healing: bool,
+        first: ReconcileNow = AT_START,
     ) -> None:
         super().__init__(context)
         self._tag = tag
@@ -87,7 +94,7 @@ class Reconciler(Actor):
         self._is_healing = is_healing  # in the run under way
         self._will_heal = is_healing  # from the next run on
         self._stage = Stage.IDLE
-        self._run = ReconcileNow(trigger="start")
+        self._run = first
         self._queue: list[ReconcileNow] = []
         self._first: tuple[Finding, ...] | None = None
         self._account: VenueAccount | None = None

@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
+from aegis.domain.commands import ResolvePosition
 from aegis.domain.events import CheckResult
 from aegis.messages import ControlReply, ControlRequest
 from aegis.vitals import Vitals
@@ -33,10 +34,11 @@ PATH_BYTES_MAX = 100
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client sends."""
+    """What the client sends; `resolve` says what became of a position."""
 
     command: str
     is_dry_run: bool = False
+    resolve: ResolvePosition | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +103,10 @@ class ControlServer:
             self._tokens += 1
             token = self._tokens
             self._waiting[token] = replies
-        hear(ControlRequest(token=token, command=ask.command, is_dry_run=ask.is_dry_run))
+        asked = ControlRequest(
+            token=token, command=ask.command, is_dry_run=ask.is_dry_run, resolve=ask.resolve
+        )
+        hear(asked)
         try:
             reply = replies.get(timeout=ANSWER_TIMEOUT_S)
         except Empty:
@@ -138,17 +143,13 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 
 def ask(
-    store_path: Path,
-    command: str,
-    *,
-    is_dry_run: bool = False,
-    timeout_s: float = ANSWER_TIMEOUT_S + READ_TIMEOUT_S,
+    store_path: Path, asked: Ask, *, timeout_s: float = ANSWER_TIMEOUT_S + READ_TIMEOUT_S
 ) -> Answer:
     """Send a command to the AEGIS that serves a store, and wait for its answer.
 
     Raises `NotRunning` when nobody listens, or nobody answers in time.
     """
-    line = msgspec.json.encode(Ask(command=command, is_dry_run=is_dry_run)) + b"\n"
+    line = msgspec.json.encode(asked) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:

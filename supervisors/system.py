@@ -20,6 +20,7 @@ from aegis.clock import read_clocks
 from aegis.config.model import Config
 from aegis.dialogue import ExchangeRequest
 from aegis.domain.account import TradingState
+from aegis.domain.book import Book
 from aegis.domain.candles import Candle
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Instant, account_tag
@@ -34,8 +35,9 @@ from aegis.exchange.paper_ledger import PaperLedger
 from aegis.exchange.replay import ReplayFile, ReplaySource
 from aegis.exchange.replay_files import read_files, remarks_of
 from aegis.exchange.simulated import SimulatedSource
+from aegis.exchange.standing import StandingMarket, last_tick
 from aegis.messages import Execute
-from aegis.ports import Messenger
+from aegis.ports import MarketData, Messenger
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.strategy_loader import strategy_maker
@@ -60,7 +62,7 @@ from supervisors.settings import (
 )
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
-from supervisors.tree import Parts, tree_of
+from supervisors.tree import TRADING, Errand, Parts, tree_of
 
 SIMULATED_START = Instant(1_704_067_200_000_000_000)
 """Where the simulated market begins to be traded on: 2024-01-01T00:00:00Z."""
@@ -112,6 +114,7 @@ class System:
         messengers: tuple[Messenger, ...],
         draw_incarnation: Callable[[], str],
         faults: Faults = no_faults,
+        errand: Errand | None = None,
     ) -> None:
         """Open market, store and ledger; raises what they raise, and then holds nothing.
 
@@ -119,6 +122,7 @@ class System:
         a person's strategy is looked for.
         """
         self.config = config
+        self._errand = errand
         self._messengers = messengers
         self.log = log
         self.pulse = Pulse()
@@ -144,13 +148,7 @@ class System:
             self.runtime = runtime_of(max(lived_until, begins_at))
             self.paper = self._paper_exchange(ledger, faults)
             opened.callback(self.paper.close)  # the market may still move on another thread
-            self.market = PacedMarket(
-                sources=self.sources,
-                runtime=self.runtime,
-                spread_bps=config.paper.spread_bps,
-                venue=self.paper,
-                start_after=lived_until,
-            )
+            self.market = self._market(lived_until)
             self._tuning = tuning_of(config, self.runtime.clock)
             self._examination = Examination(self._inspection(opened), self._real_time())
             self.tree = self._tree(folder, control)
@@ -187,6 +185,10 @@ class System:
         for name in TUNED:
             self.directory.tell(None, name, Reconfigured(tuning=self._tuning))
 
+    def book(self) -> Book:
+        """Return the book as it was committed last; for whoever runs this on one thread."""
+        return self._store.book
+
     def stop(self) -> None:
         """Ask the tree to end: Strategy first, the store last."""
         self._stop()
@@ -204,6 +206,22 @@ class System:
             clock=self.runtime.clock,
             faults=faults,
         )
+
+    def _market(self, lived_until: Instant) -> MarketData:
+        spread_bps = self.config.paper.spread_bps
+        if self._errand is None:
+            return PacedMarket(
+                sources=self.sources,
+                runtime=self.runtime,
+                spread_bps=spread_bps,
+                venue=self.paper,
+                start_after=lived_until,
+            )
+        known = [last_tick(source, lived_until) for source in self.sources]
+        ticks = [tick for tick in known if tick is not None] if self._errand.has_prices else []
+        for tick in ticks:
+            self.paper.observe(tick)
+        return StandingMarket(ticks, self.runtime, spread_bps)
 
     def _open_store(self, now: Instant, *, is_first: bool = False) -> Store:
         return Store.open(
@@ -235,7 +253,7 @@ class System:
 
     def _real_time(self) -> RealTime | None:
         """Return what tells of news and clocks, where market time follows a real one."""
-        if self.config.market.speed == 0:
+        if self.config.market.speed == 0 or not isinstance(self.market, PacedMarket):
             return None
         return RealTime(
             heard_at=self.market.heard_at,
@@ -288,7 +306,7 @@ class System:
     def _tree(self, folder: Path, control: ControlPort) -> Tree:
         config = self.config
         identity = identity_of(config)
-        is_watched = config.market.speed > 0
+        is_watched = config.market.speed > 0 and self._errand is None
         parts = Parts(
             tag=account_tag(identity.mode, identity.exchange, identity.account),
             symbols=config.exchange.symbols,
@@ -305,9 +323,9 @@ class System:
             ),
             market=self.market,
             on_market_ended=self._market_ended,
-            make_strategy=strategy_maker(
-                config.strategy.name, config.strategy.params, folder, outcome_of
-            ),
+            make_strategy=None
+            if self._errand is not None
+            else strategy_maker(config.strategy.name, config.strategy.params, folder, outcome_of),
             plan=Plan(
                 name=config.strategy.name,
                 symbols=config.exchange.symbols,
@@ -320,7 +338,8 @@ class System:
             inspect=self._examination.look,
             unknown_after_s=int(UNKNOWN_AFTER_BARRIERS * barrier_s(config)),
             deep_interval_s=DEEP_INTERVAL_S if is_watched else None,
-            messengers=self._messengers,
+            messengers=self._messengers if self._errand is None else (),
+            errand=self._errand or TRADING,
             control=control,
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
             feed_check_s=config.market.stale_after_s if is_watched else None,

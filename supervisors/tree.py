@@ -13,6 +13,7 @@ import msgspec
 
 from actors import names
 from actors.base import Actor, Context
+from actors.bystander import Bystander
 from actors.command_listener import CommandListener, ControlPort
 from actors.diagnostician import Diagnostician, Inspect
 from actors.exchange_gateway import ExchangeGateway
@@ -27,16 +28,33 @@ from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
 from aegis.domain.wishes import Plan
 from aegis.exchange.lookout import Patience as GatewayPatience
+from aegis.messages import DiagnoseNow, ReconcileNow
 from aegis.ports import Exchange, MarketData, Messenger, Pulse
 from aegis.store.journal import Store
 from aegis.tuning import Tuning
 from supervisors.spec import Branch, Child, Tree
 
 
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tree is started for: its first questions, and who hears the answers.
+
+    Where it is not to trade, the market stands still, and is silent unless `has_prices`.
+    """
+
+    reconcile: ReconcileNow
+    diagnose: DiagnoseNow
+    has_prices: bool = True
+
+
+TRADING = Errand(reconcile=ReconcileNow(trigger="start"), diagnose=DiagnoseNow(trigger="start"))
+"""Nobody waits for the answers: they arm the Strategy."""
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the actors are given: ports, and intervals in real seconds.
 
-    `tuning` returns what applies at the moment when it is called.
+    `tuning` returns what applies at the moment when it is called. Without `make_strategy` nobody
+    decides to trade.
     """
 
     tag: str
@@ -48,7 +66,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     gateway_patience: GatewayPatience
     market: MarketData
     on_market_ended: Callable[[], None]
-    make_strategy: Callable[[], Strategy]
+    make_strategy: Callable[[], Strategy] | None
     plan: Plan
     fresh_s: float
     inspect: Inspect
@@ -59,6 +77,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_s: float | None
     feed_check_s: float | None
     pulse: Pulse
+    errand: Errand = TRADING
 
 
 def tree_of(parts: Parts) -> Tree:
@@ -124,6 +143,7 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
         limits=tuning.limits,
         interval_s=tuning.reconcile_interval_s,
         is_healing=tuning.is_healing,
+        first=parts.errand.reconcile,
     )
 
 
@@ -141,6 +161,8 @@ def _guard(parts: Parts, context: Context) -> Actor:
 
 
 def _strategy(parts: Parts, context: Context) -> Actor:
+    if parts.make_strategy is None:
+        return Bystander(context)
     tuning = parts.tuning()
     plan = msgspec.structs.replace(
         parts.plan,
@@ -165,4 +187,5 @@ def _diagnostician(parts: Parts, context: Context) -> Actor:
         ),
         interval_s=tuning.diagnose_interval_s,
         deep_interval_s=parts.deep_interval_s,
+        first=parts.errand.diagnose,
     )

@@ -164,7 +164,7 @@ def test_looks_and_commands_work_beside_it(place: Place, trading: Foreground) ->
     assert status["vitals"]["arming"]["is_armed"] is True
     assert place.run("verify").code == 0
     assert place.run("health").out.startswith("healthy")
-    assert "was ACTIVE" in place.run("halt").out
+    assert place.run("halt").out == "ACTIVE -> REDUCING (halt): halted by the operator\n"
     assert place.run("status", "--json").json["trading_state"] == "REDUCING"
     assert place.run("resume", "--json").json["is_done"] is True
     assert "ok       chain" in place.run("diagnose", "--dry-run").out

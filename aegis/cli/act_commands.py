@@ -1,8 +1,9 @@
-"""The commands that act, through the AEGIS that runs."""
+"""The commands that act: through the AEGIS that runs, or on the store where none does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,18 @@ from aegis.cli.session import (
 
 if TYPE_CHECKING:
     from aegis.config.model import Config
+    from aegis.control import Ask
+
+Unresolved = Annotated[
+    str, typer.Argument(metavar="ID", help="A position, as `status` names it, or its symbol.")
+]
+Transferred = Annotated[
+    bool, typer.Option("--transferred", help="Its coins went elsewhere, unsold.")
+]
+ClosedAt = Annotated[
+    str | None,
+    typer.Option("--closed-at", metavar="PRICE", help="They were sold.", show_default=False),
+]
 
 
 def reconcile(
@@ -27,7 +40,7 @@ def reconcile(
     json: AsJson = False,
 ) -> None:
     """Compare the books with the exchange's now, and heal what differs."""
-    _ask(given_of(context, config, is_json=json), "reconcile", is_dry_run=dry_run)
+    _do(given_of(context, config, is_json=json), "reconcile", is_dry_run=dry_run)
 
 
 def diagnose(
@@ -38,28 +51,86 @@ def diagnose(
     json: AsJson = False,
 ) -> None:
     """Examine AEGIS itself now, and mend what has a remedy."""
-    _ask(given_of(context, config, is_json=json), "diagnose", is_dry_run=dry_run)
+    _do(given_of(context, config, is_json=json), "diagnose", is_dry_run=dry_run)
 
 
 def halt(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
     """Take no more entries; stops and exits go on."""
-    _ask(given_of(context, config, is_json=json), "halt")
+    _do(given_of(context, config, is_json=json), "halt")
 
 
 def resume(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
     """Take entries again."""
-    _ask(given_of(context, config, is_json=json), "resume")
+    _do(given_of(context, config, is_json=json), "resume")
 
 
-def flatten(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
+def flatten(
+    context: typer.Context,
+    *,
+    dry_run: DryRun = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
     """Leave every position of AEGIS now, and take no more entries."""
-    _ask(given_of(context, config, is_json=json), "flatten")
+    given = given_of(context, config, is_json=json)
+    if not dry_run:
+        _do(given, "flatten")
+        return
 
-
-def _ask(given: Given, command: str, *, is_dry_run: bool = False) -> None:
     def work(found: Config) -> int:
-        from aegis.cli.asking import ask_running
+        from aegis.cli.exposure import show_exposure
 
-        return ask_running(found, command, is_dry_run=is_dry_run, is_json=given.is_json)
+        return show_exposure(found, is_json=given.is_json)
 
     carry_out(given, work)
+
+
+def resolve(
+    context: typer.Context,
+    position: Unresolved,
+    *,
+    transferred: Transferred = False,
+    closed_at: ClosedAt = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Say what became of coins of a position that the exchange no longer has."""
+    if transferred is (closed_at is not None):
+        raise typer.BadParameter("expected exactly one of --transferred and --closed-at PRICE")
+    price = None if closed_at is None else _price(closed_at)
+    _do(given_of(context, config, is_json=json), "resolve", word=(position, price))
+
+
+def _price(written: str) -> Decimal:
+    try:
+        price = Decimal(written)
+    except InvalidOperation:
+        price = Decimal(0)
+    if not (price.is_finite() and price > 0):
+        raise typer.BadParameter(f"--closed-at: expected a positive price, was {written!r}")
+    return price
+
+
+def _do(
+    given: Given,
+    command: str,
+    *,
+    is_dry_run: bool = False,
+    word: tuple[str, Decimal | None] | None = None,
+) -> None:
+    def work(found: Config) -> int:
+        from aegis.cli.asking import Place, ask_or_act
+
+        place = Place(config=found, path=given.path, office=given.office)
+        wanted = _asked(command, is_dry_run=is_dry_run, word=word)
+        return ask_or_act(place, wanted, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def _asked(command: str, *, is_dry_run: bool, word: tuple[str, Decimal | None] | None) -> Ask:
+    from aegis.control import Ask
+    from aegis.domain.commands import ResolvePosition
+
+    resolve = None if word is None else ResolvePosition(name=word[0], price=word[1])
+    return Ask(command=command, is_dry_run=is_dry_run, resolve=resolve)

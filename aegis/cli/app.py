@@ -15,7 +15,7 @@ from aegis.cli.run_command import run
 from aegis.cli.session import AsJson, ConfigPath, Version, session_of
 
 LOOK = "Look (works beside a running AEGIS)"
-ACT = "Act (on the AEGIS that runs)"
+ACT = "Act (on the AEGIS that runs, else on the store)"
 
 app = typer.Typer(
     name="aegis",
@@ -69,5 +69,6 @@ for act in (
     act_commands.halt,
     act_commands.resume,
     act_commands.flatten,
+    act_commands.resolve,
 ):
     app.command(rich_help_panel=ACT)(act)

@@ -1,39 +1,69 @@
-"""Commands to the AEGIS that runs, by its control socket."""
+"""Commands that act: by its control socket on the AEGIS that runs, else on the store itself."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, tell, tell_json
-from aegis.cli.wording import shown
-from aegis.config.model import Config
-from aegis.control import NotRunning, ask
+from aegis.cli.settings import folder_of
+from aegis.cli.wording import no_store_at, shown
+from aegis.config.model import Config, refusal_of_mode
+from aegis.control import Answer, Ask, NotRunning, ask
 from aegis.domain.checks import check_of
 from aegis.domain.events import CheckResult
+from aegis.log.logger import Log
 from aegis.store.lock import holder_of
+from aegis.store.mark import mark_path
 from aegis.vitals import Vitals
 
 VITALS_TIMEOUT_S = 3.0
 """The listener answers within one second, with whom it has heard of."""
 
 
+class Act(Protocol):
+    """What does a person's errand where no AEGIS runs; raises what opening raises."""
+
+    def __call__(self, config: Config, *, folder: Path, log: Log, ask: Ask) -> Answer: ...
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an errand is done: the settings, their file, and who does it."""
+
+    config: Config
+    path: Path
+    office: Callable[[], Act]
+
+
 def vitals_of(store: Path) -> Vitals | None:
     """Return how the process is that has a store; None where it does not say."""
     try:
-        return ask(store, "status", timeout_s=VITALS_TIMEOUT_S).vitals
+        return ask(store, Ask(command="status"), timeout_s=VITALS_TIMEOUT_S).vitals
     except NotRunning:
         return None
 
 
-def ask_running(config: Config, command: str, *, is_dry_run: bool, is_json: bool) -> Code:
-    """Pass a command on and show the answer; 1 where the answer is no, or nobody answers."""
-    path = config.store.path
+def ask_or_act(place: Place, wanted: Ask, *, is_json: bool) -> Code:
+    """Have something done, by who runs or by ourselves, and show the answer; 1 where it is no."""
+    store = place.config.store.path
     try:
-        answer = ask(path, command, is_dry_run=is_dry_run)
+        answer = ask(store, wanted)
     except NotRunning:
-        complain(not_running(shown(path), holder_of(path)))
-        return Code.NO
+        holder = holder_of(store)
+        if holder is not None:
+            complain(not_answering(shown(store), holder))
+            return Code.BUSY
+        if not store.exists() and not mark_path(store).exists():
+            return _tell_no_store(store, wanted, is_json=is_json)
+        refusal = refusal_of_mode(place.config)
+        if refusal is not None:
+            complain(refusal)
+            return Code.CONFIG
+        answer = _act(place, wanted)
     if is_json:
         told: dict[str, object] = {"is_done": answer.is_done, "text": answer.text}
         if answer.checks:
@@ -54,8 +84,30 @@ def check_json(result: CheckResult) -> dict[str, object]:
     }
 
 
-def not_running(store: str, pid: int | None) -> str:
-    """Return the line for whoever asked nobody."""
-    if pid is None:
-        return f"AEGIS is not running on {store}; start it with: python run.py"
-    return f"AEGIS (pid {pid}) has {store} but does not answer; it is starting, stopping or stuck"
+def _act(place: Place, wanted: Ask) -> Answer:
+    from aegis.cli.running import log_of  # it loads what takes time, and only who acts needs it
+
+    log = log_of(place.config, console_level="error")
+    try:
+        act = place.office()
+        return act(place.config, folder=folder_of(place.path), log=log, ask=wanted)
+    finally:
+        log.close()
+
+
+def _tell_no_store(store: Path, wanted: Ask, *, is_json: bool) -> Code:
+    """Say that there is nothing yet: well for who only looks, and a no for who wants to act."""
+    line = no_store_at(store)
+    if is_json:
+        tell_json({"is_done": wanted.is_dry_run, "text": line})
+    elif wanted.is_dry_run:
+        tell(line)
+    else:
+        complain(line)
+    return Code.DONE if wanted.is_dry_run else Code.NO
+
+
+def not_answering(store: str, pid: int) -> str:
+    """Return the line for whoever asked a process that has the store and says nothing."""
+    who = f"AEGIS (pid {pid})" if pid else "AEGIS"
+    return f"{who} has {store} but does not answer; it is starting, stopping or stuck"

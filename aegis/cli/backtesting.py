@@ -58,7 +58,7 @@ def expect_nothing_at(store: Path) -> None:
 def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int:
     """Run over the candles, then show what came of it; Ctrl-C shows what came of it so far."""
     with shown_progress("Candles") as progress:  # the log's console is what stderr is then
-        log = log_of(config, is_quiet=True)
+        log = log_of(config, console_level="warning")
         try:
             outcome = given.engine()(
                 config,

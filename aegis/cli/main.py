@@ -14,24 +14,41 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
+    from aegis.cli.asking import Act
     from aegis.cli.running import Start
     from aegis.strategy_loader import Shield
 
 
+class _HandedIn(NamedTuple):
+    """What run.py hands in; see `main`."""
+
+    beside: Path
+    engine: Callable[[], Start]
+    office: Callable[[], Act]
+    shield: Shield
+
+
 def main(
-    arguments: Sequence[str], *, beside: Path, engine: Callable[[], Start], shield: Shield
+    arguments: Sequence[str],
+    *,
+    beside: Path,
+    engine: Callable[[], Start],
+    office: Callable[[], Act],
+    shield: Shield,
 ) -> int:
     """Carry out the command and return the exit code.
 
-    `beside` is the folder of run.py; `engine` loads what runs AEGIS, and only `run` calls it.
+    `beside` is the folder of run.py; `engine` loads what runs AEGIS, and only `run` calls it;
+    `office` loads what does a person's errand where no AEGIS runs.
     `shield` runs a person's code and returns what came of it, whatever that raises.
     """
     with _interruptible() as is_interrupted:
         try:
-            return _main(arguments, beside, engine, shield, is_interrupted)
+            handed_in = _HandedIn(beside, engine, office, shield)
+            return _main(arguments, handed_in, is_interrupted)
         except KeyboardInterrupt:  # before a command had begun
             return 0
 
@@ -48,9 +65,7 @@ def leave(code: int) -> NoReturn:
 
 def _main(
     arguments: Sequence[str],
-    beside: Path,
-    engine: Callable[[], Start],
-    shield: Shield,
+    handed_in: _HandedIn,
     is_interrupted: Callable[[], bool],
 ) -> int:
     import typer
@@ -61,7 +76,7 @@ def _main(
 
     make_safe()
     command = typer.main.get_command(app)
-    session = Session(beside, engine, shield)
+    session = Session(*handed_in)
     try:
         command.main(args=list(arguments), prog_name="run.py", obj=session)
     except SystemExit as end:

@@ -27,7 +27,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.position import Position
 from aegis.domain.statistics.summary import Summary, summarize
 from aegis.exchange.replay import ReplayFile
-from aegis.log.logger import Log, configure
+from aegis.log.logger import Level, Log, configure
 from aegis.service import Service
 
 
@@ -91,7 +91,7 @@ def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_
         shown_progress("Candles") if is_quick else nullcontext(_no_progress)
     )
     with bar as progress:  # the log's console is what stderr is while the bar is there
-        log = log_of(config, is_quiet=is_quick)
+        log = log_of(config, console_level="warning" if is_quick else "debug")
         try:
             outcome = engine()(
                 config,
@@ -114,8 +114,8 @@ def _no_progress(_done: int, _total: int) -> None:
     """Show nothing: the log tells what happens."""
 
 
-def log_of(config: Config, *, is_quiet: bool) -> Log:
-    """Return the log as configured; a quiet one shows a person warnings and errors alone."""
+def log_of(config: Config, *, console_level: Level = "debug") -> Log:
+    """Return the log as configured; a person sees of it what has a level or a higher one."""
     log = configure(
         config.log.path,
         config.log.level,
@@ -123,7 +123,7 @@ def log_of(config: Config, *, is_quiet: bool) -> Log:
         config.log.keep,
         console=sys.stderr,
         now_text=wall_text,
-        console_level="warning" if is_quiet else "debug",
+        console_level=console_level,
     )
     for secret in config.secrets.given():
         log.register_secret(secret.reveal())

@@ -21,6 +21,7 @@ from aegis.domain.ids import Instant
 from aegis.domain.instants import instant_of
 
 if TYPE_CHECKING:
+    from aegis.cli.asking import Act
     from aegis.cli.running import Start
     from aegis.config.file import Override
     from aegis.config.model import Config
@@ -56,9 +57,16 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 class Session:
     """What run.py hands in, and what was given before the command's name."""
 
-    def __init__(self, beside: Path, engine: Callable[[], Start], shield: Shield) -> None:
+    def __init__(
+        self,
+        beside: Path,
+        engine: Callable[[], Start],
+        office: Callable[[], Act],
+        shield: Shield,
+    ) -> None:
         self.beside = beside
         self.engine = engine
+        self.office = office
         self.shield = shield
         self.config: Path | None = None
         self.is_json = False
@@ -70,6 +78,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     engine: Callable[[], Start]
+    office: Callable[[], Act]
     shield: Shield
     is_json: bool
 
@@ -91,6 +100,7 @@ def given_of(
     return Given(
         path=config_path(named or session.config, session.beside),
         engine=session.engine,
+        office=session.office,
         shield=session.shield,
         is_json=is_json or session.is_json,
     )

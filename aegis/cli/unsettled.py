@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from aegis.cli.wording import counted, moment
 from aegis.domain.account import Account, TradingState
+from aegis.domain.ids import PositionId
+from aegis.domain.money import text
 from aegis.store.reading import StoreStatus
 
 
@@ -15,7 +17,7 @@ def to_settle(status: StoreStatus, *, is_silent: bool) -> Iterator[str]:
     `is_silent` where a process that should answer questions does not.
     """
     yield from _orders_to_settle(status)
-    yield from _differences_to_settle(status.account)
+    yield from _differences_to_settle(status)
     yield from _halt_to_settle(status.account)
     for check in status.last_diagnosis:
         if check["status"] not in {"ok", "fixed"}:
@@ -42,9 +44,19 @@ def _orders_to_settle(status: StoreStatus) -> Iterator[str]:
             yield f"order {name} has no answer since {since}: wait, and never repeat it by hand"
 
 
-def _differences_to_settle(account: Account) -> Iterator[str]:
-    if account.blocked:
-        symbols = ", ".join(account.blocked)
+def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
+    account, asked = status.account, set()
+    for view in status.positions:
+        name = PositionId(str(view["position_id"]))
+        if name in account.unresolved:
+            asked.add(view["symbol"])
+            yield (
+                f"the exchange lacks {text(account.unresolved[name])} of {view['symbol']} "
+                f"(position {name}), no entries there: say what became of them: "
+                f"run.py resolve {name} --transferred | --closed-at PRICE"
+            )
+    symbols = ", ".join(symbol for symbol in account.blocked if symbol not in asked)
+    if symbols:
         yield f"{symbols} differs from the exchange, no entries there: run.py reconcile --dry-run"
     if account.orphans:
         orders = ", ".join(account.orphans)

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 import msgspec
 
 from aegis.domain.account import Account
-from aegis.domain.events import OrderIntended, Recorded
+from aegis.domain.events import OrderIntended, Proposed, Recorded
 from aegis.domain.fold import (
     ORDER_EVENTS,
     evolve_account,
@@ -29,7 +29,7 @@ from aegis.domain.fold import (
     opening_position,
     status_of,
 )
-from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId, Symbol
+from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.order import Order, Role
 from aegis.domain.position import Position
 
@@ -164,6 +164,19 @@ class Book:
         if isinstance(event, ORDER_EVENTS) and event.client_order_id not in self.orders:
             return False
         return held == SYSTEM_POSITION or held in self.positions
+
+    def record(self, proposed: Proposed, *, by: str, at: Instant) -> Recorded:
+        """Give an event that was decided on its place as the next one, and add it."""
+        recorded = Recorded(
+            event_id=EventId(self.last_event_id + 1),
+            position_id=proposed.position_id,
+            version=self.version_of(proposed.position_id) + 1,
+            actor=by,
+            at=at,
+            event=proposed.event,
+        )
+        self.apply(recorded)
+        return recorded
 
     def apply(self, recorded: Recorded) -> None:
         """Add one recorded event."""

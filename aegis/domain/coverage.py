@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -57,15 +57,21 @@ def _short(book: Book, view: View) -> Iterator[tuple[Position, Decimal]]:
     for position in book.alive_positions():
         if not is_held(position):
             continue
-        if told is None:
-            if not book.account.has_balances:
-                continue
-            own, have = _own(book, position.instrument.base), view.account.balances
-            lack = minus(own, have.get(position.instrument.base, ZERO))
+        if told is not None:
+            lack = max(ZERO, minus(position.amount, told.get(position.symbol, ZERO)))
+        elif book.account.has_balances:
+            lack = lack_of(book, view.account.balances, position)
         else:
-            lack = minus(position.amount, told.get(position.symbol, ZERO))
+            continue
         if lack > 0:
-            yield position, min(lack, position.amount)
+            yield position, lack
+
+
+def lack_of(book: Book, balances: Mapping[Coin, Decimal], position: Position) -> Decimal:
+    """Return how much of a position's coins an exchange's balances do not cover; zero if all."""
+    base = position.instrument.base
+    lack = minus(_own(book, base), balances.get(base, ZERO))
+    return max(ZERO, min(lack, position.amount))
 
 
 def _own(book: Book, coin: Coin) -> Decimal:

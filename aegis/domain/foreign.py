@@ -139,7 +139,7 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     price = command.price
     if price is not None and not (is_amount(price) and is_figure(price)):
         return Refusal(code="bad_price", text=f"expected a positive price, was {price}")
-    position = _named(book, command.name)
+    position = named(book, command.name)
     if position is None:
         return Refusal(code="unknown_position", text=_unknown(book, command.name))
     if position.is_unpriced:
@@ -156,7 +156,8 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     return book_forced_fills(book, _sale(position, missing, price, now), now)
 
 
-def _named(book: Book, name: str) -> Position | None:
+def named(book: Book, name: str) -> Position | None:
+    """Return the position that a person means by its id, or by the symbol that it is alive in."""
     for position in book.alive_positions():
         if name in (position.position_id, position.symbol):
             return position

@@ -18,10 +18,10 @@ from aegis.domain.commands import Command, Refusal
 from aegis.domain.coverage import balance_differences
 from aegis.domain.decisions import decide
 from aegis.domain.discrepancies import compare
-from aegis.domain.events import Discrepancy, Recorded
+from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, View
 from aegis.domain.foreign import told_missing
-from aegis.domain.ids import EventId, Instant
+from aegis.domain.ids import Instant
 from aegis.domain.risk import Limits
 
 HEALS_MAX = 200
@@ -85,15 +85,7 @@ def _execute(book: Book, command: Command, *, limits: Limits, now: Instant) -> R
     if isinstance(decision, Refusal):
         return decision
     for proposed in decision:
-        recorded = Recorded(
-            event_id=EventId(book.last_event_id + 1),
-            position_id=proposed.position_id,
-            version=book.version_of(proposed.position_id) + 1,
-            actor="",
-            at=now,
-            event=proposed.event,
-        )
-        book.apply(recorded)
+        book.record(proposed, by="", at=now)
     return None
 
 

@@ -105,14 +105,12 @@ def test_halt_and_resume_tell_the_state_before_and_after(scene: Scene) -> None:
     scene.say("halt")
     scene.decide()
     assert scene.reply() == ControlReply(
-        token=1, is_done=True, text="was ACTIVE, is REDUCING (halted by the operator)"
+        token=1, is_done=True, text="ACTIVE -> REDUCING (halt): halted by the operator"
     )
     scene.say("resume")
     scene.decide(2)
 
-    assert scene.reply(2).text == (
-        "was REDUCING (halted by the operator), is ACTIVE (resumed by the operator)"
-    )
+    assert scene.reply(2).text == ("REDUCING -> ACTIVE (resume): resumed by the operator")
 
 
 def test_a_halt_of_what_is_halted_says_so(scene: Scene) -> None:

@@ -19,6 +19,7 @@ import pytest
 from actors.base import outcome_of
 from aegis.cli.main import main
 from aegis.cli.running import Start
+from supervisors.errands import act
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "run.py"
@@ -65,7 +66,13 @@ class Place:
         """Carry out a command in this process, from the folder."""
         self._patch.chdir(self.folder)
         self._capture.readouterr()
-        code = main(arguments, beside=ROOT, engine=engine or engine_of_aegis, shield=outcome_of)
+        code = main(
+            arguments,
+            beside=ROOT,
+            engine=engine or engine_of_aegis,
+            office=lambda: act,
+            shield=outcome_of,
+        )
         told = self._capture.readouterr()
         return Said(code, told.out, told.err)
 

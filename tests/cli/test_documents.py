@@ -19,6 +19,7 @@ RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/
 COMMANDS = (
     "run", "backtest", "status", "positions", "history", "verify", "health",
     "config check", "config show", "reconcile", "diagnose", "halt", "resume", "flatten",
+    "resolve",
 )  # fmt: skip
 
 

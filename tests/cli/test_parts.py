@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aegis.cli import output
-from aegis.cli.asking import not_running
+from aegis.cli.asking import not_answering
 from aegis.cli.settings import config_path
 from aegis.cli.summary import Ending, left_rows, replay_rows
 from aegis.cli.views import DETAIL_LENGTH_MAX, details
@@ -198,6 +198,6 @@ def test_health_is_judged_by_the_last_heartbeat_of_this_life(
     assert word in health.text
 
 
-def test_who_does_not_answer_is_told_apart_from_who_is_not_there() -> None:
-    assert "is not running" in not_running("data/aegis.db", None)
-    assert "pid 7" in not_running("data/aegis.db", 7)
+def test_who_has_the_store_and_does_not_answer_is_named_where_it_is_known() -> None:
+    assert "AEGIS (pid 7) has data/aegis.db" in not_answering("data/aegis.db", 7)
+    assert "AEGIS has data/aegis.db" in not_answering("data/aegis.db", 0)

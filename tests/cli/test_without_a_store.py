@@ -15,7 +15,9 @@ LOOKS = (
     ("statistics", "--since", "2024-01-01"),
     ("verify",),
 )
-ACTS = ("reconcile", "diagnose", "halt", "resume", "flatten")
+RESOLVE = ("resolve", "BTC/USDT", "--transferred")
+ACTS = (("reconcile",), ("diagnose",), ("halt",), ("resume",), ("flatten",), RESOLVE)
+DRY_RUNS = (("reconcile", "--dry-run"), ("diagnose", "--dry-run"), ("flatten", "--dry-run"))
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=" ".join)
@@ -26,7 +28,7 @@ def test_a_look_at_no_store_says_how_to_start(place: Place, look: tuple[str, ...
     assert said.err == ""
 
 
-@pytest.mark.parametrize("command", [*LOOKS, ("health",), *((act,) for act in ACTS)], ids=" ".join)
+@pytest.mark.parametrize("command", [*LOOKS, ("health",), *ACTS, *DRY_RUNS], ids=" ".join)
 def test_a_command_that_finds_no_store_creates_nothing(
     place: Place, command: tuple[str, ...]
 ) -> None:
@@ -90,9 +92,17 @@ def test_nobody_is_well_where_nobody_runs(place: Place) -> None:
     assert place.say("health", "--json").json["is_healthy"] is False
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_nobody_can_be_asked_where_nobody_runs(place: Place, act: str) -> None:
-    said = place.say(act)
-    assert said.code == 1
-    assert said.out == ""
-    assert said.err == "AEGIS is not running on data/aegis.db; start it with: python run.py\n"
+NO_STORE = "No store yet at data/aegis.db; start with: python run.py"
+
+
+@pytest.mark.parametrize("act", ACTS, ids=" ".join)
+def test_nothing_can_be_done_where_there_is_no_store(place: Place, act: tuple[str, ...]) -> None:
+    said = place.say(*act)
+    assert (said.code, said.out, said.err) == (1, "", f"{NO_STORE}\n")
+    assert place.say(*act, "--json").json == {"is_done": False, "text": NO_STORE}
+
+
+@pytest.mark.parametrize("look", DRY_RUNS, ids=" ".join)
+def test_a_dry_run_without_a_store_only_says_so(place: Place, look: tuple[str, ...]) -> None:
+    said = place.say(*look)
+    assert (said.code, said.out, said.err) == (0, f"{NO_STORE}\n", "")

@@ -23,6 +23,7 @@ from aegis.log.logger import Log
 from aegis.service import NOBODY, Service
 from aegis.store.loading import find_order
 from aegis.store.snapshot import snapshot_of
+from supervisors.errands import act
 from supervisors.runs import Run, keep_config, leave_all, run
 
 HELD_S = 60.0
@@ -101,4 +102,11 @@ def start(
 
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
-    leave(main(sys.argv[1:], beside=root, engine=lambda: start, shield=outcome_of))
+    ended = main(
+        sys.argv[1:],
+        beside=root,
+        engine=lambda: start,
+        office=lambda: act,
+        shield=outcome_of,
+    )
+    leave(ended)

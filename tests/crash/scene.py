@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from aegis.control import Answer, ask
+from aegis.control import Answer, Ask, ask
 from aegis.domain.ids import EventId
 from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.position import Position
@@ -109,7 +109,7 @@ class Scene:
 
     def ask(self, command: str) -> Answer:
         """Say a person's command on the control socket."""
-        return ask(self.store, command)
+        return ask(self.store, Ask(command=command))
 
     def kill(self, process: Process) -> Evidence:
         """Kill, and check what no moment may show; what is on disk now has to be found again."""

@@ -1,0 +1,115 @@
+"""What a person can ask for, as commands, and how the answer reads: what was, what is, and why.
+
+Pure; the same words from a running AEGIS and from one that was started for this alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aegis.domain.account import Account, TradingState
+from aegis.domain.book import Book
+from aegis.domain.commands import ChangeTradingState, Refusal, ResolvePosition
+from aegis.domain.events import (
+    Discrepancy,
+    OrderFilled,
+    PositionClosed,
+    PositionRepriced,
+    PositionTransferred,
+    PositionUnpriced,
+    Recorded,
+    TradingStateChanged,
+)
+from aegis.domain.foreign import named
+from aegis.domain.ids import Coin
+from aegis.domain.money import minus, text, total
+from aegis.domain.position import Position
+from aegis.domain.risk import equity_of
+
+STEERING = ("halt", "resume", "flatten")
+"""Words that change the trading state."""
+
+Answer = tuple[bool, str]
+"""Whether it was done, and what there is to say."""
+
+
+def change_for(word: str, book: Book, quote_coin: Coin) -> ChangeTradingState:
+    """Return the change of the trading state that a person's word means now."""
+    assert word in STEERING, f"Expected one of {STEERING}, was {word!r}"
+    if word == "resume":
+        return ChangeTradingState(
+            state=TradingState.ACTIVE,
+            cause="",
+            reason="resumed by the operator",
+            equity=equity_of(book, quote_coin),
+        )
+    is_flattening = word == "flatten"
+    return ChangeTradingState(
+        state=TradingState.REDUCING,
+        cause="flatten" if is_flattening else "operator",
+        reason="flatten by the operator" if is_flattening else "halted by the operator",
+        is_flattening=is_flattening,
+    )
+
+
+def told_change(
+    word: str, before: Account, records: Sequence[Recorded], refusal: Refusal | None
+) -> Answer:
+    """Return the answer to a change of the trading state."""
+    was = before.trading_state
+    why = before.reason or before.cause
+    if refusal is not None:
+        return False, f"still {was}{f' ({why})' if why else ''}: {refusal.text}"
+    changes = [r.event for r in records if isinstance(r.event, TradingStateChanged)]
+    if not changes:
+        return True, f"{was}{f' ({why})' if why else ''} already, nothing changed"
+    return True, f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}"
+
+
+def told_resolution(
+    command: ResolvePosition, before: Book, records: Sequence[Recorded], refusal: Refusal | None
+) -> Answer:
+    """Return the answer to a person's word on a position."""
+    position = named(before, command.name)
+    if refusal is not None:
+        return False, refusal.text
+    assert position is not None, f"Expected a position {command.name}, as it was resolved"
+    name = f"{position.symbol} (position {position.position_id})"
+    return True, f"{name}: {_held(position)} -> {_after(position, records)} (resolve)"
+
+
+def _held(position: Position) -> str:
+    if position.is_unpriced:
+        return "CLOSED without a price"
+    return f"{position.status} {text(position.amount)} {position.instrument.base}"
+
+
+def _after(position: Position, records: Sequence[Recorded]) -> str:
+    events = [recorded.event for recorded in records]
+    for event in events:
+        match event:
+            case PositionClosed():
+                return f"CLOSED, P&L {text(event.pnl)}"
+            case PositionRepriced():
+                return f"CLOSED at {text(event.price)}, P&L {text(event.pnl)}"
+            case PositionUnpriced():
+                return "CLOSED, neither gain nor loss"
+            case _:
+                continue
+    gone = [event.fill.amount for event in events if isinstance(event, OrderFilled)]
+    gone += [event.amount for event in events if isinstance(event, PositionTransferred)]
+    left = minus(position.amount, total(gone))
+    return f"OPEN {text(left)} {position.instrument.base}"
+
+
+def told_reconciliation(found: Sequence[Discrepancy], *, is_dry_run: bool) -> Answer:
+    """Return the answer to `reconcile`: how much differs, then a line for each difference."""
+    healed = sum(each.is_healed for each in found)
+    what = "nothing changed" if is_dry_run or not healed else f"{healed} healed"
+    lines = [f"{len(found)} discrepancies, {what}"]
+    lines += [
+        f"{each.kind}{f' {each.symbol}' if each.symbol else ''} {each.subject}: "
+        f"expected {each.expected}, found {each.found}; {each.action}"
+        for each in found
+    ]
+    return is_dry_run or healed == len(found), "\n".join(lines)
