@@ -40,15 +40,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import ClientOrderId, Generation, Instant, PositionId, Symbol
 from aegis.domain.lives import taught_by
-from aegis.domain.mends import (
-    EmptyWal,
-    FreeReserve,
-    MakeReserve,
-    RebuildRows,
-    RewriteMark,
-    SetAside,
-    TrimOld,
-)
+from aegis.domain.mends import RebuildRows
 from aegis.domain.narrate import describe
 from aegis.domain.order import Fill, Order
 from aegis.domain.proposals import Decision
@@ -73,7 +65,7 @@ from aegis.messages import (
     StoreMessage,
 )
 from aegis.store.journal import Store
-from aegis.store.reserve import free_reserve, make_reserve
+from aegis.store.mending import mend
 from aegis.tuning import Reconfigured
 
 GROUP_MAX = 256
@@ -323,35 +315,12 @@ class PositionStore(Actor):
         return NoticesRead(channel=message.channel, turn=message.turn, notices=notices)
 
     def _mend(self, message: MendStore, now: Instant) -> None:
-        match message.mend:
-            case SetAside(orphans=orphans):
-                for orphan in orphans:
-                    self._store.quarantine(orphan.event_id, orphan.reason, now)
-            case RewriteMark():
-                self._store.rewrite_mark()
-            case EmptyWal():
-                self._store.empty_wal()
-            case TrimOld(before=before):
-                self._store.trim(before)
-            case FreeReserve():
-                free_reserve(self._store.path)
-            case MakeReserve():
-                make_reserve(self._store.path)
-            case RebuildRows():
-                self._rebuild(message)
-                return
-            case _:
-                assert_never(message.mend)
-        self.log("StoreMended", level="warning", mend=type(message.mend).__name__)
-        self.tell(message.reply_to, StoreMended(mend=message.mend))
-
-    def _rebuild(self, message: MendStore) -> None:
-        """Make the rows anew; where the book was read from wrong rows, all start over with it."""
+        """Do a mend; where the book was read from rows that were wrong, all start over with it."""
         self._book.forget_ended()
         before = self._book
-        self._store.rebuild()
-        self._book = self._store.book
-        self.log("ProjectionsRebuilt", level="warning", events=self._book.last_event_id)
+        mend(self._store, message.mend, now)
+        self._book = self._store.book if isinstance(message.mend, RebuildRows) else before
+        self.log("StoreMended", level="warning", mend=type(message.mend).__name__)
         self.tell(message.reply_to, StoreMended(mend=message.mend))
         is_same = _working_set(before) == _working_set(self._book)
         assert is_same, "Expected the rows to make the book of the events: all start over from it"

@@ -5,6 +5,7 @@ Read-only questions for the inspector's connection, and the one deletion that a 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 import apsw
@@ -63,12 +64,23 @@ class Stray(msgspec.Struct, frozen=True, kw_only=True):
     row_id: int | None
     parent: str
 
+    @property
+    def text(self) -> str:
+        """The sentence for a person."""
+        return f"row {self.row_id} of {self.table} belongs to no row of {self.parent}"
 
-def strays(db: apsw.Connection) -> tuple[Stray, ...]:
-    """Return the rows without what they refer to. 75 ms on 100,000 events."""
-    return tuple(
+
+def strays(db: apsw.Connection, set_aside: Collection[int]) -> tuple[Stray, ...]:
+    """Return the rows without what they refer to, but for events that were set aside.
+
+    75 ms on 100,000 events.
+    """
+    found = (
         Stray(table=str(table), row_id=row_id, parent=str(parent))
         for table, row_id, parent, _ in db.execute(_FOREIGN_KEYS)
+    )
+    return tuple(
+        each for each in found if not (each.table == "position_events" and each.row_id in set_aside)
     )
 
 

@@ -164,12 +164,8 @@ class Inspection:
         """Find rows that belong to nothing, but for the events that are known to."""
         known = inspector.quarantined | {int(orphan.event_id) for orphan in look.orphans}
         with failing("foreign keys"):
-            found = [
-                stray
-                for stray in strays(inspector.db)
-                if not (stray.table == "position_events" and stray.row_id in known)
-            ]
-        faults = [f"row {each.row_id} of {each.table} has no {each.parent}" for each in found]
+            found = strays(inspector.db, known)
+        faults = [each.text for each in found]
         is_of_rows = any(each.table not in ("notifications", "quarantine") for each in found)
         return judged("foreign_keys", faults, *([RebuildRows()] if is_sound and is_of_rows else []))
 

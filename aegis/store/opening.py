@@ -37,6 +37,7 @@ from aegis.store.reindex import (
     is_index_doubted,
     is_mendable,
     mend_indices,
+    quick_damage_of,
 )
 from aegis.store.reserve import settle_reserve
 from aegis.store.snapshot import check_mark, refuse_lost
@@ -83,8 +84,8 @@ def open_parts(
         db, wal = open_writer(path)
         undo.callback(close_quietly, db)
         _refuse_untrue(db, path, identity, reading)
-        damage = _damage(db, path) if may_mend else _refuse_damaged(db)
-        if damage:
+        damage = _damage(db, path, may_mend=may_mend)
+        if damage and may_mend:
             close_quietly(db)
             repairs = (*repairs, _mended(path, damage))
             db, wal = open_writer(path)
@@ -132,23 +133,17 @@ def _refuse_untrue(
         refuse_lost(path, reading)
 
 
-def _damage(db: apsw.Connection, path: Path) -> tuple[str, ...]:
-    """Prove pages and indices; return what is damaged of the indices alone."""
+def _damage(db: apsw.Connection, path: Path, *, may_mend: bool) -> tuple[str, ...]:
+    """Prove pages and, where they can be mended, indices; return what is wrong with indices alone.
+
+    Every page is read once: each proves its checksum, and that it is where it should be.
+    """
     is_large = path.stat().st_size > INTEGRITY_BYTES_MAX
-    if is_large and not is_index_doubted(db):
-        return _refuse_damaged(db)
-    damage = damage_of(db)
+    is_thorough = may_mend and not (is_large and not is_index_doubted(db))
+    damage = damage_of(db) if is_thorough else quick_damage_of(db)
     if damage and not is_mendable(damage):
         raise StoreCorrupt("pages", damage[0])
     return damage
-
-
-def _refuse_damaged(db: apsw.Connection) -> tuple[str, ...]:
-    """Read every page once: each proves its checksum, and that it is where it should be."""
-    found = db.execute("PRAGMA quick_check(1)").get
-    if found != "ok":
-        raise StoreCorrupt("pages", str(found))
-    return ()
 
 
 def _mended(path: Path, damage: tuple[str, ...]) -> str:

@@ -31,6 +31,7 @@ from aegis.store.verify import verify
 DAMAGED_MAX = 1_000
 """More than anybody keeps; past that a person has to look."""
 
+_QUICK = "PRAGMA quick_check(100)"
 _INTEGRITY = "PRAGMA integrity_check(100)"  # one damaged index can have a line for each row
 
 _LAST_LOOK = """
@@ -48,7 +49,19 @@ def damage_of(db: apsw.Connection) -> tuple[str, ...]:
 
     0.44 s on 100,000 events (65 MB); a commit beside it is not held up.
     """
-    found = tuple(str(row[0]) for row in db.execute(_INTEGRITY))
+    return _damage(db, _INTEGRITY)
+
+
+def quick_damage_of(db: apsw.Connection) -> tuple[str, ...]:
+    """Return what `quick_check` says: as above, but for an index of as many other entries.
+
+    0.09 s on 100,000 events.
+    """
+    return _damage(db, _QUICK)
+
+
+def _damage(db: apsw.Connection, question: str) -> tuple[str, ...]:
+    found = tuple(str(row[0]) for row in db.execute(question))
     return () if found == ("ok",) else found
 
 

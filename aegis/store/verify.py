@@ -6,7 +6,8 @@ is returned, never raised: a damaged store is the very thing this is for.
 Checks, in order:
 1. pages: each page's checksum, and SQLite's `integrity_check`, which covers the indices, NOT
    NULL and UNIQUE too.
-2. foreign keys: an event, order or fill without what it belongs to.
+2. foreign keys: an event, order or fill without what it belongs to; not for an event that was
+   set aside for just that.
 3. chain, events, fold: in one pass over the log.
 4. mark: the log reaches it and says the same there.
 5. positions, orders, fills, reconciliations: the stored rows are what the fold makes.
@@ -26,6 +27,7 @@ from aegis.store.chain import GENESIS
 from aegis.store.connection import failing
 from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
 from aegis.store.folding import Fold
+from aegis.store.housekeeping import strays
 from aegis.store.loading import quarantined_events
 from aegis.store.mark import MarkReading
 from aegis.store.projections import Row
@@ -167,8 +169,8 @@ class _Look:
                 self._note("pages", str(row[0]))
 
     def _foreign_keys(self, db: apsw.Connection) -> None:
-        for table, row_id, parent, _ in db.execute("PRAGMA foreign_key_check"):
-            self._note("foreign keys", f"row {row_id} of {table} belongs to no row of {parent}")
+        for stray in strays(db, quarantined_events(db)):
+            self._note("foreign keys", stray.text)
 
     def _log(self, db: apsw.Connection) -> None:
         self._fold = Fold(quarantined_events(db))

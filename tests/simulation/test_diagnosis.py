@@ -75,7 +75,7 @@ def test_everybody_starts_over_when_the_book_was_read_from_wrong_rows(
     world.drop()
     world.change_row(WRONG_STOP)
     world.start()
-    world.run_until(lambda: world.has_said("ProjectionsRebuilt"))
+    world.run_until(lambda: world.has_said("StoreMended", mend="RebuildRows"))
     world.run_until(lambda: world.has_said("StrategyArmed", generation=2))
 
     guarded = [line.fields["positions"] for line in world.said("GuardStarted")]
@@ -184,7 +184,7 @@ def test_a_broken_chain_is_found_and_the_rows_are_left_as_they_are(
 
     assert health(world, "chain")[-1] == ("finding", False)
     assert health(world, "projections")[-1] == ("finding", False)
-    assert not world.has_said("ProjectionsRebuilt")
+    assert not world.has_said("StoreMended", mend="RebuildRows")
 
 
 def test_a_broken_chain_halts_entries_until_a_person_resumes(make_world: MakeWorld) -> None:
@@ -203,5 +203,5 @@ def test_nobody_starts_over_when_only_the_rows_were_wrong(make_world: MakeWorld)
     world.change_row(WRONG_AMOUNT)
     world.say("diagnose")
 
-    assert world.has_said("ProjectionsRebuilt")
+    assert world.has_said("StoreMended", mend="RebuildRows")
     assert not world.said("ActorDied")

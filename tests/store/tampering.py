@@ -1,5 +1,7 @@
 """Hands of a stranger: changes that the store itself would never let through."""
 
+# ruff: noqa: S608  a stranger's statements, made from names that stand here
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -9,7 +11,12 @@ from pathlib import Path
 import apsw
 
 import aegis.store.connection
+from aegis.domain.events import Event, Recorded
+from aegis.domain.ids import EventId, PositionId
+from aegis.domain.instants import instant_of
+from aegis.store.chain import link
 from aegis.store.connection import open_reader
+from aegis.store.records import INSERT_EVENT, head_of, rows_of
 
 ALL_ROWS = (
     "SELECT * FROM positions ORDER BY 1",
@@ -61,3 +68,82 @@ def flip(store: Path, offset: int) -> None:
     data = bytearray(store.read_bytes())
     data[offset] ^= 0b100
     store.write_bytes(data)
+
+
+def empty_index(
+    store: Path, index: str = "orders_by_position", column: str = "position_id"
+) -> None:
+    """Let an index have none of its table's rows, everything else being as it was."""
+    table = index.partition("_")[0]
+    with stranger(store) as db:
+        db.execute(f"CREATE INDEX hollow ON {table} ({column}) WHERE {column} IS NULL").fetchall()
+        roots = dict(
+            db.execute(
+                "SELECT name, rootpage FROM sqlite_schema WHERE name IN ('hollow', ?)", (index,)
+            ).fetchall()
+        )
+        db.execute("PRAGMA writable_schema = ON").fetchall()
+        for name, other in ((index, "hollow"), ("hollow", index)):
+            db.execute(
+                "UPDATE sqlite_schema SET rootpage = ? WHERE name = ?", (roots[other], name)
+            ).fetchall()
+    with stranger(store) as db:  # the schema is read anew
+        db.execute("DROP INDEX hollow").fetchall()
+
+
+def append_event(store: Path, position: str, event: Event) -> int:
+    """Append an event to a closed store's log, well chained, and nothing that follows from it."""
+    with stranger(store) as db:
+        db.execute("PRAGMA foreign_keys = OFF").fetchall()
+        head = head_of(db)
+        at = db.execute("SELECT max(timestamp) FROM position_events").get
+        version = db.execute(
+            "SELECT coalesce(max(version), 0) FROM position_events WHERE position_id = ?",
+            (position,),
+        ).get
+        assert isinstance(version, int)
+        recorded = Recorded(
+            event_id=EventId(head.event_id + 1),
+            position_id=PositionId(position),
+            version=version + 1,
+            actor="nobody",
+            at=instant_of(str(at)),
+            event=event,
+        )
+        db.execute(INSERT_EVENT, rows_of((recorded,), head.hash)[0]).fetchall()
+        return recorded.event_id
+
+
+def append_unheard(store: Path) -> None:
+    """Append an event, well chained, of a type that this program does not know."""
+    with stranger(store) as db:
+        head = head_of(db)
+        at = str(db.execute("SELECT max(timestamp) FROM position_events").get)
+        counted = db.execute(
+            "SELECT max(version) FROM position_events WHERE position_id = 'system'"
+        ).get
+        number = head.event_id + 1
+        version = 1 + (counted if isinstance(counted, int) else 0)
+        new = link(
+            head.hash,
+            event_id=number,
+            position_id="system",
+            event_type="Unheard",
+            version=version,
+            data=b"{}",
+            actor="nobody",
+            timestamp=at,
+        )
+        row = (number, "system", "Unheard", "{}", "nobody", at, version, new, head.hash)
+        db.execute(INSERT_EVENT, row).fetchall()
+
+
+def dump(store: Path) -> str:
+    """Return every row of every table, as text."""
+    with stranger(store) as db:
+        tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")
+        rows = {
+            str(name): db.execute(f"SELECT rowid, * FROM {name} ORDER BY 1").fetchall()
+            for (name,) in tables.fetchall()
+        }
+    return repr(rows)
