@@ -85,7 +85,7 @@ REBUILD = Authority(
     inserts=_INSERTS,
     updates=_UPDATES,
     deletes=frozenset(PROJECTIONS),
-    pragmas=frozenset({"defer_foreign_keys"}),
+    pragmas=frozenset({"foreign_keys"}),
 )
 
 TRIM = Authority(deletes=frozenset({"system_health", "notifications"}))

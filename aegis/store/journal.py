@@ -160,9 +160,12 @@ class Store:
     def rebuild(self) -> None:
         """Make the projections anew from the events, in one transaction; load the book again."""
         with self._working("rebuild"):
-            with self._allowed(REBUILD), self._transaction():
-                self._expect_own_head()
-                rebuild_projections(self._db)
+            with self._allowed(REBUILD):
+                self._db.execute("PRAGMA foreign_keys = OFF").fetchall()
+                with self._transaction():
+                    self._expect_own_head()
+                    rebuild_projections(self._db)
+                self._db.execute("PRAGMA foreign_keys = ON").fetchall()
             self.book = loading.load_book(self._db, EventId(self._head.event_id))
             self._account = self.book.account
 

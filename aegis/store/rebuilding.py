@@ -1,5 +1,9 @@
 """Making the projections anew from the log: the repair for a bug in them.
 
+The caller has turned foreign keys off: events point at positions, and rows that belonged to
+nothing before make SQLite's count of deferred faults come out wrong. What is made here belongs
+together by construction, and verify looks.
+
 Events are never edited. What is not a projection (notices, health, identity, quarantine) stays.
 """
 
@@ -17,7 +21,6 @@ from aegis.store.writing import write_facts
 
 def rebuild_projections(db: apsw.Connection) -> None:
     """Replace the projections by what the events add up to, inside the caller's transaction."""
-    db.execute("PRAGMA defer_foreign_keys = ON").fetchall()  # events point at positions
     for statement in EMPTY_PROJECTIONS:
         db.execute(statement).fetchall()
     fold = Fold(quarantined_events(db))

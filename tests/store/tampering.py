@@ -77,15 +77,14 @@ def empty_index(
     table = index.partition("_")[0]
     with stranger(store) as db:
         db.execute(f"CREATE INDEX hollow ON {table} ({column}) WHERE {column} IS NULL").fetchall()
-        roots = dict(
-            db.execute(
-                "SELECT name, rootpage FROM sqlite_schema WHERE name IN ('hollow', ?)", (index,)
-            ).fetchall()
-        )
+        roots = {
+            name: db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).get
+            for name in (index, "hollow")
+        }
         db.execute("PRAGMA writable_schema = ON").fetchall()
         for name, other in ((index, "hollow"), ("hollow", index)):
             db.execute(
-                "UPDATE sqlite_schema SET rootpage = ? WHERE name = ?", (roots[other], name)
+                "UPDATE sqlite_schema SET rootpage = ? WHERE name = ?", (str(roots[other]), name)
             ).fetchall()
     with stranger(store) as db:  # the schema is read anew
         db.execute("DROP INDEX hollow").fetchall()
