@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.cli.conftest import *  # noqa: F403  the fixtures of the command line's tests
-from tests.cli.place import METRONOME, Place
+from tests.cli.place import METRONOME, Foreground, Place
 from tests.paper_hand import main
 
 
@@ -87,3 +89,62 @@ def test_another_store_s_account_is_named_by_its_path(
     code, _, err = said(capsys, "--store", "elsewhere.db", "show")
     assert code == 1
     assert "elsewhere.db.paper" in err
+
+
+HOLDING = (
+    METRONOME.format(speed=600, period_s=7_200)
+    + """
+[risk]
+stop_loss_pct = 0
+take_profit_pct = 0
+"""
+)
+
+
+@pytest.fixture
+def holding(place: Place, foreground: Callable[..., Foreground]) -> Place:
+    """AEGIS in the foreground, holding a position that it will not leave for a while."""
+    place.configure(HOLDING.replace("7_200", "7200"))
+    foreground().wait_for("PositionOpened")
+    return place
+
+
+def held(place: Place) -> tuple[str, str]:
+    (position,) = place.run("positions", "--json").json
+    return position["position_id"], position["amount"]
+
+
+def by_hand(
+    place: Place, capture: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, str, str]:
+    return said(capture, "--config", str(place.folder / "config.toml"), *arguments)
+
+
+def test_beside_a_running_aegis_a_position_sold_by_hand_is_found_and_closed(
+    holding: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, amount = held(holding)
+    assert by_hand(holding, capsys, "sell", "BTC/USDT", amount)[0] == 0
+
+    told = holding.run("reconcile")
+
+    assert told.code == 0, told.out
+    assert "phantom BTC/USDT" in told.out
+    (closed,) = holding.run("positions", "--all", "--json").json
+    assert (closed["status"], closed["notes"]) == ("CLOSED", "closed_by_hand")
+    assert holding.run("reconcile", "--dry-run").out == "0 discrepancies, nothing changed\n"
+
+
+def test_beside_a_running_aegis_what_was_withdrawn_is_resolved_by_a_word(
+    holding: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    position, amount = held(holding)
+    assert holding.run("resolve", position, "--transferred").code == 1
+    assert by_hand(holding, capsys, "withdraw", "BTC", amount)[0] == 0
+
+    told = holding.run("resolve", position, "--transferred")
+
+    assert told.code == 0, told.out
+    assert f"OPEN {amount} BTC -> CLOSED, neither gain nor loss (resolve)" in told.out
+    assert holding.run("reconcile").out == "0 discrepancies, nothing changed\n"
+    assert holding.run("verify").code == 0

@@ -6,14 +6,21 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
+import msgspec
 import pytest
 
 from actors import names
 from actors.command_listener import CommandListener
-from aegis.domain.commands import ChangeTradingState, Refusal
+from aegis.domain.commands import (
+    ChangeTradingState,
+    CompleteReconciliation,
+    Refusal,
+    ResolvePosition,
+)
 from aegis.domain.events import CheckResult, Discrepancy
 from aegis.domain.ids import Generation
 from aegis.domain.judgement import line_of
+from aegis.domain.position import Position
 from aegis.messages import (
     ControlReply,
     ControlRequest,
@@ -69,6 +76,11 @@ class Scene(Ensemble):
     def say(self, command: str, *, is_dry_run: bool = False) -> int:
         self._tokens += 1
         self.tell(ME, ControlRequest(token=self._tokens, command=command, is_dry_run=is_dry_run))
+        return self._tokens
+
+    def resolve(self, word: ResolvePosition) -> int:
+        self._tokens += 1
+        self.tell(ME, ControlRequest(token=self._tokens, command="resolve", resolve=word))
         return self._tokens
 
     def reply(self, number: int = 1) -> ControlReply:
@@ -280,3 +292,66 @@ def test_each_asker_of_the_status_gets_answers_to_its_own_question(scene: Scene)
         first: tree(first),
         second: tree(second),
     }
+
+
+# A word on a position -----------------------------------------------------------------------
+
+
+def reported(token: int) -> ReconciliationReported:
+    return ReconciliationReported(is_dry_run=False, discrepancies=(), token=token)
+
+
+def test_a_word_on_a_position_waits_for_a_look_at_the_exchange(scene: Scene) -> None:
+    token = scene.resolve(ResolvePosition(name="p-1", price=None))
+    (asked,) = scene.wait_heard(names.RECONCILER, ReconcileNow)
+    assert (asked.token, asked.reply_to, asked.is_dry_run) == (token, ME, False)
+    assert scene.commands(ResolvePosition) == []
+
+    scene.tell(ME, reported(token))
+    scene.wait_heard(STORE, ReadBook)
+    scene.show_book(ME)
+    (command,) = scene.wait_command(ResolvePosition)
+    scene.answer(ME, command, refusal=Refusal(code="unknown_position", text="no position 'p-1'"))
+
+    assert scene.reply() == ControlReply(token=token, is_done=False, text="no position 'p-1'")
+
+
+def test_after_a_word_on_a_position_the_books_are_compared_again(scene: Scene) -> None:
+    held = scene.desk.holding("1")
+    scene.desk.does(_lacking(held))
+    word = ResolvePosition(name=held.position_id, price=Decimal(90))
+    scene.tell(ME, reported(scene.resolve(word)))
+    scene.wait_heard(STORE, ReadBook)
+    scene.show_book(ME)
+    (command,) = scene.wait_command(ResolvePosition)
+    scene.take(ME, command)
+
+    assert scene.reply().text == (
+        f"BTC/USDT (position {held.position_id}): OPEN 1 BTC -> CLOSED, P&L -10 (resolve)"
+    )
+    again = scene.wait_heard(names.RECONCILER, ReconcileNow, 2)[1]
+    assert (again.trigger, again.reply_to) == ("resolve", None)
+
+
+def test_a_resolution_of_nothing_is_not_understood(scene: Scene) -> None:
+    scene.say("resolve")
+    assert not scene.reply().is_done
+    assert scene.heard(names.RECONCILER, ReconcileNow) == []
+
+
+def _lacking(held: Position) -> CompleteReconciliation:
+    found = msgspec.structs.replace(
+        FOUND,
+        kind="phantom",
+        symbol=held.symbol,
+        is_healed=False,
+        position_id=held.position_id,
+        missing=held.amount,
+    )
+    return CompleteReconciliation(
+        generation=Generation(1),
+        trigger="start",
+        exchange_positions=0,
+        local_positions=1,
+        discrepancies=(found,),
+    )
