@@ -12,7 +12,9 @@ from typing import assert_never
 from actors import names
 from actors.base import Actor, Context
 from aegis.domain.account import TradingState
+from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
+from aegis.domain.candles import Candle
 from aegis.domain.commands import (
     ChangeTradingState,
     Command,
@@ -43,11 +45,12 @@ from aegis.domain.guard import (
     is_peak_due,
     mid_of,
     quote_of,
+    raised_along,
     retry_after_s,
     seen_with,
     watch,
 )
-from aegis.domain.ids import Incarnation, PositionId, Symbol, exit_order_id
+from aegis.domain.ids import Incarnation, Instant, PositionId, Symbol, exit_order_id
 from aegis.domain.instants import day_start
 from aegis.domain.money import text
 from aegis.domain.order import OrderState, Role
@@ -60,11 +63,14 @@ from aegis.messages import (
     Execute,
     Executed,
     FeedCheckDue,
+    FeedStarted,
     GuardMessage,
     HeartbeatDue,
+    HistoryRead,
     MarketMoved,
     QuoteRead,
     ReadBook,
+    ReadHistory,
     ReadQuote,
 )
 from aegis.ports import Pulse
@@ -92,6 +98,7 @@ class Guard(Actor):
         heartbeat_s: float | None,
         feed_check_s: float | None,
         pulse: Pulse,
+        spread_bps: Decimal,
     ) -> None:
         super().__init__(context)
         self._tag = tag
@@ -100,12 +107,14 @@ class Guard(Actor):
         self._heartbeat_s = heartbeat_s
         self._feed_check_s = feed_check_s
         self._pulse = pulse
+        self._spread_bps = spread_bps
         self._moved_at: dict[Symbol, float] = {}
         self._completed = 0
         self._is_beating = False
         self._book: Book | None = None
         self._incarnation = Incarnation("")
-        self._quotes: dict[Symbol, Quote] = {}
+        self._belief = Belief()
+        self._known_until: dict[Symbol, Instant] = {}  # the last close that was heard of
         self._seen: dict[PositionId, Seen] = {}
         self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
         self._asked: dict[PositionId, int] = {}  # the exit that was asked for, by its ordinal
@@ -121,11 +130,15 @@ class Guard(Actor):
             case MarketMoved():
                 self._moved(message)
             case QuoteRead():
-                self._look(message.symbol, message.quote)
+                self._look(message.symbol, message.quote, is_traded=False)
             case FeedCheckDue():
                 self._check_feed()
             case CandleClosed():
                 self._closed(message)
+            case FeedStarted():
+                self._ask_missed()
+            case HistoryRead():
+                self._learn(message)
             case Committed():
                 for recorded in message.records:
                     self._follow(recorded)
@@ -133,6 +146,7 @@ class Guard(Actor):
                 self._book, self._incarnation = message.book, message.incarnation
                 held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
                 self.log("GuardStarted", generation=self.generation, positions=held)
+                self._ask_missed()
             case Executed():
                 self._executed(message)
             case HeartbeatDue():
@@ -148,14 +162,15 @@ class Guard(Actor):
     def _moved(self, message: MarketMoved) -> None:
         tick = message.tick
         self._moved_at[tick.symbol] = self.clock.monotonic()
-        self._look(tick.symbol, quote_of(tick.price, message.spread_bps, tick.at))
+        quote = quote_of(tick.price, message.spread_bps, tick.at)
+        self._look(tick.symbol, quote, is_traded=tick.volume > 0)
 
-    def _look(self, symbol: Symbol, quote: Quote) -> None:
+    def _look(self, symbol: Symbol, quote: Quote, *, is_traded: bool) -> None:
         """See what a price asks of the position held in its symbol."""
         book = self._book
-        if book is None:
+        if book is None or not self._is_believed(symbol, quote, is_traded=is_traded):
             return
-        self._quotes[symbol], self._seen_at[symbol] = quote, self.clock.monotonic()
+        self._seen_at[symbol] = self.clock.monotonic()
         position = book.position_of(symbol)
         if position is not None and is_held(position):
             self._note_extremes(position, quote)
@@ -164,6 +179,13 @@ class Guard(Actor):
             self._flatten(book)
         self._completed += 1
         self._pulse.complete()
+
+    def _is_believed(self, symbol: Symbol, quote: Quote, *, is_traded: bool) -> bool:
+        collar_pct = self._limits.price_collar_pct
+        verdict = self._belief.judge(symbol, quote, is_traded=is_traded, collar_pct=collar_pct)
+        if verdict in (Verdict.NO_PRICE, Verdict.DOUBTED):
+            self.log("QuoteRefused", level="warning", symbol=symbol, bid=quote.bid, text=verdict)
+        return verdict is Verdict.BELIEVED
 
     def _note_extremes(self, position: Position, quote: Quote) -> None:
         seen = seen_with(self._seen.get(position.position_id), quote.bid)
@@ -224,6 +246,7 @@ class Guard(Actor):
             reason=wanted.reason,
             trigger_price=wanted.trigger_price,
             bid=quote.bid,
+            gap=wanted.gap(quote.bid),
         )
         self._execute(IntendOrder(order=exit_), is_answer_wanted=True)
 
@@ -231,7 +254,7 @@ class Guard(Actor):
         """Leave everything held; the episode ends when nothing is alive any more."""
         alive = book.alive_positions()
         for position in alive:
-            quote = self._quotes.get(position.symbol)
+            quote = self._belief.last.get(position.symbol)
             if quote is not None and is_held(position):
                 wanted = ExitWanted(reason=ExitReason.FLATTEN, trigger_price=None)
                 self._leave(book, position, wanted, quote)
@@ -248,11 +271,37 @@ class Guard(Actor):
         book, candle = self._book, message.candle
         if book is None or message.is_warmup:
             return
+        self._raise_along(candle.symbol, (candle,))
+        self._known_until[candle.symbol] = candle.close_at
         position = book.position_of(candle.symbol)
         if position is not None and is_held(position) and is_mark_due(position, candle.close):
             self._mark(position, candle.close)
         if book.account.has_balances:
             self._look_at_losses(book)
+
+    def _ask_missed(self) -> None:
+        """Ask for the candles since each trailing stop was last looked after."""
+        for position in self._book.alive_positions() if self._book else ():
+            if is_held(position) and position.policy.trailing_stop_pct > 0:
+                known = self._known_until.get(position.symbol, position.opened_at)
+                self._ask_history(position.symbol, max(known, position.opened_at))
+
+    def _ask_history(self, symbol: Symbol, after: Instant) -> None:
+        wanted = ReadHistory(symbol=symbol, after=after, least=0, reply_to=self.name)
+        self.tell(names.MARKET_FEED, wanted)
+
+    def _learn(self, page: HistoryRead) -> None:
+        """Raise the stop along what was missed; meanwhile it is watched where it was."""
+        self._raise_along(page.symbol, page.candles)
+        if not page.is_last:
+            self._ask_history(page.symbol, page.until)
+
+    def _raise_along(self, symbol: Symbol, candles: tuple[Candle, ...]) -> None:
+        position = None if self._book is None else self._book.position_of(symbol)
+        if position is not None and is_held(position):
+            raised = raised_along(position, candles, self._spread_bps)
+            if raised is not None:
+                self._execute(raised)
 
     def _look_at_losses(self, book: Book) -> None:
         equity = equity_of(book, self._limits.quote_coin)
@@ -319,7 +368,7 @@ class Guard(Actor):
         now = self.clock.monotonic()
         prices = {
             symbol: LastPrice(bid=quote.bid, age_s=now - self._seen_at[symbol])
-            for symbol, quote in self._quotes.items()
+            for symbol, quote in self._belief.last.items()
         }
         return PricesRead(token=token, prices=prices)
 

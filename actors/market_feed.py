@@ -41,7 +41,8 @@ class MarketFeed(Actor):
         self._doubted: dict[Symbol, Decimal] = {}
 
     def on_started(self) -> None:
-        self.tell(names.STRATEGY, FeedStarted())
+        for name in (names.GUARD, names.STRATEGY):
+            self.tell(name, FeedStarted())
         self._market.next(self.reply_to())
 
     def receive(self, message: FeedMessage) -> None:
@@ -74,11 +75,15 @@ class MarketFeed(Actor):
         self.tell(names.GUARD, message)
 
     def _fault_of_jump(self, tick: Tick) -> str | None:
-        """Doubt a price far from the last one until a second one says the same."""
+        """Doubt a price far from the last one until a second one is as far, on the same side.
+
+        However far: a crash that goes on must not be doubted tick after tick.
+        """
         symbol, price = tick.symbol, tick.price
         believed = self._believed.get(symbol, price)
-        doubted = self._doubted.pop(symbol, believed)
-        if is_jump(believed, price) and is_jump(doubted, price):
+        doubted = self._doubted.pop(symbol, None)
+        is_confirmed = doubted is not None and (doubted < believed) is (price < believed)
+        if is_jump(believed, price) and not is_confirmed:
             self._doubted[symbol] = price
             return f"expected a price near {believed}, was {price}; a second look decides"
         self._believed[symbol] = price

@@ -345,7 +345,7 @@ StrategyMessage = (
 
 GuardMessage = (
     Committed | BookRead | Executed | MarketMoved | QuoteRead | CandleClosed | FeedCheckDue
-    | HeartbeatDue | ReadVitals | Reconfigured
+    | FeedStarted | HistoryRead | HeartbeatDue | ReadVitals | Reconfigured
 )  # fmt: skip
 
 

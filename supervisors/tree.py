@@ -157,6 +157,7 @@ def _guard(parts: Parts, context: Context) -> Actor:
         heartbeat_s=parts.heartbeat_s,
         feed_check_s=parts.feed_check_s,
         pulse=parts.pulse,
+        spread_bps=parts.plan.spread_bps,
     )
 
 

@@ -46,7 +46,8 @@ class Candle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A move of the mid price from one level to the next, and the volume that went with it.
 
-    A gap is a tick whose `start` equals its `price`: nothing traded on the way there.
+    A gap is a tick whose `start` equals its `price`: nothing traded on the way there. Without
+    volume it is a mere quote, that nobody may have traded at.
     """
 
     symbol: Symbol

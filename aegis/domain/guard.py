@@ -7,12 +7,14 @@ again is bounded by `retry_after_s`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from aegis.domain.book import Book
+from aegis.domain.candles import Candle
 from aegis.domain.commands import Quote, RaiseStop
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.money import (
@@ -55,6 +57,10 @@ class ExitWanted(msgspec.Struct, frozen=True, kw_only=True):
     reason: ExitReason
     trigger_price: Decimal | None
 
+    def gap(self, bid: Decimal) -> Decimal | None:
+        """Return how far beyond its level a bid is: what was lost, or won, on the way there."""
+        return None if self.trigger_price is None else distance(bid, self.trigger_price)
+
 
 def quote_of(price: Decimal, spread_bps: Decimal, at: Instant) -> Quote:
     """Return bid and ask around a mid price."""
@@ -87,11 +93,22 @@ def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
 
 
 def _stop_reason(position: Position) -> ExitReason:
-    first, _ = opening_stops(position, position.entry_price)
-    trails = position.policy.trailing_stop_pct > 0
-    if trails and first is not None and (position.stop_price or first) > first:
-        return ExitReason.TRAILING_STOP
-    return ExitReason.STOP_LOSS
+    first, stop = position.stop_first, position.stop_price
+    is_raised = first is not None and stop is not None and stop > first
+    return ExitReason.TRAILING_STOP if is_raised else ExitReason.STOP_LOSS
+
+
+def raised_along(
+    position: Position, candles: Iterable[Candle], spread_bps: Decimal
+) -> RaiseStop | None:
+    """Return where closed candles raise a trailing stop to, whoever has seen their ticks.
+
+    The candle in which the position was opened says nothing: its high may have been before.
+    """
+    highs = [candle.high for candle in candles if candle.open_at >= position.opened_at]
+    if not highs:
+        return None
+    return _raised(position, quote_of(max(highs), spread_bps, position.opened_at).bid)
 
 
 def _raised(position: Position, bid: Decimal) -> RaiseStop | None:

@@ -15,6 +15,7 @@ from aegis.domain.commands import (
     ChangeTradingState,
     IntendOrder,
     MarkPosition,
+    Quote,
     RaiseStop,
     RecordPeak,
     Refusal,
@@ -35,6 +36,7 @@ from tests.domain.kit import (
     BTC_USDT,
     INCARNATION,
     LIMITS,
+    START,
     TAG,
     Desk,
     decimals,
@@ -80,6 +82,7 @@ class Scene(Ensemble):
             heartbeat_s=heartbeat_s,
             feed_check_s=feed_check_s,
             pulse=self.pulse,
+            spread_bps=Decimal(0),
         )
         self.stage.launch(ME, build)
         self.wait_heard(names.POSITION_STORE, ReadBook)
@@ -337,6 +340,7 @@ def test_before_its_book_it_does_nothing(stage: Stage) -> None:
         heartbeat_s=None,
         feed_check_s=None,
         pulse=scene.pulse,
+        spread_bps=Decimal(0),
     )
     stage.launch(ME, build)
     scene.tell(ME, tick("90"))
@@ -431,3 +435,32 @@ def test_losses_are_watched_by_new_limits(scene: Scene) -> None:
     scene.tell(ME, closed(0))
 
     assert scene.does(ChangeTradingState) == []
+
+
+# Which prices it acts on ----------------------------------------------------------------------
+
+
+def asked(bid: str) -> QuoteRead:
+    """Return what the exchange says where the feed is silent: a quote that nobody traded at."""
+    figure = Decimal(bid)
+    return QuoteRead(symbol=BTC_USDT, quote=Quote(bid=figure, ask=figure, at=START))
+
+
+def test_a_quote_far_beyond_the_stop_leaves_at_the_second_look(holding: Scene) -> None:
+    holding.begin().tell(ME, tick("100"))
+    holding.tell(ME, asked("80"))
+    holding.stage.wait_for(lambda: "QuoteRefused" in holding.stage.events())
+    assert holding.commands(IntendOrder) == []
+
+    holding.tell(ME, asked("79"))
+
+    holding.intends()
+
+
+@pytest.mark.parametrize("bid", ["0", "NaN", "-5"])
+def test_a_quote_that_is_none_leaves_nothing(holding: Scene, bid: str) -> None:
+    holding.begin()
+    for _ in range(2):
+        holding.tell(ME, asked(bid))
+
+    assert holding.does(IntendOrder) == []

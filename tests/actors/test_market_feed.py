@@ -84,7 +84,7 @@ def test_news_keeps_its_order(scene: Scene) -> None:
     scene.play(*news)
     scene.wait_heard(names.GUARD, CandleClosed, 2)
 
-    assert list(scene.stage.directory.slot(names.GUARD).messages) == news
+    assert list(scene.stage.directory.slot(names.GUARD).messages) == [FeedStarted(), *news]
 
 
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity"])

@@ -13,13 +13,15 @@ from tests.simulation.candles import number_of
 class Script:
     """Parameters: the candles at whose close it says so. With `period`, again and again.
 
-    `raises_from` makes it raise at that candle and at each one after.
+    At `adds` it says to enter whatever it holds; `raises_from` makes it raise at that candle and
+    at each one after.
     """
 
     def __init__(self, params: Mapping[str, object]) -> None:
         self.warmup = 0
         self._enters = _numbers(params, "enters")
         self._leaves = _numbers(params, "leaves")
+        self._adds = _numbers(params, "adds")
         self._raises = _numbers(params, "raises")
         self._period = _number(params, "period")
         self._raises_from = _number(params, "raises_from")
@@ -30,7 +32,7 @@ class Script:
         if number in self._raises or is_broken:
             raise RuntimeError(f"The script raises at candle {number}")
         place = number if self._period is None else number % self._period
-        if place in self._enters and not is_holding:
+        if place in self._adds or (place in self._enters and not is_holding):
             return Signal.ENTER
         return Signal.LEAVE if place in self._leaves and is_holding else None
 
