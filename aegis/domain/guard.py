@@ -94,7 +94,8 @@ def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
 
 def _stop_reason(position: Position) -> ExitReason:
     first, stop = position.stop_first, position.stop_price
-    is_raised = first is not None and stop is not None and stop > first
+    trails = position.policy.trailing_stop_pct > 0
+    is_raised = trails and first is not None and stop is not None and stop > first
     return ExitReason.TRAILING_STOP if is_raised else ExitReason.STOP_LOSS
 
 
