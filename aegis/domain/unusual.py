@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from aegis.domain.judgement import Judgement, judged
-from aegis.domain.money import HUNDRED, distance, plus, ratio, times
+from aegis.domain.money import HUNDRED, ZERO, distance, floor_to, plus, ratio, text, times
 from aegis.domain.position import Position, StopPolicy
 
 MARGIN_PCT = Decimal(1)
@@ -21,6 +21,8 @@ PEERS_MIN = 30
 
 DEVIATIONS_MAX = Decimal(20)
 """In median absolute deviations: trades have fat tails, and 20 is far out in any of them."""
+
+CENT = Decimal("0.01")
 
 Peers = Callable[[], Sequence[Decimal]]
 
@@ -42,15 +44,19 @@ def _faults(trade: Position, peers_pct: Peers) -> Iterator[str]:
             yield f"has a result of {trade.pnl:f} where nothing was paid"
         return
     result_pct = ratio(times(trade.pnl, HUNDRED), trade.paid)
-    is_gain = result_pct > 0
+    is_gain, size_pct = result_pct > 0, distance(result_pct, ZERO)
     bound = _bound_pct(trade.policy, is_gain=is_gain)
-    if abs(result_pct) > HUNDRED:
-        yield "gained more than was paid" if is_gain else "lost more than was paid"
-    elif bound is not None and abs(result_pct) > bound:
-        what = "gained" if is_gain else "lost"
-        yield f"{what} {abs(result_pct):.2f} %, expected at most {bound:.2f} %"
+    what = "gained" if is_gain else "lost"
+    if size_pct > HUNDRED:
+        yield f"{what} more than was paid"
+    elif bound is not None and size_pct > bound:
+        yield f"{what} {_shown(size_pct)} %, expected at most {_shown(bound)} %"
     elif bound is None and _is_outside(result_pct, peers_pct()):
-        yield f"came to {result_pct:.2f} %, far from every other trade"
+        yield f"{what} {_shown(size_pct)} %, far from every other trade"
+
+
+def _shown(percent: Decimal) -> str:
+    return text(floor_to(percent, CENT))
 
 
 def _bound_pct(policy: StopPolicy, *, is_gain: bool) -> Decimal | None:

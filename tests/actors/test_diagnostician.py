@@ -9,14 +9,22 @@ import pytest
 
 from actors import names
 from actors.diagnostician import Diagnostician
-from aegis.domain.commands import CompleteDiagnosis, CompleteReconciliation, RaiseStop
+from aegis.domain.checks import CHECKS
+from aegis.domain.commands import (
+    ChangeTradingState,
+    CompleteDiagnosis,
+    CompleteReconciliation,
+    RaiseAlarm,
+    RaiseStop,
+)
 from aegis.domain.diagnose import Bounds
-from aegis.domain.ids import Generation
-from aegis.domain.judgement import Ask, Judgement, judged
-from aegis.domain.mends import RebuildRows
+from aegis.domain.ids import EventId, Generation
+from aegis.domain.judgement import Ask, Depth, Judgement, judged
+from aegis.domain.mends import Orphan, RebuildRows, RewriteMark, SetAside
 from aegis.messages import (
     DiagnoseNow,
     DiagnosisReported,
+    Execute,
     MendStore,
     ReadBook,
     StoreMended,
@@ -212,3 +220,140 @@ def reconciliation(trigger: str) -> CompleteReconciliation:
         local_positions=0,
         discrepancies=(),
     )
+
+
+def finding(check: str, details: str) -> Judgement:
+    return judged(check, (details,))
+
+
+def told(scene: Scene) -> list[tuple[object, object]]:
+    """Return the findings that were told, in order."""
+    logged = [fields for event, fields in scene.stage.logged if event == "DiagnosisFinding"]
+    return [(fields["check"], fields["details"]) for fields in logged]
+
+
+def again(scene: Scene, number: int) -> dict[str, str]:
+    """Ask for another diagnosis, and return what came of it."""
+    scene.tell(ME, DiagnoseNow(trigger="interval"))
+    scene.look(number)
+    return scene.completed(number)
+
+
+def test_a_finding_is_told_once_until_it_changes(scene: Scene) -> None:
+    first, other = finding("wal", "long"), finding("wal", "longer")
+    scene.begin((first,), (first,), (other,), (other,)).look()
+    scene.completed()
+    for number in (2, 3, 4):
+        assert again(scene, number)["wal"] == "finding"
+
+    assert told(scene) == [("wal", "long"), ("wal", "longer")]
+    news = [
+        check.is_news
+        for command in scene.commands(CompleteDiagnosis)
+        for check in command.checks
+        if check.check == "wal"
+    ]
+    assert news == [True, False, True, False]
+
+
+def test_what_comes_back_is_news_again(scene: Scene) -> None:
+    long = finding("wal", "long")
+    scene.begin((long,), (judged("wal", ()),), (long,)).look()
+    scene.completed()
+    again(scene, 2)
+    again(scene, 3)
+
+    assert told(scene) == [("wal", "long"), ("wal", "long")]
+
+
+def test_a_dry_run_makes_no_finding_old(scene: Scene) -> None:
+    long = finding("wal", "long")
+    scene.begin((long,), (long,)).look(reconciled=0)
+    scene.tell(ME, DiagnoseNow(trigger="operator", is_dry_run=True, reply_to=ASKER))
+    scene.look(2)
+    scene.wait_heard(ASKER, DiagnosisReported)
+    scene.publish(ME, reconciliation("start"))
+    scene.look(3)
+
+    scene.completed()
+    assert told(scene) == [("wal", "long"), ("wal", "long")]
+
+
+def test_the_start_and_every_third_minute_look_deep_and_a_person_looks_at_all(
+    scene: Scene,
+) -> None:
+    scene.begin(*[SOUND] * 5).look()
+    scene.completed()
+    for number in (2, 3, 4):
+        again(scene, number)
+    scene.tell(ME, DiagnoseNow(trigger="operator", reply_to=ASKER))
+    scene.look(5)
+    scene.completed(5)
+
+    depths = [ask.depth for ask in scene.asked]
+    assert depths == [Depth.DEEP, Depth.LIGHT, Depth.LIGHT, Depth.DEEP, Depth.WHOLE]
+
+
+def test_the_look_is_told_how_far_the_log_had_come(scene: Scene) -> None:
+    scene.begin(SOUND).look()
+    scene.completed()
+
+    assert [ask.last_event_id for ask in scene.asked] == [scene.desk.log[-1].event_id]
+
+
+def test_each_remedy_is_taken_once_and_the_rebuild_last(scene: Scene) -> None:
+    without_stop(scene)
+    aside = SetAside(orphans=(Orphan(event_id=EventId(3), reason="odd"),))
+    sick = (
+        judged("mark", ("torn",), RewriteMark()),
+        judged("events", ("odd",), aside, RebuildRows()),
+        ROWS_DIFFER,
+    )
+    scene.begin(sick, ()).look()
+    (stop,) = scene.wait_command(RaiseStop)
+    mends = [each.mend for each in scene.wait_heard(STORE, MendStore, 3)]
+    assert mends == [RewriteMark(), aside, RebuildRows()]
+
+    scene.answer(ME, stop, scene.publish(ME, stop))
+    for mend in mends:
+        assert len(scene.heard(STORE, ReadBook)) == 1  # it looks again when all are taken
+        scene.tell(ME, StoreMended(mend=mend))
+    scene.look(2)
+    assert scene.completed()["stops"] == "fixed"
+
+
+def test_an_alarm_is_recorded_before_the_stop_that_it_is_about(scene: Scene) -> None:
+    position = scene.desk.holding()
+    passed = msgspec.structs.replace(position, stop_price=None, mark=position.entry_price / 2)
+    scene.desk.book.keep_position(passed)
+    scene.begin(SOUND).look()
+    scene.wait_command(RaiseStop)
+
+    commands = [each.command for each in scene.heard(STORE, Execute)]
+    assert [type(each) for each in commands] == [RaiseAlarm, RaiseStop]
+
+
+@pytest.mark.parametrize(("check", "cause"), [("chain", "store"), ("disk", "disk")])
+def test_a_fault_of_the_store_halts_entries(scene: Scene, check: str, cause: str) -> None:
+    scene.begin((finding(check, "broken"),)).look()
+    scene.completed()
+
+    assert [halt.cause for halt in scene.commands(ChangeTradingState)] == [cause]
+
+
+def test_a_finding_that_was_fixed_halts_nothing(scene: Scene) -> None:
+    scene.begin((CHAIN_OK, ROWS_DIFFER), SOUND).look()
+    scene.wait_heard(STORE, MendStore)
+    scene.tell(ME, StoreMended(mend=RebuildRows()))
+    scene.look(2)
+    scene.completed()
+
+    assert scene.commands(ChangeTradingState) == []
+
+
+def test_checks_are_told_in_the_order_of_the_list(scene: Scene) -> None:
+    scene.begin((judged("retention", ()), judged("disk", ()), CHAIN_OK)).look()
+
+    order = [check.name for check in CHECKS]
+    found = list(scene.completed())
+    assert found == sorted(found, key=order.index)

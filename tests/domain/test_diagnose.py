@@ -7,12 +7,12 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from aegis.domain.commands import Command, RaiseStop
-from aegis.domain.diagnose import missing_stops, stuck_positions
+from aegis.domain.commands import Command, RaiseAlarm, RaiseStop
+from aegis.domain.diagnose import excesses, lost_orders, missing_stops, stuck_positions
 from aegis.domain.ids import Instant
 from aegis.domain.judgement import what_was_done
 from aegis.domain.position import StopPolicy
-from tests.domain.kit import START, Desk, entry, seconds
+from tests.domain.kit import LIMITS, START, Desk, entry, seconds
 
 WEEK_S = 7 * 86_400
 
@@ -82,3 +82,67 @@ def test_what_was_done_is_told_in_words() -> None:
     (command,) = remedies
     assert isinstance(command, RaiseStop)
     assert what_was_done(remedies) == f"set the stop of {command.position_id} to 98"
+
+
+def test_a_stop_that_the_price_has_passed_is_told_before_it_is_set() -> None:
+    desk = bare(StopPolicy(stop_loss_pct=Decimal(2)))
+    desk.book.keep_position(msgspec.structs.replace(desk.position(), mark=Decimal(98)))
+    alarm, stop = missing_stops(desk.book).remedies
+    assert isinstance(alarm, RaiseAlarm)
+    assert alarm.text == (
+        "BTC/USDT has lost its stop of 98, and its price 98 is below it: leaving it now"
+    )
+    assert isinstance(stop, RaiseStop)
+
+
+def test_a_stop_that_the_price_has_not_passed_is_set_without_an_alarm() -> None:
+    desk = bare(StopPolicy(stop_loss_pct=Decimal(2)))
+    desk.book.keep_position(msgspec.structs.replace(desk.position(), mark=Decimal("98.01")))
+    assert [type(each) for each in missing_stops(desk.book).remedies] == [RaiseStop]
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(60, "ok"), (61, "finding")])
+def test_an_order_unknown_for_too_long_is_flagged(age_s: int, status: str) -> None:
+    desk = Desk().funded()
+    order = desk.unknown(entry("1"))
+    found = lost_orders(desk.book, Instant(START + seconds(age_s)), 60)
+    assert (found.result.status, found.remedies) == (status, ())
+    assert (order.client_order_id in found.result.details) is (status == "finding")
+
+
+def test_an_order_that_the_exchange_knows_is_not_lost() -> None:
+    desk = Desk().funded()
+    desk.accepted(entry("1"))
+    assert lost_orders(desk.book, Instant(START + seconds(WEEK_S)), 60).result.status == "ok"
+
+
+def test_what_is_within_the_limits_is_no_excess() -> None:
+    desk = Desk().funded()
+    desk.holding("10", "100")
+    assert excesses(desk.book, LIMITS).result.status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"open_positions_max": 0}, "1 positions, at most 0 may be open"),
+        ({"exposure_max": Decimal(999)}, "more than 999 USDT is at risk"),
+    ],
+)
+def test_what_is_beyond_a_limit_that_was_lowered_is_flagged(
+    change: dict[str, object], said: str
+) -> None:
+    desk = Desk().funded()
+    desk.holding("10", "100")
+    limits = msgspec.structs.replace(LIMITS, **change)
+    found = excesses(desk.book, limits)
+    assert (found.result.details, found.remedies) == (said, ())
+
+
+def test_an_entry_under_way_that_is_too_large_is_flagged() -> None:
+    desk = Desk().funded()
+    order = desk.accepted(entry("10", "100"))
+    limits = msgspec.structs.replace(LIMITS, order_notional_max=Decimal(999))
+    assert excesses(desk.book, limits).result.details == (
+        f"larger than 999 USDT: {order.client_order_id}"
+    )
