@@ -155,6 +155,16 @@ class SeededRuntime:
             else:
                 return
 
+    def live_while(self, predicate: Callable[[], bool]) -> None:
+        """Go on while a predicate, asked whenever all is quiet, holds and anything is to come.
+
+        There are four messages to a quiet instant, so it costs a quarter of `run_while`.
+        """
+        self.run_now()
+        while predicate() and self._heap.next_due() is not None:
+            self._jump()
+            self.run_now()
+
     # Faults -------------------------------------------------------------------------------
 
     def hang(self, name: str) -> None:

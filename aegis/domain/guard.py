@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.commands import Quote, RaiseStop
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.money import (
+    ONE,
     bps_of,
     ceil_to,
     distance,
@@ -64,8 +66,14 @@ class ExitWanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def quote_of(price: Decimal, spread_bps: Decimal, at: Instant) -> Quote:
     """Return bid and ask around a mid price."""
-    half = times(bps_of(price, spread_bps), Decimal("0.5"))
+    half = times(price, _half_of(spread_bps))
     return Quote(bid=minus(price, half), ask=plus(price, half), at=at)
+
+
+@lru_cache(maxsize=1)  # each tick asks twice, and a run has one spread
+def _half_of(spread_bps: Decimal) -> Decimal:
+    """Return half a spread as a share of the price."""
+    return times(bps_of(ONE, spread_bps), Decimal("0.5"))
 
 
 def mid_of(quote: Quote) -> Decimal:

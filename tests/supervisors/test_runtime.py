@@ -287,6 +287,28 @@ def test_run_while_ends_when_nothing_is_left_to_come() -> None:
     assert runtime.clock.now() == 0
 
 
+def test_live_while_handles_all_mail_of_an_instant_before_it_asks() -> None:
+    runtime = seeded()
+    fired: list[float] = []
+    asked: list[float] = []
+    runtime.every(1, lambda: fired.append(runtime.clock.monotonic()))
+
+    def goes_on() -> bool:
+        asked.append(runtime.clock.monotonic())
+        return len(fired) < 3
+
+    runtime.live_while(goes_on)
+
+    assert fired == [1, 2, 3]
+    assert asked == [0, 1, 2, 3]
+
+
+def test_live_while_ends_when_nothing_is_left_to_come() -> None:
+    runtime = seeded()
+    runtime.live_while(lambda: True)
+    assert runtime.clock.now() == 0
+
+
 def test_an_effect_and_its_answer_are_two_instants() -> None:
     runtime = seeded(latencies=Latencies(least_s=0.010, most_s=0.020))
     instants: list[int] = []
