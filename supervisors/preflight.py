@@ -53,11 +53,13 @@ def shrunken_store(store: Store, committed: EventId) -> StoreCorrupt:
 
 
 def open_own_ledger(
-    path: Path, store: Store, balances: Mapping[Coin, Decimal], market: str
+    path: Path, store: Store, balances: Mapping[Coin, Decimal], market: str, *, is_kept: bool
 ) -> PaperLedger:
     """Open the ledger that belongs to a store; only a store without events gets a new one."""
     is_new = store.recovered_events == 0
-    ledger = open_ledger(path, balances, market, owner=store.incarnation, may_create=is_new)
+    ledger = open_ledger(
+        path, balances, market, owner=store.incarnation, may_create=is_new, is_kept=is_kept
+    )
     has_orders = ledger.next_order_number() > 1
     # Two runs of one seed draw one incarnation, so what they lived through is compared too.
     if is_new and has_orders:

@@ -43,7 +43,9 @@ LOOK_EACH_S = 0.1
 SETTLE_S = 60.0
 """Market seconds that orders get to finish after the last candle."""
 
-STEPS_PER_LOOK = 2_000
+INSTANTS_PER_LOOK = 500
+"""Of a run at speed 0, between two looks at signals and at the bar: about 100 candles."""
+
 EXIT_SECOND_SIGNAL = 1
 INCARNATION_DIGITS = 16
 
@@ -76,6 +78,7 @@ class _Outside(msgspec.Struct, frozen=True, kw_only=True):
     before_abort: Callable[[], None]
     faults: Faults
     service: Service
+    is_kept: bool
 
 
 class NoControl:
@@ -109,14 +112,17 @@ def run(
     before_abort: Callable[[], None] = leave_all,
     faults: Faults = no_faults,
     service: Service = NOBODY,
+    is_kept: bool = True,
 ) -> Run:
     """Run AEGIS as configured, to its end; raises what opening raises, before anything trades.
 
     `progress` hears how many of how many candles a run at speed 0 has behind it. `reread` is
     called on SIGHUP, `before_abort` when a second signal ends the process at once. `faults` say
     what goes wrong between us and the paper exchange: nothing, but in drills. `service` is the
-    manager that started this process; at speed 0 it is told nothing.
+    manager that started this process; at speed 0 it is told nothing. A store that is not kept is
+    one that the caller throws away, and never waits for the disk: at speed 0 alone.
     """
+    assert is_kept or config.market.speed == 0, "Expected a store that is kept, to trade on"
     outside = _Outside(
         log=log,
         progress=progress,
@@ -124,6 +130,7 @@ def run(
         before_abort=before_abort,
         faults=faults,
         service=service,
+        is_kept=is_kept,
     )
     if config.market.speed == 0:
         return _run_to_the_end_of_data(config, folder, outside)
@@ -259,6 +266,7 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
         messengers=messengers_of(config, outside.log),
         draw_incarnation=lambda: seeded_incarnation(config),
         faults=outside.faults,
+        is_kept=outside.is_kept,
     )
     runtime, stopwatch = runtimes[0], SystemClock()
     candles = candles_of(system.sources)
@@ -301,12 +309,12 @@ class _Way:
 def _go_through(
     system: System, runtime: SeededRuntime, way: _Way, told: _Told, reread: Reread
 ) -> Verdict:
-    steps = 0
+    instants = 0
 
     def goes_on() -> bool:
-        nonlocal steps
-        steps += 1
-        if steps % STEPS_PER_LOOK == 0:
+        nonlocal instants
+        instants += 1
+        if instants % INSTANTS_PER_LOOK == 0:
             way.tell()
             if told.take_hang_up():
                 reread()
@@ -315,7 +323,7 @@ def _go_through(
         return not system.is_market_ended and system.verdicts.empty()
 
     way.tell()
-    runtime.run_while(goes_on)
+    runtime.live_while(goes_on)
     at = f"{text_of(runtime.clock.now())[:19]}Z"
     why = "the data ended" if system.is_market_ended else f"stopped early at {at}"
     if system.verdicts.empty():

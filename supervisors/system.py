@@ -115,14 +115,16 @@ class System:
         draw_incarnation: Callable[[], str],
         faults: Faults = no_faults,
         errand: Errand | None = None,
+        is_kept: bool = True,
     ) -> None:
         """Open market, store and ledger; raises what they raise, and then holds nothing.
 
         `runtime_of` is given the market's instant at which this run begins. `folder` is where
-        a person's strategy is looked for.
+        a person's strategy is looked for. Only what a backtest writes may be not kept.
         """
         self.config = config
         self._errand = errand
+        self._is_kept = is_kept
         self._messengers = messengers
         self.log = log
         self.pulse = Pulse()
@@ -140,9 +142,7 @@ class System:
             self._committed = self._store.last_event_id
             self.recovered_events = self._store.recovered_events
             refuse_unguarded(self._store.book, config.exchange.symbols)
-            ledger = open_own_ledger(
-                ledger_path(config), self._store, dict(config.paper.balances), market_of(config)
-            )
+            ledger = self._open_ledger()
             opened.callback(ledger.close)
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
             self.runtime = runtime_of(max(lived_until, begins_at))
@@ -232,6 +232,16 @@ class System:
             channels=tuple(each.channel for each in self._messengers),
             notice_of=partial(notice_of, about=about_of(self.config)),
             may_mend=is_first,
+            is_kept=self._is_kept,
+        )
+
+    def _open_ledger(self) -> PaperLedger:
+        return open_own_ledger(
+            ledger_path(self.config),
+            self._store,
+            dict(self.config.paper.balances),
+            market_of(self.config),
+            is_kept=self._is_kept,
         )
 
     def _inspection(self, opened: ExitStack) -> Inspection:

@@ -24,6 +24,8 @@ OWN_KEYS = {
     "store.path": "its store is thrown away, or kept by --keep",
     "log.path": "it writes no log",
     "log.level": "it writes no log",
+    "notify.telegram.enabled": "it tells nobody",
+    "notify.webhook.enabled": "it tells nobody",
 }
 """What a backtest says of itself, and why it may not be set."""
 
@@ -39,6 +41,8 @@ def overrides_of(
         "store.path": str(store),
         "log.path": str(log),
         "log.level": "warning",
+        "notify.telegram.enabled": False,
+        "notify.webhook.enabled": False,
     }
     faults = (*_faults_of_data(data), *map(_fault_of_setting, settings))
     if found := tuple(fault for fault in faults if fault is not None):

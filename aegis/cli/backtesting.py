@@ -66,6 +66,7 @@ def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int
                 log=log,
                 progress=progress,
                 before_abort=partial(_remove, folder),
+                is_kept=is_kept,
             )
         finally:
             log.close()

@@ -77,6 +77,7 @@ class Start(Protocol):
         reread: Callable[[], Config | None] = ...,
         before_abort: Callable[[], None] = ...,
         service: Service = ...,
+        is_kept: bool = ...,
     ) -> Outcome: ...
 
 

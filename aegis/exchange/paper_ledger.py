@@ -5,7 +5,8 @@ event of AEGIS. One thread at a time: the exchange that owns it holds the lock. 
 as well, from processes of their own: the account's owner, by hand.
 
 Invariants:
-1. A change is one transaction, durable (WAL, synchronous=FULL) before `write` returns.
+1. A change is one transaction, durable (WAL, synchronous=FULL) before `write` returns, but in a
+   ledger that nobody keeps.
 2. A ledger that exists is reopened as it is; start balances count only at its creation.
 3. Every figure is an exact decimal, kept as text.
 4. A failed write leaves the owner's copy in doubt: it must read the ledger again.
@@ -33,6 +34,10 @@ from aegis.exchange.paper_rows import order_of, order_row, trade_of, trade_row
 SCHEMA_VERSION = "1"
 BUSY_TIMEOUT_S = 5.0
 """Readers in other processes hold the file for milliseconds; a longer wait is a fault."""
+
+_SYNCED = ("PRAGMA synchronous = FULL", 2)
+_UNSYNCED = ("PRAGMA synchronous = OFF", 0)
+"""How to ask for syncs or for none, and what SQLite then says of itself."""
 
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -142,12 +147,14 @@ def open_ledger(
     *,
     owner: str | None = None,
     may_create: bool = True,
+    is_kept: bool = True,
 ) -> PaperLedger:
     """Open the ledger, creating it with the start balances where there is none and that may be.
 
     `market` says which market it lives in (simulated:1, a replay's file), `owner` whose account
     it keeps (None: do not ask). A ledger of another one, or none where one must be, is refused
-    with `LedgerMismatchError` and left as it is; anything unreadable with `LedgerError`.
+    with `LedgerMismatchError` and left as it is; anything unreadable with `LedgerError`. One that
+    is not kept goes with its process, and never waits for the disk.
     """
     for coin, amount in start_balances.items():
         if not amount.is_finite() or amount < 0:
@@ -164,7 +171,7 @@ def open_ledger(
             count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if count == 0 and not may_create:
                 raise missing_ledger(path, "an empty one")
-            _set_pragmas(connection, path)
+            _set_pragmas(connection, path, is_kept=is_kept)
             if count == 0:
                 _create(connection, start_balances, market, owner or "")
             _check_identity(connection, path, market, owner)
@@ -297,15 +304,16 @@ def _transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
 
 
-def _set_pragmas(connection: sqlite3.Connection, path: Path) -> None:
-    """Ask for WAL and full syncs, and read back that they were granted."""
+def _set_pragmas(connection: sqlite3.Connection, path: Path, *, is_kept: bool) -> None:
+    """Ask for WAL and full syncs, or none, and read back that they were granted."""
+    setting, expected = _SYNCED if is_kept else _UNSYNCED
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(setting)
     journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
     synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
-    if (journal, synchronous) != ("wal", 2):
+    if (journal, synchronous) != ("wal", expected):
         was = f"{journal}, synchronous {synchronous}"
-        raise LedgerError(f"{path}: expected WAL with synchronous 2, was {was}")
+        raise LedgerError(f"{path}: expected WAL with synchronous {expected}, was {was}")
 
 
 def _create(

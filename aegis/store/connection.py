@@ -7,7 +7,8 @@ Invariants:
 1. Every setting is written and read back; a difference raises.
 2. Each page carries a checksum (`cksumvfs`), proved whenever it is read.
 3. A reader cannot write, and never touches the lock.
-4. A COMMIT that returns is on the disk (WAL with `synchronous=FULL`).
+4. A COMMIT that returns is on the disk (WAL with `synchronous=FULL`), but in a store that nobody
+   keeps.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ _WRITER_SETTINGS = (
     ("PRAGMA wal_autocheckpoint = 0", "PRAGMA wal_autocheckpoint", 0),
 )
 
+_UNSYNCED = (("PRAGMA synchronous = OFF", "PRAGMA synchronous", 0),)
+
 
 class WalWatch:
     """What the commits leave in the WAL, in pages, as SQLite's hook tells it."""
@@ -82,14 +85,17 @@ def failing(operation: str) -> Iterator[None]:
         raise StoreFailed(operation, _described(error)) from error
 
 
-def open_writer(store: Path) -> tuple[apsw.Connection, WalWatch]:
-    """Open, or create, the database for its one writer; still free to migrate it."""
+def open_writer(store: Path, *, is_kept: bool = True) -> tuple[apsw.Connection, WalWatch]:
+    """Open, or create, the database for its one writer; still free to migrate it.
+
+    For one that is not kept, nothing waits for the disk: it must go with its process.
+    """
     with failing("open"):
         db = _connect(str(store), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         with closed_on_failure(db):
             db.set_busy_timeout(BUSY_TIMEOUT_MS)
             _prepare_pages(db)
-            _set(db, (*_WRITER_SETTINGS, *_SETTINGS))
+            _set(db, (*_WRITER_SETTINGS, *_SETTINGS, *(() if is_kept else _UNSYNCED)))
             db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
             _expect("DEFENSIVE", 1, db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, -1))
             watch = WalWatch()

@@ -101,13 +101,17 @@ class Store:
         channels: Sequence[str] = ("log",),
         notice_of: NoticeOf,
         may_mend: bool = False,
+        is_kept: bool = True,
     ) -> Store:
         """Lock, check, migrate and load the store at `path`; create it when there is none.
 
         With `may_mend` indices are proved as well, and made anew where they are damaged: for a
-        process that opens its store for the first time.
+        process that opens its store for the first time. A store that is not kept goes with its
+        process, and so never waits for the disk; nobody may trade on it.
         """
-        parts = open_parts(path, identity, draw_incarnation, now, may_mend=may_mend)
+        parts = open_parts(
+            path, identity, draw_incarnation, now, may_mend=may_mend, is_kept=is_kept
+        )
         return cls(path, parts, channels, notice_of)
 
     @property

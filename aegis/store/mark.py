@@ -74,10 +74,11 @@ def read_mark(store: Path) -> MarkReading:
 class MarkFile:
     """The mark as its one writer holds it. Raises `OSError` when the disk says no."""
 
-    def __init__(self, store: Path, slot: int | None) -> None:
+    def __init__(self, store: Path, slot: int | None, *, is_kept: bool = True) -> None:
         path = mark_path(store)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
         self._slot = 0 if slot is None else slot
+        self._is_kept = is_kept
 
     def write(self, mark: Mark) -> None:
         """Put the mark into the older slot; it reaches the disk when the system likes."""
@@ -94,8 +95,9 @@ class MarkFile:
         self.sync()
 
     def sync(self) -> None:
-        """Wait until the disk has it."""
-        os.fsync(self._descriptor)
+        """Wait until the disk has it, unless it goes with its store when the process ends."""
+        if self._is_kept:
+            os.fsync(self._descriptor)
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -70,6 +70,7 @@ def open_parts(
     now: Instant,
     *,
     may_mend: bool,
+    is_kept: bool = True,
 ) -> Parts:
     """Return the parts of a store that is locked, checked, migrated, and ours."""
     with failing("open"), ExitStack() as undo:
@@ -81,19 +82,19 @@ def open_parts(
             refuse_lost(path, reading)
         repairs = settle_reserve(path)
         make_private(path)
-        db, wal = open_writer(path)
+        db, wal = open_writer(path, is_kept=is_kept)
         undo.callback(close_quietly, db)
         _refuse_untrue(db, path, identity, reading)
         damage = _damage(db, path, may_mend=may_mend)
         if damage and may_mend:
             close_quietly(db)
             repairs = (*repairs, _mended(path, damage))
-            db, wal = open_writer(path)
+            db, wal = open_writer(path, is_kept=is_kept)
             undo.callback(close_quietly, db)
         migrate(db)
         _settle(db, identity, draw_incarnation, now)
         head = head_of(db)
-        mark = MarkFile(path, reading.slot)
+        mark = MarkFile(path, reading.slot, is_kept=is_kept)
         undo.callback(mark.close)
         findings = _set_mark(mark, reading, head)
         stored = read_stored_identity(db)

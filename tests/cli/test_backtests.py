@@ -6,11 +6,13 @@ import hashlib
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aegis.cli.running import Outcome, Start
 from tests.cli.candle_files import BROKEN, HEADER, REPLAY, rows, write
-from tests.cli.place import Place, Said
+from tests.cli.place import Place, Said, engine_of_aegis
 
 METRONOME = """
 [strategy]
@@ -112,6 +114,11 @@ def test_json_says_what_it_was_tried_on_and_each_trade(tried: Place) -> None:
     assert trade["opened_at"] < trade["closed_at"]
 
 
+def test_nobody_is_told_of_a_backtest_and_no_token_is_needed(tried: Place) -> None:
+    tried.configure(METRONOME + "[notify.telegram]\nenabled = true\nchat_ids = [1]\n")
+    assert backtest(tried).code == 0
+
+
 def test_a_kept_store_can_be_looked_at_afterwards(
     tried: Place, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +129,24 @@ def test_a_kept_store_can_be_looked_at_afterwards(
     assert len(tried.say("positions", "--all", "--json").json) >= told["trades"]
     assert list(temporary.iterdir()) == []
     assert not (tried.folder / "data").exists()
+
+
+@pytest.mark.parametrize(("options", "is_kept"), [((), False), (("--keep", "one.db"), True)])
+def test_only_a_store_that_is_thrown_away_does_not_wait_for_the_disk(
+    tried: Place, options: tuple[str, ...], *, is_kept: bool
+) -> None:
+    asked: list[object] = []
+
+    def engine() -> Start:
+        def run(*args: Any, **kwargs: Any) -> Outcome:
+            asked.append(kwargs["is_kept"])
+            return engine_of_aegis()(*args, **kwargs)
+
+        return run
+
+    said = tried.say("backtest", "--data", "candles.csv", *options, engine=engine)
+    assert said.code == 0
+    assert asked == [is_kept]
 
 
 @pytest.mark.parametrize("ending", ["", ".paper", ".mark"])

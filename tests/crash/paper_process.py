@@ -86,6 +86,7 @@ def start(
     reread: Callable[[], Config | None] = keep_config,
     before_abort: Callable[[], None] = leave_all,
     service: Service = NOBODY,
+    is_kept: bool = True,
 ) -> Run:
     """Run as run.py does, with the frontier in between."""
     return run(
@@ -96,6 +97,7 @@ def start(
         reread=reread,
         before_abort=before_abort,
         service=service,
+        is_kept=is_kept,
         faults=Frontier(folder, config.store.path),
     )
 

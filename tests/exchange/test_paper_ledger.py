@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -196,6 +197,11 @@ def test_the_ledger_is_synced_in_full(tmp_path: Path) -> None:
     connection = Table(tmp_path).ledger._connection
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_only_a_ledger_that_nobody_keeps_is_not_synced(tmp_path: Path) -> None:
+    with closing(open_ledger(tmp_path / "ledger", {}, is_kept=False)) as ledger:
+        assert ledger._connection.execute("PRAGMA synchronous").fetchone() == (0,)
 
 
 def test_a_ledger_that_was_created_empty_by_a_kill_is_filled(tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from actors import names
+from actors.base import no_log
 from aegis.cli.codes import Code, trouble_of
+from aegis.log.logger import Log
+from supervisors.runs import run
 from supervisors.settings import ledger_path
 from tests.simulation.candles import flat, write_replay
 from tests.simulation.conftest import MakeWorld
@@ -185,3 +189,11 @@ def test_a_store_that_is_replaced_by_an_elder_copy_while_in_use_ends_the_run(
 def _remove_store(store: Path) -> None:
     for path in (store, *store.parent.glob(f"{store.name}.mark"), *store.parent.glob("*-*")):
         path.unlink()
+
+
+def test_nobody_trades_on_a_store_that_is_not_kept(holding: World) -> None:
+    market = holding.config.market.model_copy(update={"speed": 60})
+    config = holding.config.model_copy(update={"market": market})
+
+    with pytest.raises(AssertionError, match="Expected a store that is kept, to trade on"):
+        run(config, folder=holding.folder, log=cast("Log", no_log), progress=print, is_kept=False)

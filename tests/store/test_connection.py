@@ -57,6 +57,15 @@ def test_a_reader_is_set_likewise(store: Store, name: str) -> None:
     assert found == EXPECTED[name]
 
 
+def test_only_a_store_that_nobody_keeps_does_not_wait_for_the_disk(path: Path) -> None:
+    path.parent.mkdir()
+    db, _ = open_writer(path, is_kept=False)
+    found = {name: db.pragma(name) for name in EXPECTED}
+    db.close()
+
+    assert found == {**EXPECTED, "synchronous": 0}
+
+
 def test_sqlite_never_checkpoints_by_itself(store: Store) -> None:
     store._db.set_authorizer(None)
     assert store._db.pragma("wal_autocheckpoint") == 0
