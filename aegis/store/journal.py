@@ -44,7 +44,7 @@ from aegis.store.identity import Identity
 from aegis.store.mark import Mark, MarkFile
 from aegis.store.opening import Parts, open_parts
 from aegis.store.outbox import NoticeOf
-from aegis.store.rebuilding import rebuild_projections
+from aegis.store.rebuilding import rebuild_projections, without_foreign_keys
 from aegis.store.records import (
     head_of,
     recorded_of,
@@ -164,12 +164,9 @@ class Store:
     def rebuild(self) -> None:
         """Make the projections anew from the events, in one transaction; load the book again."""
         with self._working("rebuild"):
-            with self._allowed(REBUILD):
-                self._db.execute("PRAGMA foreign_keys = OFF").fetchall()
-                with self._transaction():
-                    self._expect_own_head()
-                    rebuild_projections(self._db)
-                self._db.execute("PRAGMA foreign_keys = ON").fetchall()
+            with self._allowed(REBUILD), without_foreign_keys(self._db), self._transaction():
+                self._expect_own_head()
+                rebuild_projections(self._db)
             self.book = loading.load_book(self._db, EventId(self._head.event_id))
             self._account = self.book.account
 

@@ -16,7 +16,7 @@ import apsw
 import msgspec
 
 from aegis.store.errors import StoreFailed, StoreTooNew
-from aegis.store.rebuilding import rebuild_projections
+from aegis.store.rebuilding import rebuild_projections, without_foreign_keys
 
 _DIGITS = 4
 
@@ -70,7 +70,8 @@ def migrate(db: apsw.Connection) -> None:
     before = schema_version(db)
     for migration in migrations()[before:]:
         is_last = migration.number == len(migrations())
-        _apply(db, migration, is_rebuilding=is_last and before > 0)
+        with without_foreign_keys(db):
+            _apply(db, migration, is_rebuilding=is_last and before > 0)
 
 
 def _apply(db: apsw.Connection, migration: Migration, *, is_rebuilding: bool) -> None:

@@ -1,13 +1,16 @@
 """Making the projections anew from the log: the repair for a bug in them.
 
-The caller has turned foreign keys off: events point at positions, and rows that belonged to
-nothing before make SQLite's count of deferred faults come out wrong. What is made here belongs
-together by construction, and verify looks.
+It happens with foreign keys off: events point at positions, and rows that belonged to nothing
+before make SQLite's count of deferred faults come out wrong. What is made here belongs together
+by construction, and verify looks.
 
 Events are never edited. What is not a projection (notices, health, identity, quarantine) stays.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import apsw
 
@@ -17,6 +20,16 @@ from aegis.store.loading import quarantined_events
 from aegis.store.records import PAGE_ROWS, recorded_of, stored_events
 from aegis.store.statements import EMPTY_PROJECTIONS, UPSERT_ORDER, UPSERT_POSITION
 from aegis.store.writing import write_facts
+
+
+@contextmanager
+def without_foreign_keys(db: apsw.Connection) -> Iterator[None]:
+    """Let a transaction that rebuilds begin and end inside; they are on again afterwards."""
+    db.execute("PRAGMA foreign_keys = OFF").fetchall()
+    try:
+        yield
+    finally:
+        db.execute("PRAGMA foreign_keys = ON").fetchall()
 
 
 def rebuild_projections(db: apsw.Connection) -> None:
