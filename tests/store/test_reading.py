@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from aegis.domain.commands import AskForHuman, LoseSight
 from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
 from aegis.store.journal import Store
+from aegis.store.measuring import read_measures
 from aegis.store.reading import (
     read_fills,
     read_history,
@@ -18,7 +20,7 @@ from aegis.store.reading import (
     read_positions,
     read_status,
 )
-from tests.store.histories import IDENTITY, START, SYMBOLS, History, open_store
+from tests.store.histories import IDENTITY, START, SYMBOLS, USDT, History, open_store
 from tests.store.tampering import flip, stranger, tamper
 
 READERS: tuple[Callable[[Path], object], ...] = (
@@ -28,6 +30,7 @@ READERS: tuple[Callable[[Path], object], ...] = (
     read_fills,
     read_history,
     read_outbox,
+    partial(read_measures, quote=USDT),
 )
 
 
