@@ -54,6 +54,7 @@ for look in (
     look_commands.positions,
     look_commands.history,
     look_commands.statistics,
+    look_commands.report,
     look_commands.verify,
     look_commands.health,
 ):

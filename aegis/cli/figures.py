@@ -58,7 +58,7 @@ def trade_rows(summary: Summary, quote: Coin) -> Rows:
         ("Win rate", rounded(summary.win_rate_pct, " %")),
         ("Profit factor", rounded(summary.profit_factor)),
         ("Average P&L", sum_of(summary.pnl_average, quote)),
-        ("95 % of it", _interval(summary, quote)),
+        ("95 % interval", _interval(summary, quote)),
         ("Average R-multiple", _average_r(summary)),
         ("Longest losing run", counted(summary.losing_run_longest, "trade")),
     ]

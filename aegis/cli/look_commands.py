@@ -12,6 +12,7 @@ from aegis.cli.session import (
     All,
     AsJson,
     ConfigPath,
+    HtmlFile,
     Limit,
     PositionIdentity,
     Since,
@@ -100,6 +101,26 @@ def statistics(
         from aegis.cli.statistics import show_statistics
 
         return show_statistics(found, begin, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def report(
+    context: typer.Context,
+    *,
+    html: HtmlFile = None,
+    since: Since = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Write a page with the figures, the curves and every trade."""
+    given = given_of(context, config, is_json=json)
+    begin = since_of(since)
+
+    def work(found: Config) -> int:
+        from aegis.cli.report import write_report
+
+        return write_report(found, html, begin, is_json=given.is_json)
 
     carry_out(given, work)
 

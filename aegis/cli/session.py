@@ -46,6 +46,10 @@ PositionIdentity = Annotated[
 ]
 
 
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="The page to write.", show_default=False),
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="DATE", help="Only from this UTC date on.", show_default=False),

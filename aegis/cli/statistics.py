@@ -50,7 +50,7 @@ def show_statistics(config: Config, since: Instant, *, is_json: bool) -> Code:
         tell(_told(found, summary, quote))
     else:
         tell("No trades yet" + (f" since {moment(since)}" if since else ""))
-        tell(pairs(_store_rows(found)))
+        tell(pairs(store_rows(found)))
     return Code.DONE
 
 
@@ -100,7 +100,7 @@ def _told(found: Measures, summary: Summary, quote: Coin) -> str:
                 *_under("Money", money_rows(summary, quote)),
                 *_under("Risk", risk_rows(summary, quote)),
                 *_under("Time", time_rows(summary)),
-                *_under("Store", _store_rows(found)),
+                *_under("Store", store_rows(found)),
             ]
         ),
         *(
@@ -128,7 +128,8 @@ def _breakdown(title: str, parts: Sequence[Share], quote: Coin) -> str:
     return table(columns, [share_row(part, quote) for part in parts], right=columns[1:])
 
 
-def _store_rows(found: Measures) -> Rows:
+def store_rows(found: Measures) -> Rows:
+    """Return what the store is, holds and takes."""
     identity, a_day = found.identity.identity, reconciliations_a_day(found)
     often = f", {a_day:.1f} a day" if a_day is not None else ""
     return [

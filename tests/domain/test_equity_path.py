@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.domain.commands import MarkPosition, RecordExternalChange
-from aegis.domain.ids import Instant
+from aegis.domain.events import PositionTransferred, Recorded
+from aegis.domain.ids import EventId, Instant
 from aegis.domain.money import ZERO, negative
 from aegis.domain.risk import equity_of
 from aegis.domain.statistics.path import (
@@ -23,7 +24,7 @@ from aegis.domain.statistics.path import (
     equity_path,
     point_of,
 )
-from tests.domain.kit import START, USDT, Desk, book_of, decimals, entry, exit_of
+from tests.domain.kit import BTC, BTC_USDT, START, USDT, Desk, book_of, decimals, entry, exit_of
 
 HOUR_NS = DAY_NS // 24
 ALWAYS = Instant(0)
@@ -255,6 +256,26 @@ def test_only_the_owner_s_quote_coins_are_a_transfer(coin: str, transferred: int
     )
     last = points_of(desk)[-1]
     assert (last.equity, last.transferred) == decimals(1000 + transferred, transferred)
+
+
+def test_coins_that_left_unsold_are_no_loss() -> None:
+    desk = Desk(keeps=True).funded("1000")
+    held = desk.holding("2")
+    left = Recorded(
+        event_id=EventId(desk.book.last_event_id + 1),
+        position_id=held.position_id,
+        version=held.version + 1,
+        actor="test",
+        at=START,
+        event=PositionTransferred(
+            symbol=BTC_USDT, coin=BTC, amount=Decimal(1), cost=Decimal(100), value=Decimal(100)
+        ),
+    )
+    desk.book.apply(left)
+    desk.log.append(left)
+    points = points_of(desk)
+    assert (points[-1].equity, points[-1].transferred) == decimals(900, -100)
+    assert path_of(points).drawdown is None
 
 
 def test_before_the_balances_are_known_nothing_is_worth_anything() -> None:

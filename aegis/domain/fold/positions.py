@@ -219,7 +219,7 @@ def _repriced(position: Position, event: PositionRepriced) -> Position:
     assert position.is_unpriced, f"A price for what has one: {position}"
     proceeds = times(position.amount, event.price)
     return replace(
-        position,
+        _widened(position, event.price),
         amount=ZERO,
         cost=ZERO,
         exited=plus(position.exited, position.amount),

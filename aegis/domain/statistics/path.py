@@ -20,11 +20,12 @@ from aegis.domain.events import (
     OrderFilled,
     PositionMarked,
     PositionOpened,
+    PositionTransferred,
     PositionUnpriced,
     Recorded,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
-from aegis.domain.money import ONE, ROUNDED, ZERO, minus, plus, ratio
+from aegis.domain.money import ONE, ROUNDED, ZERO, minus, negative, plus, ratio
 from aegis.domain.risk import equity_of
 from aegis.domain.statistics.trades import percentage
 
@@ -41,6 +42,7 @@ _MOVES_EQUITY = (
     | OrderFilled
     | PositionMarked
     | PositionOpened
+    | PositionTransferred
     | PositionUnpriced
 )
 
@@ -103,6 +105,8 @@ def point_of(book: Book, recorded: Recorded, quote: Coin) -> EquityPoint | None:
     transferred = ZERO
     if isinstance(event, ExternalChangeSeen) and event.counts_as_equity:
         transferred = event.amount
+    elif isinstance(event, PositionTransferred):
+        transferred = negative(event.value)
     return EquityPoint(at=recorded.at, equity=equity_of(book, quote), transferred=transferred)
 
 
