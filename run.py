@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """AEGIS from the command line: argv -> config -> supervisors -> exit code. No logic."""
 
 from __future__ import annotations

@@ -115,7 +115,8 @@ class ExchangeGateway(Actor):
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
         self._ask_for_market()
-        self.log("GatewayStarted", generation=self.generation, symbols=list(self._symbols))
+        level, symbols = "debug" if self.epoch == 1 else "info", list(self._symbols)
+        self.log("GatewayStarted", level=level, generation=self.generation, symbols=symbols)
 
     def receive(self, message: GatewayMessage) -> None:
         match message:

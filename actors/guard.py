@@ -145,7 +145,8 @@ class Guard(Actor):
             case BookRead():
                 self._book, self._incarnation = message.book, message.incarnation
                 held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
-                self.log("GuardStarted", generation=self.generation, positions=held)
+                level = "info" if held or self.epoch > 1 else "debug"
+                self.log("GuardStarted", level=level, generation=self.generation, positions=held)
                 self._ask_missed()
             case Executed():
                 self._executed(message)

@@ -133,7 +133,10 @@ class _Turn:
             return
         self._become(name, Phase.RUNNING)
         self._do(CancelTimer(StartDeadlinePassed(name, epoch)))
-        self._report("ActorStarted", name=name, epoch=epoch, generation=self.generation)
+        level = "debug" if epoch == 1 else "info"  # a start tells its story, not its cast
+        self._report(
+            "ActorStarted", level=level, name=name, epoch=epoch, generation=self.generation
+        )
         self._advance()
 
     def ended(self, name: str, epoch: int, reason: str) -> None:

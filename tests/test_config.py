@@ -782,9 +782,16 @@ def test_a_config_says_in_a_few_words_what_would_run(loaded: Load) -> None:
 def test_only_paper_runs_in_this_version(loaded: Load) -> None:
     assert refusal_of_mode(loaded()) is None
     assert refusal_of_mode(loaded('mode = "live"')) == (
-        'mode = "live": live trading is not in this version; use mode = "paper"'
+        'mode = "live": consents missing: --live (or AEGIS_LIVE=1), AEGIS_EXCHANGE__API_KEY, '
+        'AEGIS_EXCHANGE__SECRET; and live trading is not in this version: use mode = "paper"'
     )
     assert "shadow trading" in str(refusal_of_mode(loaded('mode = "shadow"')))
+
+
+def test_with_all_three_consents_live_is_still_not_there(loaded: Load) -> None:
+    keys = {"AEGIS_EXCHANGE__API_KEY": "key", "AEGIS_EXCHANGE__SECRET": "hush"}
+    refusal = refusal_of_mode(loaded('mode = "live"', **keys), is_live_meant=True)
+    assert refusal == 'mode = "live": live trading is not in this version: use mode = "paper"'
 
 
 # Lines ------------------------------------------------------------------------------------

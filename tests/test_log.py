@@ -569,3 +569,25 @@ def test_nothing_is_found_where_there_is_nothing(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("")
     assert last_of(path, "X") is None
+
+
+@pytest.mark.parametrize("event", ["Starting", "Heartbeat"])
+def test_what_health_judges_by_is_written_at_any_level(path: Path, event: str) -> None:
+    console = io.StringIO()
+    log = configure(path, "error", 1, 1, console=console, now_text=lambda: "2026-01-01T00:00:00Z")
+    log(event)
+    log("PositionOpened")
+    log.close()
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == [event]
+    assert console.getvalue() == ""
+
+
+def test_a_level_can_be_changed_while_it_is_written(path: Path) -> None:
+    log = configure(path, "info", 1, 1, console=None, now_text=lambda: "2026-01-01T00:00:00Z")
+    log("OrderIntended", level="debug")
+    log.set_level("debug")
+    log("OrderFilled", level="debug")
+    log.set_level("error")
+    log("PositionOpened")
+    log.close()
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["OrderFilled"]

@@ -10,9 +10,10 @@ import typer
 from aegis import __version__
 from aegis.cli import act_commands, config_commands, look_commands
 from aegis.cli.backtest_command import backtest
+from aegis.cli.examples import epilog_of
 from aegis.cli.output import tell
 from aegis.cli.run_command import run
-from aegis.cli.session import AsJson, ConfigPath, Version, session_of
+from aegis.cli.session import AsJson, ConfigPath, Live, Version, session_of
 
 LOOK = "Look (works beside a running AEGIS)"
 ACT = "Act (on the AEGIS that runs, else on the store)"
@@ -21,7 +22,6 @@ app = typer.Typer(
     name="aegis",
     help="AEGIS keeps an automated trader's positions true, through crashes and lost answers.",
     epilog="Without a command: run. Settings are in config.toml, or in AEGIS_SECTION__KEY.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -34,6 +34,7 @@ def root(
     *,
     config: ConfigPath = None,
     json: AsJson = False,
+    live: Live = False,
     version: Version = False,
 ) -> None:
     """Take what stands before the command; without one, run."""
@@ -41,13 +42,13 @@ def root(
         tell(f"AEGIS {__version__}")
         raise typer.Exit
     session = session_of(context)
-    session.config, session.is_json = config, json
+    session.config, session.is_json, session.is_live_meant = config, json, live
     if context.invoked_subcommand is None:
         run(context)
 
 
-app.command()(run)
-app.command()(backtest)
+for trade in (run, backtest):
+    app.command(epilog=epilog_of(trade.__name__))(trade)
 
 for look in (
     look_commands.status,
@@ -58,11 +59,11 @@ for look in (
     look_commands.verify,
     look_commands.health,
 ):
-    app.command(rich_help_panel=LOOK)(look)
+    app.command(rich_help_panel=LOOK, epilog=epilog_of(look.__name__))(look)
 
 app.add_typer(config_app, name="config", rich_help_panel=LOOK)
-config_app.command("check")(config_commands.check)
-config_app.command("show")(config_commands.show)
+for about in (config_commands.check, config_commands.show):
+    config_app.command(epilog=epilog_of(f"config {about.__name__}"))(about)
 
 for act in (
     act_commands.reconcile,
@@ -72,4 +73,4 @@ for act in (
     act_commands.flatten,
     act_commands.resolve,
 ):
-    app.command(rich_help_panel=ACT)(act)
+    app.command(rich_help_panel=ACT, epilog=epilog_of(act.__name__))(act)

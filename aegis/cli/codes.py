@@ -68,7 +68,7 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
         case LedgerMismatchError():
             return Trouble(Code.CONFIG, lines)
         case errors.StoreBusy():
-            return Trouble(Code.BUSY, lines)
+            return Trouble(Code.BUSY, (_busy_line(error.pid, error.path),))
         case errors.StoreCorrupt():
             return Trouble(Code.CORRUPT, lines)
         case errors.StoreError() | LedgerError():
@@ -77,6 +77,13 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
             return _trouble_of_file(error)
         case _:
             raise AssertionError(f"Expected one of expected_errors, was {error!r}")
+
+
+def _busy_line(pid: int | None, store: Path) -> str:
+    from aegis.cli.wording import shown
+
+    holder = "pid unknown" if pid is None else f"pid {pid}"
+    return f"Another AEGIS ({holder}) uses {shown(store)}"
 
 
 def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | None) -> Trouble:

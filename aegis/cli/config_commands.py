@@ -10,6 +10,7 @@ from aegis.cli.output import tell_json
 from aegis.cli.session import (
     AsJson,
     ConfigPath,
+    Live,
     carry_out,
     given_of,
 )
@@ -18,14 +19,22 @@ if TYPE_CHECKING:
     from aegis.config.model import Config
 
 
-def check(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
+def check(
+    context: typer.Context,
+    *,
+    live: Live = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
     """Tell every fault in the settings, or what would run."""
-    given = given_of(context, config, is_json=json)
+    given = given_of(context, config, is_json=json, is_live=live)
 
     def work(found: Config) -> int:
         from aegis.cli.config_views import show_check
+        from aegis.config.model import refusal_of_mode
 
-        return show_check(found, given.path, is_json=given.is_json)
+        refusal = refusal_of_mode(found, is_live_meant=given.is_live_meant)
+        return show_check(found, given.path, refusal, is_json=given.is_json)
 
     def tell_faults(lines: tuple[str, ...]) -> None:
         if given.is_json:

@@ -7,12 +7,14 @@ from pathlib import Path
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
-from aegis.config.model import Config, describe, refusal_of_mode, show
+from aegis.config.model import Config, describe, show
 
 
-def show_check(config: Config, path: Path, *, is_json: bool) -> Code:
-    """Show what would run; the faults that keep it from running were told before."""
-    refusal = refusal_of_mode(config)
+def show_check(config: Config, path: Path, refusal: str | None, *, is_json: bool) -> Code:
+    """Show what would run; the faults that keep it from running were told before.
+
+    Where the settings are not those of the working folder, stderr says whose they are.
+    """
     faults = () if refusal is None else (refusal,)
     notes = notes_on(config)
     if is_json:
@@ -21,7 +23,9 @@ def show_check(config: Config, path: Path, *, is_json: bool) -> Code:
         complain(refusal)
         return Code.CONFIG
     if not is_json:
-        tell(f"ok: {shown(path.resolve())}: {describe(config)}")
+        tell(f"ok: {describe(config)}")
+        if path.parent != Path():
+            complain(f"settings: {shown(path.resolve())}")
         for note in notes:
             tell(f"note: {note}")
     return Code.DONE

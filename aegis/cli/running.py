@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from aegis.cli.codes import Code, Trouble, expected_errors, trouble_of
+from aegis.cli.codes import Trouble, expected_errors, trouble_of
 from aegis.cli.output import Progress, complain, pairs, shown_progress, tell, tell_json
 from aegis.cli.settings import Rereading, folder_of
 from aegis.cli.summary import (
@@ -22,7 +22,7 @@ from aegis.cli.summary import (
     totals_rows,
 )
 from aegis.clock import wall_text
-from aegis.config.model import Config, refusal_of_mode
+from aegis.config.model import Config
 from aegis.domain.candles import Candle
 from aegis.domain.position import Position
 from aegis.domain.statistics.summary import Summary, summarize
@@ -83,10 +83,6 @@ class Start(Protocol):
 
 def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_json: bool) -> int:
     """Run as configured, then show what it has come to; `path` is the config file."""
-    refusal = refusal_of_mode(config)
-    if refusal is not None:
-        complain(refusal)
-        return Code.CONFIG
     is_quick = config.market.speed == 0
     bar: AbstractContextManager[Progress] = (
         shown_progress("Candles") if is_quick else nullcontext(_no_progress)

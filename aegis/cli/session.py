@@ -16,7 +16,7 @@ import typer
 
 from aegis.cli.codes import Code, expected_errors, trouble_of
 from aegis.cli.output import complain
-from aegis.cli.settings import config_path, load_config
+from aegis.cli.settings import config_path, is_live_meant, load_config
 from aegis.domain.ids import Instant
 from aegis.domain.instants import instant_of
 
@@ -33,7 +33,10 @@ ConfigPath = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON, with exact figures.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
-Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.")]
+Live = Annotated[
+    bool, typer.Option("--live", metavar="", help="Consent to live trading, where mode is live.")
+]
+Version = Annotated[bool, typer.Option("--version", metavar="", help="Show the version and exit.")]
 All = Annotated[bool, typer.Option("--all", metavar="", help="Also those that are closed.")]
 Watch = Annotated[
     bool, typer.Option("--watch", metavar="", help="Show it again each 2 s, until Ctrl-C.")
@@ -74,6 +77,7 @@ class Session:
         self.shield = shield
         self.config: Path | None = None
         self.is_json = False
+        self.is_live_meant = False
         self.code_of_interrupt = Code.DONE  # a run that has not begun leaves nothing undone
 
 
@@ -85,6 +89,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     office: Callable[[], Act]
     shield: Shield
     is_json: bool
+    is_live_meant: bool
 
 
 def session_of(context: typer.Context) -> Session:
@@ -95,7 +100,12 @@ def session_of(context: typer.Context) -> Session:
 
 
 def given_of(
-    context: typer.Context, named: Path | None, *, is_json: bool, is_run: bool = False
+    context: typer.Context,
+    named: Path | None,
+    *,
+    is_json: bool,
+    is_live: bool = False,
+    is_run: bool = False,
 ) -> Given:
     """Return what a command was given; what stands after its name wins."""
     session = session_of(context)
@@ -107,6 +117,7 @@ def given_of(
         office=session.office,
         shield=session.shield,
         is_json=is_json or session.is_json,
+        is_live_meant=is_live_meant(os.environ, is_told=is_live or session.is_live_meant),
     )
 
 

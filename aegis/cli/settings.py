@@ -55,6 +55,13 @@ def load_config(
     return _load(path, environ, judge, overrides, is_trading=is_trading)
 
 
+def is_live_meant(environ: Mapping[str, str], *, is_told: bool) -> bool:
+    """Say whether whoever starts it consents to live trading: by `--live`, or by the variable."""
+    from aegis.config.reading import LIVE_VARIABLE
+
+    return is_told or environ.get(LIVE_VARIABLE) == "1"
+
+
 def folder_of(path: Path) -> Path:
     """Return the folder of a config file: where its relative paths and strategies begin."""
     return path.resolve().parent

@@ -57,7 +57,10 @@ def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
             )
     symbols = ", ".join(symbol for symbol in account.blocked if symbol not in asked)
     if symbols:
-        yield f"{symbols} differs from the exchange, no entries there: run.py reconcile --dry-run"
+        yield (
+            f"{symbols} differs from the exchange, no entries there: run.py reconcile --dry-run "
+            "says how, run.py resolve settles it"
+        )
     if account.orphans:
         orders = ", ".join(account.orphans)
         yield (

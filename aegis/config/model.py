@@ -241,12 +241,29 @@ class Config(Section):
     secrets: Secrets = Field(default_factory=Secrets)
 
 
-def refusal_of_mode(config: Config) -> str | None:
-    """Return why this version does not run in the configured mode, or None."""
+def refusal_of_mode(config: Config, *, is_live_meant: bool = False) -> str | None:
+    """Return why this version does not run in the configured mode, or None.
+
+    `is_live_meant` is the consent that is given when it is started. The mode and the keys are
+    the other two.
+    """
     if config.mode == "paper":
         return None
-    trading = "live trading" if config.mode == "live" else "shadow trading"
-    return f'mode = "{config.mode}": {trading} is not in this version; use mode = "paper"'
+    if config.mode == "live":
+        missing = ", ".join(_consents_missing(config, is_live_meant=is_live_meant))
+        consents = f"consents missing: {missing}; and " if missing else ""
+        rest = 'live trading is not in this version: use mode = "paper"'
+        return f'mode = "live": {consents}{rest}'
+    return 'mode = "shadow": shadow trading is not in this version: use mode = "paper"'
+
+
+def _consents_missing(config: Config, *, is_live_meant: bool) -> Iterator[str]:
+    if not is_live_meant:
+        yield "--live (or AEGIS_LIVE=1)"
+    if config.secrets.exchange_api_key is None:
+        yield "AEGIS_EXCHANGE__API_KEY"
+    if config.secrets.exchange_secret is None:
+        yield "AEGIS_EXCHANGE__SECRET"
 
 
 def describe(config: Config) -> str:

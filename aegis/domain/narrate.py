@@ -8,6 +8,8 @@ import msgspec
 
 from aegis.domain.events import (
     AlarmRaised,
+    BalancesStarted,
+    DayStarted,
     DiagnosisCompleted,
     ExternalChangeSeen,
     OrderFilled,
@@ -20,6 +22,7 @@ from aegis.domain.events import (
     ReconciliationCompleted,
     Recorded,
     TradingStateChanged,
+    name_of,
 )
 from aegis.domain.ids import SYSTEM_POSITION, Instant
 from aegis.domain.instants import text_of
@@ -36,6 +39,9 @@ LOUD = (
     TradingStateChanged,
 )
 """Events that a person should not miss: their lines are warnings."""
+
+QUIET = (BalancesStarted, DayStarted)
+"""Bookkeeping that a start would have to tell among its few lines."""
 
 QUIET_PREFIX = "Order"
 """An order's ordinary steps are lines of level debug; positions tell the story."""
@@ -75,7 +81,8 @@ def _level(recorded: Recorded) -> str:
     is_healed = isinstance(event, ReconciliationCompleted) and event.discrepancies
     if is_healed:
         return "warning"
-    return "debug" if type(event).__name__.startswith(QUIET_PREFIX) else "info"
+    is_quiet = isinstance(event, QUIET) or name_of(event).startswith(QUIET_PREFIX)
+    return "debug" if is_quiet else "info"
 
 
 def _plain(record: msgspec.Struct, *names: str) -> dict[str, object]:

@@ -34,6 +34,9 @@ LIBRARY_EVENT: Final = "LibraryLogged"
 LOST_EVENT: Final = "LogLinesLost"
 """Stands where lines are missing, as soon as the file can be written again."""
 
+ALWAYS: Final = frozenset({"Starting", "Heartbeat"})
+"""Lines that stand in the file whatever the level: `health` judges by them."""
+
 _RANKS: Final[Mapping[object, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _RESERVED: Final = frozenset({"ts", "level", "event"})
 _LIBRARIES: Final = ("urllib3", "requests", "ccxt", "pykka")
@@ -52,7 +55,7 @@ class Log:
         A field that is an exception is told in a line, and its way in the field `trace`.
         """
         level = fields.pop("level", "info")
-        if _RANKS.get(level, _RANKS["error"]) >= self._desk.rank:
+        if event in ALWAYS or _RANKS.get(level, _RANKS["error"]) >= self._desk.rank:
             self._bound.take(str(level), event, _without_reserved(fields))
 
     def bind(self, **fields: object) -> Log:
@@ -145,7 +148,7 @@ class _Desk:
     ) -> tuple[tuple[str, str | None], dict[str, Any]]:
         """Return the line for the file and that for the terminal, as `write` takes them."""
         is_library = record["event"] == LIBRARY_EVENT
-        least = max(self.console_rank, _RANKS["warning"] if is_library else 0)
+        least = max(self.rank, self.console_rank, _RANKS["warning"] if is_library else 0)
         is_quiet = _RANKS.get(level, _RANKS["error"]) < least
         words = None if is_quiet else readable(record, is_coloured=self._is_coloured)
         return (as_json(record), words), {}

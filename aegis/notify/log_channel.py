@@ -25,6 +25,6 @@ class LogMessenger:
         self._log = log
 
     def send(self, letter: Letter) -> Delivery:
-        """Write the line `Notified`."""
-        self._log("Notified", event_id=letter.event_id, text=letter.text)
+        """Write the line `Notified`; what it tells of has a line of its own already."""
+        self._log("Notified", level="debug", event_id=letter.event_id, text=letter.text)
         return Sent()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
+import typer
+import typer.core
 
+from aegis.cli.app import app
 from aegis.cli.codes import Code
+from aegis.cli.examples import EXAMPLES
 from aegis.domain.findings import Kind
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import ROOT, Place
@@ -65,3 +70,35 @@ def test_the_strategy_of_the_readme_trades(place: Place) -> None:
     write(place.folder, [HEADER, *rows()])
     assert place.say("config", "check").code == 0
     assert place.run("--json").json["trades"] >= 2
+
+
+def names_of(group: typer.core.TyperGroup, before: str = "") -> Iterator[str]:
+    """Yield each command's name, those of a group after its own."""
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from names_of(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+def every_command() -> list[str]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return sorted(names_of(group))
+
+
+def test_every_command_has_an_example() -> None:
+    assert every_command() == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines], ids=str)
+def test_an_example_is_a_command_of_ours(place: Place, line: str) -> None:
+    words = re.split(r" (?:\||\|\||&&|>) ", line)[-1 if "&& run.py" in line else 0].split()
+    arguments = words[words.index("run.py") + 1 :]
+    said = place.say(*arguments, "--help")
+    assert said.code == 0, said.err
+
+
+def test_the_help_of_a_command_ends_with_its_examples(place: Place) -> None:
+    said = place.say("status", "--help")
+    assert all(line in said.out for line in EXAMPLES["status"])

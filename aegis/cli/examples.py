@@ -1,0 +1,36 @@
+"""One or two real lines for each command's help; a test carries out each as far as help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "run": ("run.py", "AEGIS_MARKET__SPEED=60 run.py run --config mine/config.toml"),
+    "backtest": (
+        "run.py backtest --data candles.csv",
+        "run.py backtest --data candles.csv --set strategy.params.fast=5 --json",
+    ),
+    "status": ("run.py status --watch", "run.py status --json | jq '.equity, .to_settle'"),
+    "positions": ("run.py positions", "run.py positions --all --json | jq '.[].pnl'"),
+    "history": ("run.py history --limit 20", "run.py history 066f169ab70f613d004c4657"),
+    "statistics": ("run.py statistics", "run.py statistics --json"),
+    "verify": ("run.py verify && cp data/aegis.log elsewhere/",),
+    "health": ("run.py health || systemctl restart aegis",),
+    "config check": ("AEGIS_RISK__STOP_LOSS_PCT=1.5 run.py config check",),
+    "config show": ("run.py config show > all-settings.toml",),
+    "reconcile": ("run.py reconcile --dry-run", "run.py reconcile"),
+    "diagnose": ("run.py diagnose --dry-run", "run.py diagnose --json"),
+    "halt": ("run.py halt",),
+    "resume": ("run.py status && run.py resume",),
+    "flatten": ("run.py flatten --dry-run", "run.py flatten"),
+    "resolve": (
+        "run.py resolve 066f169ab70f613d004c4657 --transferred",
+        "run.py resolve 066f169ab70f613d004c4657 --closed-at 40100.5",
+    ),
+}
+
+
+def epilog_of(command: str) -> str | None:
+    """Return what stands below a command's help; paragraphs become lines there."""
+    lines = EXAMPLES.get(command)
+    return None if lines is None else "\n\n".join(("Examples:", *lines))
