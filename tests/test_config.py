@@ -223,6 +223,10 @@ BAD_FILES = [
         "config.toml:3: sizing.value: expected at most 0.2, or risk.order_notional_max (1000) ref",
     ),
     (
+        '[sizing]\nmethod = "risk_per_trade"\nvalue = 0.15\n[risk]\ntrailing_stop_pct = 1',
+        "config.toml:3: sizing.value: expected at most 0.1, or risk.order_notional_max (1000) ref",
+    ),
+    (
         '[sizing]\nmethod = "risk_per_trade"\nvalue = 1\n[risk]\nstop_loss_pct = 0',
         "config.toml:2: sizing.method: expected a stop to size by: risk.stop_loss_pct or risk.tr",
     ),

@@ -106,7 +106,7 @@ def _usual_range(prospect: Prospect) -> Decimal | Refusal:
 def _too_small(sizing: Sizing, prospect: Prospect, amount: Decimal) -> Refusal | None:
     instrument = prospect.instrument
     at_stop = prospect.price if prospect.stop_price is None else prospect.stop_price
-    if amount > 0 and not instrument.is_dust(amount, min(at_stop, prospect.price)):
+    if not instrument.is_dust(amount, min(at_stop, prospect.price)):
         return None
     return Refusal(
         code="too_small",

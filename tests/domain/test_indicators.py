@@ -339,24 +339,27 @@ def test_a_breakout_is_above_the_channel_of_before() -> None:
     assert before.upper < 13 == after.upper
 
 
-def test_a_session_s_price_begins_anew_and_waits_for_its_volume() -> None:
-    price, hours = Vwap(), 3_600
-    for number in range(23):
-        price.add(bar(number, ["10", "10", "10", "10"], "5", hours))
-    assert price.add(bar(23, ["40", "40", "40", "40"], "5", hours)) == Decimal("11.25")
-    assert price.add(bar(24, ["20", "20", "20", "20"], "0", hours)) is None
-    assert price.add(bar(25, ["21", "25", "20", "24"], "3", hours)) == 23
+@pytest.mark.parametrize("starts_at", [0, 1, 8, 23])
+def test_a_session_s_price_begins_anew_and_waits_for_its_volume(starts_at: int) -> None:
+    hour_s, first = 3_600, starts_at + 24
+    price = Vwap(starts_at * hour_s)
+    for number in range(first - 24, first - 1):
+        price.add(bar(number, ["10", "10", "10", "10"], "5", hour_s))
+    assert price.add(bar(first - 1, ["40"] * 4, "5", hour_s)) == Decimal("11.25")
+    assert price.add(bar(first, ["20"] * 4, "0", hour_s)) is None
+    assert price.add(bar(first + 1, ["21", "25", "20", "24"], "3", hour_s)) == 23
 
 
 # The window -----------------------------------------------------------------------------------
 
 
-@given(values=st.lists(st.text("ab", min_size=1, max_size=2), max_size=60), period=PERIODS)
-def test_a_window_joins_the_last_values_in_their_order(values: list[str], period: int) -> None:
+@pytest.mark.parametrize("period", range(1, 9))
+def test_a_window_joins_the_last_values_in_their_order(period: int) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
     window: Window[str] = Window(period, lambda one, other: one + other)
-    for end, value in enumerate(values, start=1):
-        found = window.add(value)
-        assert found == ("".join(values[end - period : end]) if end >= period else None)
+    for end, letter in enumerate(letters, start=1):
+        found = window.add(letter)
+        assert found == (letters[end - period : end] if end >= period else None)
         assert len(window) == min(end, period)
 
 

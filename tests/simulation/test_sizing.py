@@ -70,6 +70,7 @@ def test_a_volatility_is_known_from_history_after_a_restart(make_world: MakeWorl
     market = swinging(40)
     world = make_world(market, script={"enters": [ENTRY]}, settings=settings).start()
     world.run_until_candle(ENTRY - 2)
+    assert world.say("reconcile").is_done  # it goes on from its last event
     world.restart().run_to_the_end()
 
     assert bought(world) == [2]
