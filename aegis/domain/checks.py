@@ -64,7 +64,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="projections",
-        reads="the rows of what is alive or was touched; on demand of everything",
+        reads="the rows of what is alive or was touched; on demand all, up to 200,000 events",
         finds="a row that is not what the events make",
         holds="the rows are what the events make",
         remedy="the rows are made anew from the events",

@@ -5,9 +5,6 @@ the alive positions and their orders are folded from their own events, and the a
 taken as it stands. From then on every new event is folded, and the rows of all that is alive or
 was touched are compared, the account's too. When nothing was written, nothing is read. A whole
 look folds the log from its beginning, and so does one that meets an event that does not follow.
-
-Measured on 100,000 events (65 MB), a reader beside the writer, which it never holds up: the
-first look 0.45 s, each after it under 2 ms; a whole look 2.2 s.
 """
 
 from __future__ import annotations

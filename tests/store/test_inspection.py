@@ -270,6 +270,14 @@ def test_a_row_of_what_is_long_over_is_looked_at_on_demand(patient: Patient) -> 
     patient.expect_cured("projections", Depth.WHOLE, RebuildRows)
 
 
+def test_a_log_too_long_to_fold_while_a_person_waits_is_looked_at_as_always(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aegis.store.inspection, "WHOLE_EVENTS_MAX", 10)
+    spoil(patient, "UPDATE positions SET notes = 'x' WHERE status = 'VOID'")
+    assert patient.status("projections", Depth.WHOLE) == "ok"
+
+
 def test_rows_are_not_made_from_events_that_cannot_be_read(patient: Patient) -> None:
     """A later program wrote it, say: the log is whole, and a rebuild would end the store."""
     patient.close()

@@ -156,6 +156,15 @@ def test_a_copy_with_a_fault_of_its_own_is_thrown_away(
     assert not damaged.with_name("aegis.db.reindexed").exists()
 
 
+def test_a_copy_that_is_damaged_still_is_thrown_away(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aegis.store.reindex, "_reindex", lambda _copy: None)
+    with pytest.raises(StoreError, match="damaged as well"):
+        mend_indices(damaged)
+    assert not any("damaged-" in name for name in names(damaged))
+
+
 def test_a_reader_of_another_process_keeps_the_files_as_they_are(damaged: Path) -> None:
     with closing(open_reader(damaged)) as reader:
         reader.execute("BEGIN").fetchall()
