@@ -72,7 +72,7 @@ class Lane:
         self.messenger = messenger
         self.channel = messenger.channel
         self.stage = Stage.IDLE
-        self.turn = 0  # of question, letter or pause; an answer to an older one is not heard
+        self.turn = 0  # of the question to the store; an answer to an older one is not heard
         self.turn_checked = -1
         self.is_new = True
         self.goes_singly = False
@@ -80,14 +80,6 @@ class Lane:
         self.part = 0
         self.failures = 0  # of the parcel under way, over restarts
         self.trouble: Trouble | None = None
-
-    def begin(self, stage: Stage) -> None:
-        self.stage = stage
-        self.turn += 1
-
-    def expects(self, stage: Stage, turn: int) -> bool:
-        """Say whether an answer is to the question that is open."""
-        return self.stage is stage and self.turn == turn
 
 
 class Trouble:
@@ -121,13 +113,9 @@ class Notifier(Actor):
             case NoticesRead():
                 self._take(self._lanes[message.channel], message)
             case SendEnded():
-                lane = self._lanes[message.channel]
-                if lane.expects(Stage.SENDING, message.turn):
-                    self._ended(lane, message.delivery)
+                self._ended(self._lanes[message.channel], message.delivery)
             case ChannelDue():
-                lane = self._lanes[message.channel]
-                if lane.expects(Stage.WAITING, message.turn):
-                    self._go_on(lane)
+                self._go_on(self._lanes[message.channel])
             case OutboxCheckDue():
                 self._check()
             case _:
@@ -135,14 +123,14 @@ class Notifier(Actor):
 
     def _read(self, lane: Lane) -> None:
         """Ask what waits; an answer under way holds what was added before it."""
-        lane.begin(Stage.READING)
-        lane.parcel = None
+        lane.stage, lane.parcel = Stage.READING, None
+        lane.turn += 1
         page = 1 if lane.goes_singly else lane.messenger.manners.page_max
         question = ReadNotices(channel=lane.channel, limit=page, turn=lane.turn, reply_to=self.name)
         self.tell(names.POSITION_STORE, question)
 
     def _take(self, lane: Lane, message: NoticesRead) -> None:
-        if not lane.expects(Stage.READING, message.turn):
+        if lane.stage is not Stage.READING or message.turn != lane.turn:
             return
         if not message.notices:
             lane.stage = Stage.IDLE
@@ -166,22 +154,22 @@ class Notifier(Actor):
         return min(self.clock.real_s(market_s), ASKED_WAIT_S_MAX)
 
     def _send(self, lane: Lane, parcel: Parcel) -> None:
-        lane.begin(Stage.SENDING)
+        lane.stage = Stage.SENDING
         messenger, letter = lane.messenger, parcel.letters[lane.part]
         deadline_s = messenger.manners.deadline_s
         if deadline_s is None:
             self._ended(lane, messenger.send(letter))
             return
-        hear, channel, turn = self.reply_to(), lane.channel, lane.turn
+        hear, channel = self.reply_to(), lane.channel
         self.runtime.call(
             f"notify {channel}",
             partial(messenger.send, letter),
             deadline_s,
-            lambda value: hear(SendEnded(channel=channel, turn=turn, delivery=delivery_of(value))),
+            lambda value: hear(SendEnded(channel=channel, delivery=delivery_of(value))),
         )
 
     def _ended(self, lane: Lane, delivery: Delivery) -> None:
-        assert lane.parcel is not None, f"Expected a parcel under way in {lane.channel}"
+        assert lane.parcel is not None, f"Expected a parcel under way to {lane.channel}"
         if isinstance(delivery, Sent):
             self._succeeded(lane, lane.parcel)
         else:
@@ -232,8 +220,8 @@ class Notifier(Actor):
         return Instant(self.clock.now() + int(delay_s * NANOS_PER_SECOND / self.clock.real_s(1.0)))
 
     def _pause(self, lane: Lane, delay_s: float) -> None:
-        lane.begin(Stage.WAITING)
-        self.after(delay_s, ChannelDue(channel=lane.channel, turn=lane.turn))
+        lane.stage = Stage.WAITING
+        self.after(delay_s, ChannelDue(channel=lane.channel))
 
     def _go_on(self, lane: Lane) -> None:
         if lane.parcel is None:

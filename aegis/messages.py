@@ -353,7 +353,6 @@ class SendEnded(Message, frozen=True, kw_only=True):
     """What came of a letter that went out by a channel."""
 
     channel: str
-    turn: int
     delivery: Delivery
 
 
@@ -361,7 +360,6 @@ class ChannelDue(Message, frozen=True, kw_only=True):
     """A timer of the Notifier's own: a channel may send again."""
 
     channel: str
-    turn: int
 
 
 class OutboxCheckDue(Message, frozen=True, kw_only=True):

@@ -33,8 +33,7 @@ WHERE n.state = 'pending' AND n.channel = ? ORDER BY n.event_id LIMIT ?
 
 _SENT = """
 UPDATE notifications
-SET state = 'sent', attempts = attempts + 1, sent_at = ?, next_attempt_at = NULL, error = NULL,
-    asked_to_wait = 0
+SET state = 'sent', attempts = attempts + 1, sent_at = ?, next_attempt_at = NULL, error = NULL
 WHERE event_id = ? AND channel = ? AND state = 'pending'
 """
 

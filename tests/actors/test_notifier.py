@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+
+import pytest
 
 from actors import names
 from actors.notifier import Notifier
+from aegis.clock import ScaledClock
 from aegis.domain.delivery import (
     REFUSED_S,
     Failed,
@@ -25,8 +28,9 @@ from aegis.messages import (
     ReadNotices,
 )
 from aegis.notify.log_channel import LogMessenger
-from supervisors.runtime import SeededRuntime
+from supervisors.runtime import SeededRuntime, ThreadRuntime
 from tests.actors.ensemble import Ensemble
+from tests.domain.kit import START
 from tests.notify.messengers import CHAT, SILENCE, ScriptedMessenger
 from tests.stage import Stage
 
@@ -173,6 +177,36 @@ def test_an_answer_to_an_older_question_tells_nothing(stage: Stage) -> None:
     house.settle(ME)
 
     assert "Notified" not in stage.events()
+
+
+# In a market that is faster than the clock --------------------------------------------------
+
+
+@pytest.fixture
+def fast_stage() -> Iterator[Stage]:
+    runtime = ThreadRuntime(ScaledClock(START, 600))
+    made = Stage(runtime)
+    yield made
+    made.clear()
+    runtime.close()
+
+
+def test_the_next_try_is_written_down_in_market_time(fast_stage: Stage) -> None:
+    scene = Scene(fast_stage, ScriptedMessenger([NoAnswer("reset")]))
+    scene.add("chat", notice(1))
+    scene.until(lambda: bool(scene.failed))
+    due = scene.failed[0].next_attempt_at
+    assert due is not None
+    assert due - START >= 600 * NANOS_PER_SECOND  # one real second
+
+
+def test_a_wait_that_was_asked_for_is_read_in_real_time(fast_stage: Stage) -> None:
+    scene = Scene(fast_stage, ScriptedMessenger())
+    until = Instant(fast_stage.runtime.clock.now() + 600 * 30 * NANOS_PER_SECOND)
+    scene.add("chat", notice(1, wait_until=until))
+    scene.until(lambda: bool(scene.lines("NotifyWaits")))
+    (line,) = scene.lines("NotifyWaits")
+    assert 20 < float(str(line["seconds"])) <= 30
 
 
 # Where a pause costs nothing ----------------------------------------------------------------

@@ -13,7 +13,7 @@ from aegis.domain.instants import text_of
 from aegis.store import outbox
 from aegis.store.journal import Store
 from aegis.store.outbox import NOT_IN_USE, Backlog, backlogs
-from tests.store.histories import START, History, open_store
+from tests.store.histories import START, SYMBOLS, History, open_store
 from tests.store.tampering import stranger
 
 BOTH = ("log", "telegram:1")
@@ -68,11 +68,14 @@ def test_what_is_told_waits_once_a_channel(telling: Store, opened: Recorded) -> 
 
 def test_no_more_than_asked_for_are_given_and_the_eldest_first(telling: Store) -> None:
     history = History(1, telling.book)
-    for _ in range(3):
-        telling.commit(history.open_position(), history.book)
-    everything = waiting(telling, "log")
-    assert everything == sorted(everything)
-    assert [n.event_id for n in telling.pending_notices("log", 2)] == everything[:2]
+    opened = []
+    for symbol in SYMBOLS[:2]:
+        records = history.open_position(symbol)
+        opened += [r.event_id for r in records if isinstance(r.event, PositionOpened)]
+        telling.commit(records, history.book)
+    assert len(opened) == 2
+    assert waiting(telling, "log") == opened
+    assert [n.event_id for n in telling.pending_notices("log", 1)] == opened[:1]
 
 
 def test_what_went_out_waits_for_the_other_channels_alone(telling: Store, opened: Recorded) -> None:
