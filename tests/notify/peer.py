@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +36,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     is_hanging: bool = False
     cut_at: int | None = None  # of the body, whose whole length was announced
     raw: bytes | None = None  # in place of all that HTTP would say
+    flood_bytes: int = 0  # so much of nothing, unless the line is closed before
     does_arrive: bool = False
 
 
@@ -57,6 +59,7 @@ class Peer:
         self.answer = answer
         self.requests: list[Request] = []
         self.arrived: list[Request] = []
+        self.flooded_bytes = 0
         self._released = threading.Event()
         self._lock = threading.Lock()
         peer = self
@@ -97,10 +100,20 @@ class Peer:
             reset(handler.connection)
         elif reply.is_hanging:
             self._released.wait(HANGS_S)
+        elif reply.flood_bytes:
+            self._flood(handler, reply.flood_bytes)
         elif reply.raw is not None:
             handler.wfile.write(reply.raw)
         else:
             self._say(handler, reply)
+
+    def _flood(self, handler: BaseHTTPRequestHandler, most: int) -> None:
+        handler.send_response_only(200)
+        handler.end_headers()
+        with suppress(OSError):
+            while self.flooded_bytes < most:
+                handler.wfile.write(b" " * 65_536)
+                self.flooded_bytes += 65_536
 
     def _say(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.send_response_only(reply.status)

@@ -137,6 +137,13 @@ def test_what_a_webhook_says_is_understood(
     assert len(peer.requests) == 1
 
 
+def test_no_more_of_an_answer_is_read_than_could_be_meant(make_peer: MakePeer) -> None:
+    most = 64 * 1024 * 1024
+    peer = make_peer(lambda _request: Reply(flood_bytes=most))
+    assert telegram(peer).send(LETTER) == NoAnswer("200, and no answer of Telegram's")
+    assert peer.flooded_bytes < most
+
+
 def test_nobody_listening_is_no_answer(make_peer: MakePeer) -> None:
     peer = make_peer()
     peer.close()
