@@ -91,20 +91,36 @@ def test_another_store_s_account_is_named_by_its_path(
     assert "elsewhere.db.paper" in err
 
 
-HOLDING = (
-    METRONOME.format(speed=600, period_s=7_200)
-    + """
+ONCE = """
+from aegis.domain.strategies import Signal
+
+class Once:
+    warmup = 0
+
+    def __init__(self, params):
+        self.has_entered = False
+
+    def on_candle(self, candle, *, is_holding):
+        is_first, self.has_entered = not self.has_entered, True
+        return Signal.ENTER if is_first else None
+"""
+
+HOLDING = """
+[market]
+speed = 600
+[strategy]
+name = "once:Once"
 [risk]
 stop_loss_pct = 0
 take_profit_pct = 0
 """
-)
 
 
 @pytest.fixture
 def holding(place: Place, foreground: Callable[..., Foreground]) -> Place:
-    """AEGIS in the foreground, holding a position that it will not leave for a while."""
-    place.configure(HOLDING.replace("7_200", "7200"))
+    """AEGIS in the foreground, holding a position that it will never leave by itself."""
+    (place.folder / "once.py").write_text(ONCE)
+    place.configure(HOLDING)
     foreground().wait_for("PositionOpened")
     return place
 

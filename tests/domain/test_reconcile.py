@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from aegis.domain.commands import (
@@ -370,3 +371,49 @@ def test_an_exit_is_healed_as_an_entry_is() -> None:
     assert heal(desk, findings) == []
     assert desk.order(order).role is Role.EXIT
     assert desk.positions[held.position_id].amount == 0
+
+
+# One trade, told in two ways ----------------------------------------------------------------
+
+
+def bought() -> tuple[Desk, Order]:
+    """A desk on which an entry was filled by trade t-1: one coin at 100, with a fee of 0.1."""
+    desk = Desk().funded()
+    order = desk.accepted(entry("1"))
+    desk.fills(order, "1", "100", "0.1")
+    return desk, order
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"price": Decimal(101)}, "price_mismatch"),
+        ({"fee": Decimal("0.2")}, "price_mismatch"),
+        ({"fee_currency": BTC}, "price_mismatch"),
+        ({"amount": Decimal("0.9")}, "amount_mismatch"),
+    ],
+)
+def test_a_trade_that_the_exchange_tells_otherwise_is_told_and_never_rewritten(
+    change: dict[str, object], kind: str
+) -> None:
+    desk, order = bought()
+    told = msgspec.structs.replace(trade_of(order, "t-1"), **change)
+    (finding,) = found(desk, account({USDT: Decimal(9000)}, trades=(told,)))
+    assert (finding.discrepancy.kind, finding.heal) == (kind, ())
+    assert finding.discrepancy.symbol == order.symbol
+    assert finding.discrepancy.expected == "1 at 100, fee 0.1 USDT"
+    assert "look at the trade" in finding.discrepancy.action
+
+
+def test_a_trade_that_both_tell_alike_is_no_finding_whatever_its_zeros() -> None:
+    desk, order = bought()
+    told = msgspec.structs.replace(trade_of(order, "t-1"), price=Decimal("100.00"))
+    assert found(desk, account(BOUGHT, trades=(told,))) == ()
+
+
+def test_a_heal_that_would_not_fit_the_exchange_s_balances_is_not_done() -> None:
+    desk = Desk().funded()
+    order = desk.accepted(entry("1"))
+    (finding,) = found(desk, account({USDT: Decimal(10_000)}, trades=(trade_of(order),)))
+    assert (finding.discrepancy.kind, finding.heal) == ("ghost", ())
+    assert "the exchange's BTC, USDT would not fit then" in finding.discrepancy.action

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
+from aegis.dialogue import PlaceOrder
 from aegis.domain.ids import Coin
 from aegis.domain.money import minus
 from aegis.domain.order import Side
+from supervisors.settings import ledger_path
 from tests.simulation.candles import flat
 from tests.simulation.conftest import SPEEDS, MakeWorld
+from tests.simulation.faults import REQUEST_LOST, on
 from tests.simulation.test_reconciliation import balances, runs
 from tests.simulation.world import FREE, NO_STOPS, World
 
@@ -216,3 +221,36 @@ def test_a_sale_by_hand_while_aegis_is_down_is_found_at_the_start(make_world: Ma
 
     (position,) = world.positions("CLOSED")
     assert position["pnl"] == "-10"
+
+
+def test_a_ghost_is_a_position_again_with_its_stop(make_world: MakeWorld) -> None:
+    faults = on(PlaceOrder, REQUEST_LOST, times=1)
+    world = make_world(flat(40), script=HOLDS, settings=FREE, faults=faults).start()
+    world.run_until(lambda: world.has_said("OrderNotPlaced"))
+    (order,) = world.evidence().orders.values()
+    world.place_at_exchange(order.client_order_id, Side.BUY, str(order.amount))
+
+    reply = world.say("reconcile")
+
+    assert reply.is_done, reply.text
+    assert "ghost BTC/USDT" in reply.text
+    (position,) = world.positions("OPEN")
+    assert position["stop_price"] == "98"
+    world.expect_truth()
+
+
+def test_a_trade_that_the_exchange_tells_otherwise_holds_its_symbol_back(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(flat(40), script=HOLDS, settings={**NO_STOPS, **FREE}).start()
+    world.run_until_candle(6)
+    with closing(sqlite3.connect(ledger_path(world.config))) as ledger:
+        ledger.execute("UPDATE trades SET price = '101'")
+        ledger.commit()
+
+    reply = world.say("reconcile")
+
+    assert not reply.is_done
+    assert "price_mismatch BTC/USDT trade t-1: expected 1 at 100" in reply.text
+    assert world.status().account.blocked == (BTC,)
+    assert world.positions("OPEN")[0]["cost"] == "100"
