@@ -35,23 +35,22 @@ def plan(book: Book, view: View, *, limits: Limits, now: Instant) -> tuple[Findi
 
     A finding that comes back without a heal, and is not healed, is for a person.
     """
-    copy = book.copy()
     done: list[Finding] = []
     failed: dict[tuple[str, ...], Finding] = {}
-    found = compare(copy, view)
+    found = compare(book, view)
     for _ in range(HEALS_MAX):
         next_one = next((f for f in found if f.heal and f.key not in failed), None)
         if next_one is None:
             break
-        tried = copy.copy()
+        tried = book.copy()
         fault = _fault(tried, next_one, found, view, limits=limits, now=now)
         if fault is None:
             done.append(next_one)
-            copy, found = tried, compare(tried, view)
+            book, found = tried, compare(tried, view)
         else:
             failed[next_one.key] = _left(next_one, fault)
     left = [failed.get(each.key, each) for each in found]
-    return (*done, *(_for_a_person(each, copy) for each in left))
+    return (*done, *(_for_a_person(each, book) for each in left))
 
 
 def _fault(

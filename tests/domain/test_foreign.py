@@ -25,6 +25,7 @@ from aegis.domain.ids import (
     ExchangeOrderId,
     Generation,
     Instant,
+    Symbol,
     TradeId,
 )
 from aegis.domain.money import minus, plus, text, times
@@ -231,6 +232,14 @@ def test_the_quote_coin_is_not_judged_while_coins_are_missing() -> None:
         ("phantom", f"position {desk.position().position_id}", False),
         ("external", "USDT", False),
     ]
+
+
+def test_where_two_positions_share_a_coin_nobody_can_say_whose_was_sold() -> None:
+    desk, _ = holding()
+    desk.holding("1", symbol=Symbol("BTC/EUR"))
+    account = seen(desk, {USDT: "1010", Coin("EUR"): "-100", BTC: "1"}, sale("1"))
+    lacking = [f for f in planned(desk, account) if f.discrepancy.missing is not None]
+    assert [(f.discrepancy.symbol, f.heal) for f in lacking] == [("BTC/USDT", ()), ("BTC/EUR", ())]
 
 
 def test_a_forced_sale_is_booked_once() -> None:
