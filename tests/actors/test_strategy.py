@@ -18,14 +18,16 @@ from aegis.domain.commands import (
     IntendOrder,
     RequestCancel,
 )
-from aegis.domain.ids import Generation
+from aegis.domain.ids import Generation, Instant
 from aegis.domain.instrument import Instrument
+from aegis.domain.lives import Taught
 from aegis.domain.order import Role, Side
 from aegis.domain.sizing import Sizing
 from aegis.domain.strategies import Signal, Strategy
 from aegis.domain.wishes import Plan
 from aegis.messages import (
     CandleClosed,
+    FeedStarted,
     HistoryRead,
     InstrumentsKnown,
     PastRead,
@@ -431,3 +433,148 @@ def test_it_says_what_it_waits_for_until_it_is_armed(stage: Stage) -> None:
         "the store's word",
         "",
     ]
+
+
+# The past -------------------------------------------------------------------------------------
+
+
+class Raising(Oracle):
+    """Raises whenever it is shown a candle at 13."""
+
+    def on_candle(self, candle: Candle, *, is_holding: bool) -> Signal | None:
+        said = super().on_candle(candle, is_holding=is_holding)
+        if candle.close == 13:
+            raise RuntimeError("thirteen")
+        return said
+
+
+def page(*candles: CandleClosed, after: Instant | None, is_last: bool) -> HistoryRead:
+    shown = tuple(message.candle for message in candles)
+    until = shown[-1].close_at
+    return HistoryRead(symbol=BTC_USDT, after=after, candles=shown, until=until, is_last=is_last)
+
+
+def taught(since: Instant, armed_at: Instant) -> PastRead:
+    return PastRead(taught={BTC_USDT: Taught(since=since, armed_at=armed_at)}, lives=())
+
+
+def come_back(scene: Scene, strategy: Strategy, past: PastRead) -> None:
+    """Launch it over a log that knows it, reconciled and diagnosed."""
+    scene.launch(lambda: strategy)
+    scene.wait_heard(names.POSITION_STORE, ReadBook)
+    scene.show_book(ME, reconciled=1, diagnosed=1)
+    scene.tell(ME, InstrumentsKnown(instruments=(instrument(),)))
+    scene.tell(ME, past)
+
+
+def arm(scene: Scene) -> ArmStrategy:
+    (wanted,) = scene.wait_command(ArmStrategy)
+    scene.answer(ME, wanted, scene.publish(ME, wanted))
+    return wanted
+
+
+def test_it_reads_on_from_where_the_log_says_that_all_began(scene: Scene) -> None:
+    come_back(scene, Oracle(), taught(START, START))
+
+    (wanted,) = scene.wait_heard(names.MARKET_FEED, ReadHistory)
+    assert wanted.after == START
+
+
+def test_it_is_shown_page_after_page_and_arms_after_the_last(scene: Scene) -> None:
+    oracle = Oracle()
+    come_back(scene, oracle, taught(START, START))
+    scene.tell(ME, page(closed(0), closed(1), after=START, is_last=False))
+    _, second = scene.wait_heard(names.MARKET_FEED, ReadHistory, 2)
+    assert scene.commands(ArmStrategy) == []
+    scene.tell(ME, page(closed(2), after=second.after, is_last=True))
+
+    assert arm(scene).taught_since == {BTC_USDT: START}
+    assert oracle.seen == [closed(number).candle for number in range(3)]
+
+
+def test_a_page_that_comes_twice_is_shown_once(scene: Scene) -> None:
+    oracle = Oracle()
+    come_back(scene, oracle, taught(START, START))
+    for _ in range(2):
+        scene.tell(ME, page(closed(0), closed(1), after=START, is_last=False))
+    scene.settle(ME)
+
+    assert oracle.seen == [closed(0).candle, closed(1).candle]
+    assert len(scene.heard(names.MARKET_FEED, ReadHistory)) == 2
+
+
+def test_what_it_raised_at_then_does_not_end_it_again(scene: Scene) -> None:
+    come_back(scene, Raising(), taught(START, START))
+    scene.tell(ME, page(closed(0), closed(1, "13"), closed(2), after=START, is_last=True))
+
+    arm(scene)
+    assert "StrategyRaisedAgain" in scene.stage.events()
+
+
+def test_the_newest_candle_of_the_past_decides_if_it_is_fresh(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage)
+    come_back(scene, Oracle(None, Signal.ENTER), taught(START, START))
+    scene.tell(ME, page(closed(0), closed(1), after=START, is_last=True))
+    arm(scene)
+
+    (intent,) = scene.intends()
+    assert intent.order.decision_price == 100
+
+
+def test_an_earlier_candle_of_the_past_decides_nothing(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage)
+    come_back(scene, Oracle(Signal.ENTER, None), taught(START, START))
+    scene.tell(ME, page(closed(0), closed(1), after=START, is_last=True))
+    arm(scene)
+
+    assert scene.intended() == []
+
+
+def test_a_close_long_ago_is_nothing_to_enter_on(scene: Scene) -> None:
+    """The clock of the threads says today, and the candle closed years ago."""
+    seen = Oracle(Signal.ENTER)
+    come_back(scene, seen, taught(START, START))
+    advance(scene, 3600)
+    scene.tell(ME, page(closed(0), after=START, is_last=True))
+    arm(scene)
+    scene.stage.wait_for(lambda: "EntryRefused" in scene.stage.events())
+
+    assert scene.intended() == []
+
+
+def test_a_close_long_ago_is_still_a_reason_to_leave(scene: Scene) -> None:
+    scene.desk.holding()
+    come_back(scene, Oracle(Signal.LEAVE), taught(START, START))
+    advance(scene, 3600)
+    scene.tell(ME, page(closed(0), after=START, is_last=True))
+    arm(scene)
+
+    scene.intends()
+
+
+def advance(scene: Scene, market_s: int) -> None:
+    """Let time pass where it stands still otherwise."""
+    if isinstance(scene.stage.runtime, SeededRuntime):
+        scene.stage.runtime.run_for(market_s)
+
+
+def test_a_lesson_from_before_the_first_arming_is_never_traded_on(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage)
+    come_back(scene, Oracle(Signal.ENTER), taught(START, closed(0).candle.close_at))
+    scene.tell(ME, page(closed(0), after=START, is_last=True))
+    arm(scene)
+
+    assert scene.intended() == []
+
+
+def test_a_feed_that_begins_anew_is_asked_for_what_was_missed(scene: Scene) -> None:
+    oracle = Oracle()
+    scene.armed(oracle).tell(ME, closed(0))
+    scene.tell(ME, FeedStarted())
+    wanted = scene.wait_heard(names.MARKET_FEED, ReadHistory, 2)[-1]
+    assert wanted.after == closed(0).candle.close_at
+    scene.tell(ME, closed(2))
+    scene.tell(ME, page(closed(1), after=wanted.after, is_last=True))
+    scene.settle(ME)
+
+    assert oracle.seen == [closed(number).candle for number in range(3)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from aegis.domain.instants import instant_of
 from aegis.domain.order import Role
-from aegis.store.reading import View
+from aegis.store.reading import View, read_history
 from tests.simulation.candles import number_of, opens_at
 from tests.simulation.world import World
 
@@ -30,7 +31,13 @@ class Decision(msgspec.Struct, frozen=True):
 
 def decisions(world: World) -> list[Decision]:
     """Return all intents, eldest first."""
-    return [_decision(event) for event in world.history("OrderIntended")]
+    return decisions_in(world.store_path)
+
+
+def decisions_in(store: Path) -> list[Decision]:
+    """Return all intents of a store, eldest first."""
+    events = read_history(store, limit=1_000_000)
+    return [_decision(event) for event in events if event["event_type"] == "OrderIntended"]
 
 
 def run_until_quiet_past(world: World, number: int, after_s: int = 20) -> None:

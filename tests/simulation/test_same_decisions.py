@@ -7,7 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from actors import names
-from tests.simulation.candles import walk
+from aegis.domain.lives import Lives
+from aegis.store.loading import lives_of
+from aegis.store.records import recorded_of, stored_events
+from aegis.store.snapshot import snapshot_of
+from tests.simulation.candles import SYMBOL, opens_at, walk
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.decided import Decision, decisions, entries, run_until_quiet_past
 from tests.simulation.world import World
@@ -118,3 +122,17 @@ def test_a_kill_at_any_step_up_to_a_decision_does_not_lose_it(
         world.restart().run_to_the_end().end()
         assert decisions(world)[: place + 1] == expected[: place + 1]
     assert is_decided, "Expected the sweep to reach the decision"
+
+
+def test_rows_and_events_tell_the_same_lives(make_world: MakeWorld) -> None:
+    """What a restart reads from the rows is what was followed event by event."""
+    world = made(make_world, STRATEGIES["ema_cross"], seed=1).live()
+    followed = Lives()
+    with snapshot_of(world.store_path, "test") as snapshot:
+        read = Lives(lives_of(snapshot.db, [SYMBOL]))
+        for stored in stored_events(snapshot.db):
+            followed.follow(recorded_of(stored))
+    closes = [opens_at(number) for number in range(CANDLES + 1)]
+    held = [read.held_at(SYMBOL, at) for at in closes]
+    assert held == [followed.held_at(SYMBOL, at) for at in closes]
+    assert 0 < sum(held) < CANDLES
