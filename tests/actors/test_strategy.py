@@ -578,3 +578,17 @@ def test_a_feed_that_begins_anew_is_asked_for_what_was_missed(scene: Scene) -> N
     scene.settle(ME)
 
     assert oracle.seen == [closed(number).candle for number in range(3)]
+
+
+def test_a_candle_that_somebody_lost_is_shown_before_the_one_behind_it(
+    seeded_stage: Stage,
+) -> None:
+    scene = Scene(seeded_stage)
+    oracle = Oracle(None, None, Signal.ENTER)
+    scene.armed(oracle).tell(ME, closed(0))
+    scene.tell(ME, closed(2))
+    wanted = scene.wait_heard(names.MARKET_FEED, ReadHistory, 2)[-1]
+    scene.tell(ME, page(closed(1), closed(2), after=wanted.after, is_last=True))
+
+    scene.intends()
+    assert oracle.seen == [closed(number).candle for number in range(3)]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis.domain.candles import Candle
 from aegis.domain.commands import Quote, RaiseStop
 from aegis.domain.guard import (
     ExitReason,
@@ -22,6 +23,7 @@ from aegis.domain.guard import (
     mid_of,
     opening_stops,
     quote_of,
+    raised_along,
     retry_after_s,
     seen_with,
     watch,
@@ -31,7 +33,7 @@ from aegis.domain.instants import day_start
 from aegis.domain.money import floor_to, minus, percent_of
 from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import Position, StopPolicy
-from tests.domain.kit import START, Desk, decimals, end, entry, exit_of, quote
+from tests.domain.kit import BTC_USDT, START, Desk, decimals, end, entry, exit_of, quote, seconds
 
 NO_POLICY = StopPolicy(stop_loss_pct=Decimal(0))
 FIXED = StopPolicy(stop_loss_pct=Decimal(2), take_profit_pct=Decimal(4))
@@ -335,3 +337,41 @@ def test_an_instant_lies_within_its_own_day(now_ns: int, starts_at_s: int) -> No
     began, day_ns = day_start(Instant(now_ns), starts_at_s), 24 * HOUR * NANOS_PER_SECOND
     assert began <= now_ns < began + day_ns
     assert day_start(began, starts_at_s) == began
+
+
+# What candles say afterwards ------------------------------------------------------------------
+
+
+def minute(offset_s: int, high: str) -> Candle:
+    """Return a candle from 100 to 100 that opens so long after the position did."""
+    low, top = decimals("100", high)
+    return Candle(
+        symbol=BTC_USDT,
+        open_at=Instant(START + seconds(offset_s)),
+        length_s=60,
+        open=low,
+        high=top,
+        low=low,
+        close=low,
+        volume=low,
+    )
+
+
+def test_a_candle_raises_a_trailing_stop_along_its_high() -> None:
+    raised = raised_along(
+        holding(TRAILING), [minute(0, "110"), minute(60, "105")], decimals("0")[0]
+    )
+    assert raised == watch(holding(TRAILING), Decimal(110))
+
+
+def test_the_candle_of_the_opening_itself_raises_nothing() -> None:
+    assert raised_along(holding(TRAILING), [minute(-1, "150")], decimals("0")[0]) is None
+
+
+def test_a_high_counts_as_the_bid_that_one_had_there() -> None:
+    raised = raised_along(holding(TRAILING), [minute(0, "110")], decimals("200")[0])
+    assert raised == watch(holding(TRAILING), Decimal("108.9"))
+
+
+def test_a_stop_that_does_not_trail_is_raised_by_no_candle() -> None:
+    assert raised_along(holding(FIXED), [minute(0, "110")], decimals("0")[0]) is None

@@ -103,6 +103,15 @@ def test_a_trailing_stop_that_was_raised_stays_raised(make_world: MakeWorld) -> 
     assert Decimal(str(position["stop_price"])) == Decimal("107.8")
 
 
+def test_a_stop_that_was_never_raised_is_no_trailing_stop(make_world: MakeWorld) -> None:
+    """The mean of the entries lies below the first one; the stop is still the first one's."""
+    market = [*flat(5), *flat(6, price="99", first=5), *closes(["99", "97.9", "97.9"], first=11)]
+    settings = merged(FREE, THREE, {"risk": {"trailing_stop_pct": 2}})
+    world = make_world(market, script=ADDING, settings=settings).live()
+
+    assert the_closed(world)["notes"] == "stop_loss"
+
+
 @pytest.mark.parametrize(("most", "count"), [(1, 1), (2, 2)])
 def test_at_the_maximum_nothing_happens_and_nothing_is_said(
     make_world: MakeWorld, most: int, count: int

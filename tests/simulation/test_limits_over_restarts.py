@@ -161,6 +161,7 @@ def test_a_drawdown_outlasts_kills_and_midnight_until_a_person_resumes(
         world.restart()
         world.run_for(20)
         assert state(world) == ("REDUCING", "drawdown")
+    assert len(world.history("TradingStateChanged")) == 1
     assert world.bought() == 1
 
     assert world.say("resume").is_done

@@ -124,6 +124,23 @@ def test_a_kill_at_any_step_up_to_a_decision_does_not_lose_it(
     assert is_decided, "Expected the sweep to reach the decision"
 
 
+@pytest.mark.parametrize("part", ["the strategy's actor", "the gateway"])
+def test_beats_keep_their_time_over_a_death(make_world: MakeWorld, part: str) -> None:
+    def beats(world: World) -> list[int]:
+        return sorted(order.intended_at for order in world.evidence().orders.values())
+
+    metronome = ("metronome", {"period_s": 420})
+    expected = beats(made(make_world, metronome, seed=1).live())
+    world = made(make_world, metronome, seed=1).start()
+    for number in KILLS:
+        run_until_quiet_past(world, number)
+        PARTS[part](world)
+    world.run_to_the_end().end()
+
+    assert len(expected) > 10
+    assert beats(world) == expected
+
+
 def test_rows_and_events_tell_the_same_lives(make_world: MakeWorld) -> None:
     """What a restart reads from the rows is what was followed event by event."""
     world = made(make_world, STRATEGIES["ema_cross"], seed=1).live()
