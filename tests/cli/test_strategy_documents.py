@@ -13,6 +13,7 @@ import pytest
 
 from actors.base import outcome_of
 from aegis.domain import indicators
+from aegis.domain.money import plus
 from aegis.domain.order import Order, Role
 from aegis.domain.sizing import Method, Prospect, Sizing, size
 from aegis.domain.strategies import Signal, Strategy
@@ -83,9 +84,9 @@ def test_every_size_in_the_document_is_what_would_be_bought(row: dict[str, str])
 
 def test_every_log_line_and_setting_that_is_named_is_there() -> None:
     lines = (ROOT / "docs" / "logging.md").read_text()
-    for event in ("EntryRefused", "IntentRefused", "PositionVoided", "ActorDied", "ActorSilent"):
-        assert f"`{event}`" in DOCUMENT
-        assert f"`{event}`" in lines
+    events = set(re.findall(r"`((?:[A-Z][a-z]+){2,})`", DOCUMENT)) - set(indicators.__all__)
+    assert {"EntryRefused", "HistoryCut", "ActorDied"} <= events
+    assert {event for event in events if f"`{event}`" not in lines} == {"ValueError"}
     settings = (ROOT / "config.toml").read_text()
     named = set(re.findall(r"`(?:risk|supervisor|sizing)\.([a-z_]+)`", DOCUMENT))
     assert len(named) >= 6
@@ -114,7 +115,25 @@ def test_the_example_s_settings_are_in_order(place: Place) -> None:
 
 
 def test_the_example_trades_as_it_says(place: Place) -> None:
-    """In a process of its own: 52 USDT are risked over the 26 that lie between price and stop."""
+    """52 USDT are risked over the 26 that lie between price and stop."""
+    entry, left = traded(place, entries_max=1)
+    assert entry.role is Role.ENTRY
+    assert (entry.decision_price, entry.amount) == decimals(104, 2)
+    assert left.role is Role.EXIT
+    assert (left.reason, left.decision_price) == ("strategy", Decimal(102))
+
+
+def test_the_example_adds_at_the_next_high_down_to_the_same_stop(place: Place) -> None:
+    """The second high is 29 above the stop; both entries are left together."""
+    first, added, left = traded(place, entries_max=3)
+    assert (added.role, added.position_id) == (Role.ENTRY, first.position_id)
+    assert added.decision_price == 107
+    assert Decimal("1.79") < added.amount < Decimal("1.80")
+    assert left.amount == plus(first.amount, added.amount)
+
+
+def traded(place: Place, entries_max: int) -> list[Order]:
+    """Run the example in a process of its own over the hand-made closes; return its orders."""
     copied(place)
     prices = [100] * 20 + CLOSES[4:]
     candles = [
@@ -128,19 +147,16 @@ def test_the_example_trades_as_it_says(place: Place) -> None:
         AEGIS_MARKET__PATH="candles.csv",
         AEGIS_MARKET__SPEED="0",
         AEGIS_PAPER__SPREAD_BPS="0",
+        AEGIS_PAPER__SLIPPAGE_BPS="0",
+        AEGIS_PAPER__FEE_RATE="0",
         AEGIS_STRATEGY__PARAMS__LEAVE="2",
         AEGIS_SIZING__VALUE="0.52",
         AEGIS_RISK__STOP_LOSS_PCT="25",
-        AEGIS_RISK__ENTRIES_PER_POSITION_MAX="1",
+        AEGIS_RISK__ENTRIES_PER_POSITION_MAX=str(entries_max),
     )
-
     assert ran.code == 0, ran.err
     assert ran.json["trades"] == 1
-    entry, left = orders(place)
-    assert entry.role is Role.ENTRY
-    assert (entry.decision_price, entry.amount) == decimals(104, 2)
-    assert left.role is Role.EXIT
-    assert (left.reason, left.decision_price) == ("strategy", Decimal(102))
+    return orders(place)
 
 
 def copied(place: Place) -> None:
