@@ -98,11 +98,11 @@ class Once:
     warmup = 0
 
     def __init__(self, params):
-        self.has_entered = False
+        self.has_held = False
 
     def on_candle(self, candle, *, is_holding):
-        is_first, self.has_entered = not self.has_entered, True
-        return Signal.ENTER if is_first else None
+        self.has_held = self.has_held or is_holding
+        return None if self.has_held else Signal.ENTER
 """
 
 HOLDING = """

@@ -109,7 +109,7 @@ def test_a_halt_says_what_was_and_what_is(make_world: MakeWorld) -> None:
     world = make_world(flat(10)).start()
     world.run_until_candle(3)
 
-    assert world.say("halt").text == "was ACTIVE, is REDUCING (halted by the operator)"
+    assert world.say("halt").text == "ACTIVE -> REDUCING (halt): halted by the operator"
     again = world.say("halt")
     assert again.is_done
     assert again.text == "REDUCING (halted by the operator) already, nothing changed"
@@ -154,9 +154,7 @@ def test_a_resume_lets_entries_in_again(make_world: MakeWorld) -> None:
     world.run_until_candle(8)
     assert world.bought() == 0
 
-    assert world.say("resume").text == (
-        "was REDUCING (halted by the operator), is ACTIVE (resumed by the operator)"
-    )
+    assert world.say("resume").text == ("REDUCING -> ACTIVE (resume): resumed by the operator")
     world.run_to_the_end()
     assert len(world.positions("OPEN")) == 1
 
@@ -179,7 +177,7 @@ def test_a_flatten_leaves_everything_and_stays_out(make_world: MakeWorld) -> Non
     world = make_world(flat(20), script=ALWAYS, settings=NO_STOPS).start()
     world.run_until_candle(5)
 
-    assert world.say("flatten").text == "was ACTIVE, is REDUCING (flatten by the operator)"
+    assert world.say("flatten").text == "ACTIVE -> REDUCING (flatten): flatten by the operator"
     world.run_to_the_end().end()
 
     account = world.status().account

@@ -148,7 +148,7 @@ def test_an_own_position_that_is_not_covered_blocks_its_symbol_and_is_not_closed
     reply = world.say("reconcile")
 
     assert not reply.is_done
-    assert "amount_mismatch position" in reply.text
+    assert "amount_mismatch BTC/USDT position" in reply.text
     assert world.status().account.blocked == ("BTC/USDT",)
     assert len(world.positions("OPEN")) == 1
 
