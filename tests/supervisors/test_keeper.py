@@ -90,6 +90,14 @@ def test_being_alive_feeds_nothing(up: Scene) -> None:
     assert up.manager.count("WATCHDOG") == 0
 
 
+def test_what_was_done_before_it_was_ready_feeds_nothing_after(scene: Scene) -> None:
+    scene.passes(30, cycles_each_s=5)
+    scene.pulse.arm()
+    scene.passes(200)
+    assert scene.manager.count("READY") == 1
+    assert scene.manager.count("WATCHDOG") == 0
+
+
 def test_work_that_stops_is_not_fed_any_more(up: Scene) -> None:
     up.passes(60, cycles_each_s=1)
     fed = up.manager.count("WATCHDOG")
