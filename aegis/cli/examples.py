@@ -14,6 +14,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "positions": ("run.py positions", "run.py positions --all --json | jq '.[].pnl'"),
     "history": ("run.py history --limit 20", "run.py history 066f169ab70f613d004c4657"),
     "statistics": ("run.py statistics", "run.py statistics --json"),
+    "report": (
+        "run.py report --html report.html",
+        "run.py report --since 2024-01-01 --html new.html",
+    ),
     "verify": ("run.py verify && cp data/aegis.log elsewhere/",),
     "health": ("run.py health || systemctl restart aegis",),
     "config check": ("AEGIS_RISK__STOP_LOSS_PCT=1.5 run.py config check",),
