@@ -27,8 +27,9 @@ from tests.crash.process import ROOT, clean_environment
 from tests.simulation.world import config_of
 
 SAMPLES = 48
-DRAIN_S_MAX = 5.0
-START_S_MAX = 20.0
+DRAIN_S_MAX = 30.0
+START_S_MAX = 60.0
+POLL_S = 0.05
 
 CLOCK_CONFIG = """
 [market]
@@ -121,6 +122,7 @@ def live_on_the_clock(folder: Path, seconds: float) -> Life:
             stderr=console,
         )
         try:
+            _wait_until_armed(folder / "console.txt")
             began = clock.monotonic()
             while (at_s := clock.monotonic() - began) < seconds:
                 sleep(seconds / SAMPLES)
@@ -137,6 +139,14 @@ def live_on_the_clock(folder: Path, seconds: float) -> Life:
         exit_code=exit_code,
         samples=tuple(samples),
     )
+
+
+def _wait_until_armed(console: Path) -> None:
+    clock = SystemClock()
+    end = clock.monotonic() + START_S_MAX
+    while "StrategyArmed" not in console.read_text():
+        assert clock.monotonic() < end, f"It did not start: {console.read_text()[-2000:]}"
+        sleep(POLL_S)
 
 
 def resident_kb(process: str) -> int:

@@ -18,24 +18,23 @@ RESIDENT_GROWTH_KB_MAX = 4_000
 LEVELS = {"debug", "info", "warning", "error"}
 
 
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return live_seeded(tmp_path_factory.mktemp("day"), 24)
+KINDS = [
+    "day",
+    "seconds",
+    pytest.param("minutes", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[6, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])],
-)
-def minutes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return live_on_the_clock(tmp_path_factory.mktemp("minutes"), request.param)
-
-
-@pytest.fixture(params=["day", "minutes"])
-def life(request: pytest.FixtureRequest) -> Life:
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Life)
-    return found
+@pytest.fixture(scope="module", params=KINDS)
+def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    folder = tmp_path_factory.mktemp(request.param)
+    match request.param:
+        case "day":
+            return live_seeded(folder, 24)
+        case "seconds":
+            return live_on_the_clock(folder, 6)
+        case _:
+            return live_on_the_clock(folder, 600)
 
 
 def test_it_ends_in_peace(life: Life) -> None:
@@ -63,13 +62,8 @@ def test_nothing_goes_wrong_in_it(life: Life) -> None:
     assert [line for line in life.lines() if line["level"] == "error"] == []
 
 
-def test_a_day_leaves_no_memory_behind(day: Life) -> None:
-    settled = day.settled
-    assert settled[-1].resident_kb - settled[0].resident_kb < RESIDENT_GROWTH_KB_MAX
-
-
-def test_minutes_on_the_clock_leave_no_memory_behind(minutes: Life) -> None:
-    settled = minutes.settled
+def test_it_leaves_no_memory_behind(life: Life) -> None:
+    settled = life.settled
     assert settled[-1].resident_kb - settled[0].resident_kb < RESIDENT_GROWTH_KB_MAX
 
 
