@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from aegis.domain.ids import Coin
+from aegis.domain.statistics.summary import summarize
+from aegis.store.measuring import read_measures
 from aegis.store.verify import verify
 from tests.soak.lives import Life, live_on_the_clock, live_seeded
+from tests.store.reckoned import Reckoned, expect_equal
 
 BLOCKS_A_TRADE_MAX = 3
 """Of memory that a trade may leave behind; it was 28 while cancelled timers were kept."""
@@ -46,6 +50,14 @@ def test_its_store_is_proved(life: Life) -> None:
 
     assert verification.problems == ()
     assert verification.positions > 0
+
+
+def test_its_figures_are_those_of_its_fills(life: Life) -> None:
+    found = read_measures(life.store, Coin("USDT"))
+    summary = summarize(found.closed, alive=found.alive, path=found.path)
+
+    assert summary.trades > 0
+    expect_equal(summary, Reckoned(life.store))
 
 
 def test_every_line_of_its_log_is_a_fact(life: Life) -> None:
