@@ -20,7 +20,7 @@ from aegis.domain.commands import (
 from aegis.domain.diagnose import Bounds
 from aegis.domain.ids import EventId, Generation
 from aegis.domain.judgement import Ask, Depth, Judgement, judged
-from aegis.domain.mends import Orphan, RebuildRows, RewriteMark, SetAside
+from aegis.domain.mends import MakeReserve, Orphan, RebuildRows, RewriteMark, SetAside
 from aegis.messages import (
     DiagnoseNow,
     DiagnosisReported,
@@ -308,11 +308,12 @@ def test_each_remedy_is_taken_once_and_the_rebuild_last(scene: Scene) -> None:
         judged("mark", ("torn",), RewriteMark()),
         judged("events", ("odd",), aside, RebuildRows()),
         ROWS_DIFFER,
+        judged("disk", ("missing",), MakeReserve()),
     )
     scene.begin(sick, ()).look()
     (stop,) = scene.wait_command(RaiseStop)
-    mends = [each.mend for each in scene.wait_heard(STORE, MendStore, 3)]
-    assert mends == [RewriteMark(), aside, RebuildRows()]
+    mends = [each.mend for each in scene.wait_heard(STORE, MendStore, 4)]
+    assert mends == [RewriteMark(), aside, MakeReserve(), RebuildRows()]
 
     scene.answer(ME, stop, scene.publish(ME, stop))
     for mend in mends:

@@ -89,6 +89,12 @@ def test_only_a_process_that_starts_mends(damaged: Path) -> None:
     assert damage(damaged)
 
 
+def test_what_an_attempt_left_behind_is_not_in_the_way(damaged: Path) -> None:
+    damaged.with_name("aegis.db.reindexed").write_bytes(b"half a page of nothing")
+    start(damaged).close()
+    assert damage(damaged) == ()
+
+
 def test_what_is_in_the_wal_is_in_the_copy(filled: Filled) -> None:
     path = filled()
     empty_index(path, "fills_by_order", "client_order_id")  # a row of it is never updated
