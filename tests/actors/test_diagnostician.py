@@ -317,10 +317,19 @@ def test_each_remedy_is_taken_once_and_the_rebuild_last(scene: Scene) -> None:
 
     scene.answer(ME, stop, scene.publish(ME, stop))
     for mend in mends:
-        assert len(scene.heard(STORE, ReadBook)) == 1  # it looks again when all are taken
         scene.tell(ME, StoreMended(mend=mend))
     scene.look(2)
     assert scene.completed()["stops"] == "fixed"
+
+
+def test_it_looks_again_when_every_remedy_is_taken(scene: Scene) -> None:
+    sick = (judged("mark", ("torn",), RewriteMark()), ROWS_DIFFER)
+    scene.begin(sick).look()
+    scene.wait_heard(STORE, MendStore, 2)
+    scene.tell(ME, StoreMended(mend=RewriteMark()))
+    scene.settle(ME)
+
+    assert len(scene.heard(STORE, ReadBook)) == 1
 
 
 def test_an_alarm_is_recorded_before_the_stop_that_it_is_about(scene: Scene) -> None:
