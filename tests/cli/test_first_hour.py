@@ -186,7 +186,7 @@ def test_what_acts_answers_with_the_state_before_and_after(
     aegis.wait_for("StrategyArmed")
     said = clone.run(command)
     assert said.code == 0
-    assert re.search(rf"was {before}.* is {after}", said.out)
+    assert said.out.startswith(f"{before} -> {after} ")
 
 
 def test_within_seconds_a_trade_is_over_and_ctrl_c_ends_with_a_summary(
