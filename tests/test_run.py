@@ -367,4 +367,4 @@ def test_it_can_be_started_from_any_folder(place: Place) -> None:
     (place.folder / "config.toml").unlink()
     said = place.run("config", "check")
     assert said.code == 0
-    assert str(ROOT / "config.toml") in said.out
+    assert said.err == f"settings: {ROOT / 'config.toml'}\n"
