@@ -154,7 +154,13 @@ def result_of(config: Config, outcome: Outcome) -> Result:
 
     ending = _ending(config, outcome)
     found = read_measures(config.store.path, config.exchange.quote)
-    summary = summarize(found.closed, alive=found.alive, path=found.path, candles=outcome.candles)
+    summary = summarize(
+        found.closed,
+        alive=found.alive,
+        path=found.path,
+        candles=outcome.candles,
+        spread_bps=config.paper.spread_bps,
+    )
     return Result(ending=ending, closed=found.closed, summary=summary)
 
 

@@ -61,7 +61,7 @@ def replay_rows(
         ("Stop and target both touched", counted(summary.candles_both_touched, "candle")),
         (
             "Total P&L, both bounds",
-            f"{money(summary.pnl_total, quote)} to {sum_of(summary.pnl_total_best, quote)}",
+            f"{money(summary.pnl_total_worst, quote)} to {sum_of(summary.pnl_total_best, quote)}",
         ),
         ("Candles", f"{candles:,} in {seconds:.1f} s, {_rate(candles, seconds):,.0f} a second"),
         *left_rows(ending),

@@ -97,7 +97,7 @@ def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
         return ExitWanted(reason=_stop_reason(position), trigger_price=stop)
     if target is not None and bid >= target:
         return ExitWanted(reason=ExitReason.TAKE_PROFIT, trigger_price=target)
-    return _raised(position, bid)
+    return raised(position, bid)
 
 
 def _stop_reason(position: Position) -> ExitReason:
@@ -117,10 +117,11 @@ def raised_along(
     highs = [candle.high for candle in candles if candle.open_at >= position.opened_at]
     if not highs:
         return None
-    return _raised(position, quote_of(max(highs), spread_bps, position.opened_at).bid)
+    return raised(position, quote_of(max(highs), spread_bps, position.opened_at).bid)
 
 
-def _raised(position: Position, bid: Decimal) -> RaiseStop | None:
+def raised(position: Position, bid: Decimal) -> RaiseStop | None:
+    """Return where a bid raises a trailing stop to, or None where that is not worth an event."""
     percent = position.policy.trailing_stop_pct
     if percent == 0:
         return None

@@ -11,7 +11,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.ids import PositionId
 from aegis.domain.money import HUNDRED, ZERO, plus, ratio, times, total
 from aegis.domain.position import Position
-from aegis.domain.statistics.bounds import gains_missed
+from aegis.domain.statistics.bounds import bounds_of
 from aegis.domain.statistics.estimates import Interval, interval_of_mean, sharpe, sortino
 from aegis.domain.statistics.path import Drawdown, EquityPath
 from aegis.domain.statistics.trades import (
@@ -34,9 +34,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     `pnl_average` is the expectancy, `pnl_interval` where it lies with 95 % confidence. Unpriced
     positions are named and count in no figure but exposure and the equity's path, which has lost
-    what they were worth. `candles_both_touched` counts exits in whose candle stop and target were
-    both reached; the run takes the worse one, `pnl_total_best` is the total had it always been the
-    better one. Durations are in seconds, R-multiples in units of what was risked.
+    what they were worth. `candles_both_touched` counts the candles in which stop and target, or a
+    stop and the high that raised it, were both reached; `pnl_total_worst` and `pnl_total_best` are
+    the totals had prices always gone the worse or the better way first. Durations are in seconds,
+    R-multiples in units of what was risked.
     """
 
     trades: int
@@ -47,6 +48,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     pnl_average: Decimal | None
     pnl_interval: Interval | None
     pnl_total: Decimal
+    pnl_total_worst: Decimal
     pnl_total_best: Decimal
     fees: Decimal
     profit_factor: Decimal | None
@@ -82,10 +84,14 @@ def summarize(
     alive: Sequence[Position] = (),
     path: EquityPath | None = None,
     candles: Iterable[Candle] = (),
+    spread_bps: Decimal = ZERO,
 ) -> Summary:
-    """Return the figures of closed positions; `alive` are those left open at the path's end."""
+    """Return the figures of closed positions; `alive` are those left open at the path's end.
+
+    Bounds other than the total are there where the candles, and the spread around them, are told.
+    """
     trades = trades_of(closed)
-    missed = gains_missed((each for each in closed if not each.is_unpriced), candles)
+    bounds = bounds_of((each for each in closed if not each.is_unpriced), candles, spread_bps)
     pnls = [trade.pnl for trade in trades]
     won, pnl_total = sum(pnl > 0 for pnl in pnls), total(pnls)
     fractions = [day.fraction for day in path.days] if path else []
@@ -101,11 +107,12 @@ def summarize(
         pnl_average=mean(pnls),
         pnl_interval=interval_of_mean(pnls),
         pnl_total=pnl_total,
-        pnl_total_best=plus(pnl_total, total(missed)),
+        pnl_total_worst=plus(pnl_total, bounds.worst),
+        pnl_total_best=plus(pnl_total, bounds.best),
         fees=total(trade.fees for trade in trades),
         profit_factor=profit_factor(pnls),
         losing_run_longest=longest_losing_run(pnls),
-        candles_both_touched=len(missed),
+        candles_both_touched=bounds.candles,
         equity_first=path.first if path else None,
         equity_last=path.last if path else None,
         transferred=path.transferred if path else ZERO,
