@@ -16,11 +16,12 @@ from tempfile import mkdtemp
 
 from aegis.cli.backtest_options import OWN_KEYS
 from aegis.cli.codes import Code
-from aegis.cli.output import pairs, shown_progress, tell, tell_json
+from aegis.cli.output import complain, pairs, shown_progress, tell, tell_json
 from aegis.cli.running import Outcome, Result, log_of, result_of
 from aegis.cli.session import Given
 from aegis.cli.settings import differing, folder_of
 from aegis.cli.summary import replay_json, replay_rows
+from aegis.cli.warned import warnings_of
 from aegis.cli.wording import counted, moment, shown
 from aegis.config.faults import ConfigFaults, Fault
 from aegis.config.model import Config
@@ -58,7 +59,7 @@ def expect_nothing_at(store: Path) -> None:
 def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int:
     """Run over the candles, then show what came of it; Ctrl-C shows what came of it so far."""
     with shown_progress("Candles") as progress:  # the log's console is what stderr is then
-        log = log_of(config, console_level="warning")
+        log = log_of(config, console_level="error")
         try:
             outcome = given.engine()(
                 config,
@@ -70,6 +71,7 @@ def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int
             )
         finally:
             log.close()
+    complain(*warnings_of(config.log.path))
     result = result_of(config, outcome)
     if given.is_json:
         tell_json(_as_json(config, outcome, result))

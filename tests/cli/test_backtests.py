@@ -227,6 +227,24 @@ def test_a_secret_in_an_option_is_not_repeated(tried: Place) -> None:
     assert "k3y-of-mine" not in said.err
 
 
+def test_what_was_refused_again_and_again_is_told_once(tried: Place) -> None:
+    said = backtest(tried, "--set", "sizing.value=0.5")
+    assert said.code == 0
+    assert row(said, "Trades") == "0"
+    assert said.err.startswith("EntryRefused code=too_small text=")
+    assert said.err.endswith(" more)\n")
+    assert said.err.count("\n") == 1
+
+
+def test_each_thing_that_was_warned_of_is_told_once(tried: Place) -> None:
+    made = rows()
+    write(tried.folder, [HEADER, *made[:20], *made[22:40], *made[44:]])
+    said = backtest(tried, "--set", "sizing.value=0.5")
+    events = [line.partition(" ")[0] for line in said.err.splitlines()]
+    assert sorted(events) == ["EntryRefused", "MarketGap"]
+    assert "MarketGap symbol=BTC/USDT at=2024-01-01T00:22:00.000000000Z (and 1 more)" in said.err
+
+
 # Files ------------------------------------------------------------------------------------
 
 
