@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.domain.money import distance, is_amount, percent_of, times
+from aegis.domain.money import distance, is_amount, times
 
 TIMEFRAMES_S = {
     "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800,
@@ -97,10 +97,10 @@ def fault_of(candle: Candle) -> str | None:
     return None
 
 
-JUMP_PCT_MAX = Decimal(20)
+JUMP_SHARE_MAX = Decimal("0.2")
 """No listed coin moves this far from one price to the next; a wrong digit or feed does."""
 
 
 def is_jump(before: Decimal, price: Decimal) -> bool:
     """Say whether a price is too far from the one before to be believed at first sight."""
-    return distance(price, before) > percent_of(before, JUMP_PCT_MAX)
+    return distance(price, before) > times(before, JUMP_SHARE_MAX)

@@ -139,6 +139,8 @@ class PaperExchange:
             return
         with self._lock:
             self._levels[tick.symbol] = level_of(tick, self._rules)
+            if self._book is not None and not self._book.orders:
+                return  # others trade in the ledger and end orders of ours; they open none
             try:
                 self._worked_out(lambda: self._trade(tick.symbol, self._present_book()))
                 self._trouble = ""
