@@ -163,6 +163,8 @@ def test_looks_and_commands_work_beside_it(place: Place, trading: Foreground) ->
     assert len(states) == 9
     assert status["vitals"]["arming"]["is_armed"] is True
     assert place.run("verify").code == 0
+    assert place.run("statistics", "--json").json["trades"] > 0
+    assert place.run("report", "--html", "page.html").code == 0
     assert place.run("health").out.startswith("healthy")
     assert place.run("halt").out == "ACTIVE -> REDUCING (halt): halted by the operator\n"
     assert place.run("status", "--json").json["trading_state"] == "REDUCING"

@@ -22,9 +22,9 @@ TEST_COMMAND = (
 )
 RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python run.py"
 COMMANDS = (
-    "run", "backtest", "status", "positions", "history", "verify", "health",
-    "config check", "config show", "reconcile", "diagnose", "halt", "resume", "flatten",
-    "resolve",
+    "run", "backtest", "status", "positions", "history", "statistics", "report", "verify",
+    "health", "config check", "config show", "reconcile", "diagnose", "halt", "resume",
+    "flatten", "resolve",
 )  # fmt: skip
 
 

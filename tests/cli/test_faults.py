@@ -212,7 +212,10 @@ WRONG_PATHS = {
     "the settings": "config.toml",
     "the candles": "candles.csv",
 }
-LOOKS = (("status",), ("verify",), ("health",), ("positions",), ("history",), ("halt",))
+LOOKS = (
+    *(("status",), ("verify",), ("health",), ("positions",), ("history",), ("halt",)),
+    *(("statistics",), ("report", "--html", "page.html")),
+)
 
 
 @pytest.mark.parametrize("key", ["store", "log"])

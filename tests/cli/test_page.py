@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from aegis.cli.page.axes import Scale, nice_step, tick_texts, ticks, time_ticks
+from aegis.cli.page.document import document
 from aegis.cli.page.drawing import Bar, Point, Words, bars, curve
 from aegis.cli.page.markup import Markup, element, joined
 from aegis.cli.page.pieces import typeset
@@ -219,6 +221,12 @@ def test_whatever_the_store_says_is_words() -> None:
     assert "<img" not in made
     assert made.count("<script") == 2
     assert "owned" in made
+
+
+def test_no_word_ends_what_the_script_reads() -> None:
+    made = document("t", element("main"), [(1, HOSTILE)])
+    (data,) = re.findall(r'id="points">(.*?)</script>', made)
+    assert json.loads(data) == [[1, HOSTILE]]
 
 
 def test_equal_stores_make_equal_pages() -> None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aegis.domain.commands import AcceptOrder, EndOrder, LoseSight, RecordFills, StartBalances
+from aegis.domain.commands import (
+    AcceptOrder,
+    EndOrder,
+    LoseSight,
+    RecordExternalChange,
+    RecordFills,
+    StartBalances,
+)
 from aegis.domain.ids import ExchangeOrderId
 from aegis.domain.instants import instant_of
 from aegis.domain.money import ZERO
@@ -181,3 +189,22 @@ def test_a_mark_that_was_set_aside_counts_for_nothing(path: Path) -> None:
     assert before is not None
     assert after is not None
     assert (after.last, after.drawdown) == (before.last, before.drawdown)
+
+
+def test_a_transfer_that_was_set_aside_moved_nothing(path: Path) -> None:
+    store = open_store(path)
+    history = History(1, store.book)
+    balances = StartBalances(balances=dict(zip((USDT,), decimals(10_000), strict=True)))
+    change = RecordExternalChange(
+        kind="transfer", coin=USDT, amount=Decimal(50), reference="r", note=""
+    )
+    store.commit(history.execute(balances), history.book)
+    (moved,) = history.execute(change)
+    store.commit((moved,), history.book)
+    before = read_measures(path, USDT).path
+    store.quarantine(moved.event_id, "not to be believed", START)
+    after = read_measures(path, USDT).path
+    store.close()
+    assert before is not None
+    assert after is not None
+    assert (before.transferred, after.transferred, after.last) == decimals(50, 0, 10_000)
