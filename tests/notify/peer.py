@@ -121,7 +121,8 @@ class Peer:
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(reply.body)))
         handler.end_headers()
-        handler.wfile.write(reply.body[: reply.cut_at])
+        with suppress(OSError):  # who has read enough hangs up
+            handler.wfile.write(reply.body[: reply.cut_at])
 
 
 def reset(connection: socket.socket) -> None:
