@@ -44,7 +44,7 @@ def test_kills_during_recovery_change_nothing(make_scene: Callable[..., Scene]) 
     order = scene.wait_for_unheard(process, Role.ENTRY)
     scene.kill(process)
     scene.hold(None)
-    for event in ("", "", "StoreOpened", "GatewayStarted", "ReconciliationCompleted"):
+    for event in ("", "", "StoreOpened", "ReconciliationCompleted", "DiagnosisCompleted"):
         process = scene.start()
         wait_for_lock(scene, process)
         if event:

@@ -259,13 +259,15 @@ def test_a_changed_row_is_made_anew(patient: Patient) -> None:
     patient.expect_cured("projections", Depth.LIGHT, RebuildRows)
 
 
+OVER = "status NOT IN ('OPENING', 'OPEN', 'CLOSING') AND position_id <> 'system'"
+
+
 def test_a_row_of_what_is_long_over_is_looked_at_on_demand(patient: Patient) -> None:
-    ended = "status NOT IN ('OPENING', 'OPEN', 'CLOSING') AND position_id <> 'system'"
     with stranger(patient.path) as db:
-        found = db.execute(f"SELECT position_id FROM positions WHERE {ended}").fetchone()
+        found = db.execute(f"SELECT position_id FROM positions WHERE {OVER}").fetchone()
     assert found is not None
     patient.look(Depth.DEEP)
-    spoil(patient, f"UPDATE positions SET notes = 'x' WHERE {ended}")
+    spoil(patient, f"UPDATE positions SET notes = 'x' WHERE {OVER}")
     assert patient.status("projections", Depth.DEEP) == "ok"
     patient.expect_cured("projections", Depth.WHOLE, RebuildRows)
 
@@ -274,7 +276,8 @@ def test_a_log_too_long_to_fold_while_a_person_waits_is_looked_at_as_always(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aegis.store.inspection, "WHOLE_EVENTS_MAX", 10)
-    spoil(patient, "UPDATE positions SET notes = 'x' WHERE status = 'VOID'")
+    patient.look(Depth.DEEP)
+    spoil(patient, f"UPDATE positions SET notes = 'x' WHERE {OVER}")
     assert patient.status("projections", Depth.WHOLE) == "ok"
 
 
