@@ -117,7 +117,7 @@ OF_WEBHOOK: list[tuple[Reply, Delivery]] = [
 ]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize(("reply", "expected"), OF_TELEGRAM, ids=str)
 def test_what_telegram_says_is_understood(
     make_peer: MakePeer, reply: Reply, expected: Delivery
@@ -127,7 +127,7 @@ def test_what_telegram_says_is_understood(
     assert len(peer.requests) == 1
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize(("reply", "expected"), OF_WEBHOOK, ids=str)
 def test_what_a_webhook_says_is_understood(
     make_peer: MakePeer, reply: Reply, expected: Delivery
@@ -197,7 +197,7 @@ def test_a_group_is_written_to_less_often_than_a_person(make_peer: MakePeer) -> 
 # Secrets ----------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize(
     "reply",
     [RESET, HANGING, CUT, MALFORMED, NOT_HTTP, HUGE, Reply(status=500), Reply(status=404)],
