@@ -29,6 +29,7 @@ from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
 from aegis.service import NOBODY, Service
 from supervisors.channels import messengers_of
+from supervisors.hanging import hanging_ended
 from supervisors.keeper import Keeper
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
@@ -99,7 +100,7 @@ def keep_config() -> None:
 
 
 def leave_all() -> None:
-    """Leave everything as it is: a second signal wants the end at once."""
+    """Leave everything as it is."""
 
 
 def run(
@@ -215,8 +216,13 @@ class _Told:
 
 
 @contextmanager
-def _signals(before_abort: Callable[[], None]) -> Iterator[_Told]:
-    """Turn signals into words; a second SIGINT or SIGTERM ends the process at once."""
+def _signals(
+    before_abort: Callable[[], None], on_stop: Callable[[], None] = leave_all
+) -> Iterator[_Told]:
+    """Turn signals into words; a second SIGINT or SIGTERM ends the process at once.
+
+    `on_stop` is called at the first, in whatever the main thread is about.
+    """
     told = _Told()
     seen: list[int] = []
 
@@ -229,6 +235,7 @@ def _signals(before_abort: Callable[[], None]) -> Iterator[_Told]:
             os._exit(EXIT_SECOND_SIGNAL)
         seen.append(number)
         told.stop.put(signal.Signals(number).name)
+        on_stop()
 
     heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {each: signal.signal(each, hear) for each in heard}
@@ -272,7 +279,10 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
     candles = candles_of(system.sources)
     way = _Way(runtime, candles, outside.progress)
     began = stopwatch.monotonic()
-    with _signals(outside.before_abort) as told:
+    with (
+        hanging_ended(lambda: runtime.steps) as watch_steps,
+        _signals(outside.before_abort, watch_steps) as told,
+    ):
         _tell_start(system, outside.log)
         system.start(seed=config.market.seed)
         verdict = _go_through(system, runtime, way, told, outside.reread)

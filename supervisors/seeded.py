@@ -72,6 +72,7 @@ class SeededRuntime:
         """Take the seed; `can_hang` lets a supervisor look for hung actors, at some cost."""
         self.clock = clock
         self.can_hang = can_hang
+        self.steps = 0  # taken by all actors so far: whether there is any progress
         self._random = seeded_random(seed)
         self._draw = self._random.random
         self._latencies = latencies or Latencies()
@@ -185,6 +186,7 @@ class SeededRuntime:
         count = len(ready)
         index = 0 if count == 1 else int(self._draw() * count)
         loop = ready[index]
+        self.steps += 1
         if loop.step():
             return
         loop.is_ready = False

@@ -49,6 +49,8 @@ def thrown_away() -> Iterator[Path]:
 
 def expect_nothing_at(store: Path) -> None:
     """Raise `ConfigFaults` where a store is to be kept and something is in the way."""
+    if not store.name or store.name == "..":
+        raise ConfigFaults((Fault("--keep", "", f"expected a file's path, was {str(store)!r}"),))
     for ending in _BESIDE:
         found = store.with_name(store.name + ending)
         if found.is_symlink() or found.exists():

@@ -23,6 +23,7 @@ from aegis.cli.summary import (
 )
 from aegis.clock import wall_text
 from aegis.config.model import Config
+from aegis.domain.account import TradingState
 from aegis.domain.candles import Candle
 from aegis.domain.position import Position
 from aegis.domain.statistics.summary import Summary, summarize
@@ -179,8 +180,12 @@ def _ending(config: Config, outcome: Outcome) -> Ending:
     from aegis.store.reading import read_status
 
     status = read_status(config.store.path)
+    account = status.account
+    is_halted = account.trading_state is not TradingState.ACTIVE
     return Ending(
         reason=outcome.reason,
+        trading_state=account.trading_state,
+        halted_because=(account.reason or account.cause) if is_halted else "",
         quote=config.exchange.quote,
         left_open=status.positions,
         orders_unsettled=status.orders_unsettled,

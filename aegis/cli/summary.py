@@ -20,9 +20,11 @@ View = Mapping[str, object]
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left when a run has ended."""
+    """What is left when a run has ended; `halted_because` is empty while trading is ACTIVE."""
 
     reason: str
+    trading_state: str
+    halted_because: str
     quote: Coin
     left_open: tuple[View, ...]
     orders_unsettled: int
@@ -91,15 +93,22 @@ def totals_rows(
 
 
 def left_rows(ending: Ending) -> list[tuple[str, str]]:
-    """Return what is left open, by name."""
+    """Return what is left open, by name, and why nothing more was entered."""
+    halted = ending.halted_because
+    rows = [("Entries halted", halted)] if halted else []
+    rows += _open_rows(ending)
+    if ending.orders_unsettled:
+        what = counted(ending.orders_unsettled, "order")
+        rows.append(("In doubt", f"{what} without an answer; the next start looks up what became"))
+    return rows
+
+
+def _open_rows(ending: Ending) -> list[tuple[str, str]]:
     rows = [("Left open", line) for line in map(_left_line, ending.left_open)]
     if rows:
         rows.append(("", "nothing guards them until AEGIS runs again"))
     else:
         rows.append(("Left open", "no positions left open"))
-    if ending.orders_unsettled:
-        what = counted(ending.orders_unsettled, "order")
-        rows.append(("In doubt", f"{what} without an answer; the next start looks up what became"))
     return rows
 
 
@@ -114,6 +123,8 @@ def _left_line(view: View) -> str:
 def _ending_json(ending: Ending) -> dict[str, object]:
     return {
         "quote": ending.quote,
+        "trading_state": ending.trading_state,
+        "halted_because": ending.halted_because,
         "left_open": ending.left_open,
         "orders_unsettled": ending.orders_unsettled,
         "events": ending.events,

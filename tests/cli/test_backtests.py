@@ -37,6 +37,37 @@ class Interrupting:
                 os.kill(os.getpid(), signal.SIGINT)
 """
 
+FAILING = """
+class Failing:
+    warmup = 0
+
+    def __init__(self, params):
+        self.seen = 0
+
+    def on_candle(self, candle, *, is_holding):
+        self.seen += 1
+        if self.seen > 10:
+            raise KeyError("boom")
+"""
+
+HANGING = """
+import os, signal, time
+
+class Hanging:
+    warmup = 0
+
+    def __init__(self, params):
+        self.seen = 0
+
+    def on_candle(self, candle, *, is_holding):
+        self.seen += 1
+        if self.seen == 20:
+            if not os.path.exists("told"):
+                open("told", "w").close()
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(600)
+"""
+
 
 @pytest.fixture
 def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -401,3 +432,38 @@ def test_a_strategy_that_cannot_be_loaded_leaves_nothing(tried: Place, temporary
     said = backtest(tried, "--set", "strategy.name=own:Nothing")
     assert said.code == 78
     assert list(temporary.iterdir()) == []
+
+
+def test_a_strategy_that_hangs_holds_up_no_ctrl_c(tried: Place) -> None:
+    write(tried.folder, [HEADER, *rows(MANY)])
+    (tried.folder / "hanging.py").write_text(HANGING)
+
+    said = tried.run("backtest", "--data", "candles.csv", "--set", "strategy.name=hanging:Hanging")
+
+    assert said.code == 130
+    assert row(said, "Ended").startswith("stopped early")
+    assert "it did not return within 1 s of the word to stop" in said.err
+
+
+def test_a_backtest_whose_entries_were_halted_says_so_and_why(tried: Place) -> None:
+    (tried.folder / "failing.py").write_text(FAILING)
+    setting = "strategy.name=failing:Failing"
+
+    table, figures = backtest(tried, "--set", setting), backtest(tried, "--set", setting, "--json")
+
+    assert "KeyError: 'boom'" in row(table, "Entries halted")
+    assert figures.json["trading_state"] == "REDUCING"
+    assert "KeyError: 'boom'" in figures.json["halted_because"]
+
+
+def test_a_backtest_that_was_never_halted_says_nothing_of_it(tried: Place) -> None:
+    assert "Entries halted" not in backtest(tried).out
+    assert backtest(tried, "--json").json["trading_state"] == "ACTIVE"
+
+
+def test_a_place_without_a_name_keeps_no_store(tried: Place) -> None:
+    said = backtest(tried, "--keep", ".")
+
+    assert said.code == 78
+    assert said.err.count("\n") == 1
+    assert "--keep" in said.err

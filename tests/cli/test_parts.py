@@ -25,6 +25,8 @@ NOW = "2026-01-01T00:01:00.000Z"
 def ending(*left: dict[str, object], unsettled: int = 0) -> Ending:
     return Ending(
         reason="SIGINT",
+        trading_state="ACTIVE",
+        halted_because="",
         quote=USDT,
         left_open=left,
         orders_unsettled=unsettled,
