@@ -202,7 +202,8 @@ def _reconciled(view: View | None) -> str:
     if view is None:
         return "never"
     found = view["discrepancies"]
-    return f"{moment(view['timestamp'])}, {found} discrepancies, {view['status']}"
+    what = "discrepancy" if found == 1 else "discrepancies"
+    return f"{moment(view['timestamp'])}, {found} {what}, {view['status']}"
 
 
 def _diagnosed(views: Sequence[View]) -> str:

@@ -32,7 +32,8 @@ def write_report(config: Config, file: Path | None, since: Instant, *, is_json: 
                 config.store.path, config.exchange.quote, since=since, progress=progress
             )
     except NoStore:
-        return no_store(config.store.path, {"is_there": False}, is_json=is_json)
+        no_store(config.store.path, {"is_there": False}, is_json=is_json)
+        return Code.NO  # there is no page
     summary = summarize(found.closed, alive=found.alive, path=found.path)
     report = Report(
         quote=config.exchange.quote,

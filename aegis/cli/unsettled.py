@@ -71,7 +71,7 @@ def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
 
 def _halt_to_settle(account: Account) -> Iterator[str]:
     if account.is_flattening:
-        yield "flatten is under way: wait until it is flat"
+        yield "flatten is under way while AEGIS runs; where it does not: python run.py flatten"
     elif account.trading_state is TradingState.ACTIVE:
         return
     elif account.cause == "daily_loss":

@@ -106,7 +106,7 @@ def told_reconciliation(found: Sequence[Discrepancy], *, is_dry_run: bool) -> An
     """Return the answer to `reconcile`: how much differs, then a line for each difference."""
     healed = sum(each.is_healed for each in found)
     what = "nothing changed" if is_dry_run or not healed else f"{healed} healed"
-    lines = [f"{len(found)} discrepancies, {what}"]
+    lines = [f"{len(found)} {'discrepancy' if len(found) == 1 else 'discrepancies'}, {what}"]
     lines += [
         f"{each.kind}{f' {each.symbol}' if each.symbol else ''} {each.subject}: "
         f"expected {each.expected}, found {each.found}; {each.action}"

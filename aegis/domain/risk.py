@@ -105,7 +105,7 @@ def losses_of(account: Account, equity: Decimal, drawdown_max_pct: Decimal) -> L
         return None
     return Losses(
         of_day=minus(account.day_start_equity, equity),
-        drawdown=minus(account.peak_equity, equity),
+        drawdown=max(minus(account.peak_equity, equity), ZERO),
         drawdown_max=percent_of(account.peak_equity, drawdown_max_pct),
     )
 

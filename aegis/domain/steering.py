@@ -51,12 +51,12 @@ def change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
     if _is_latched(account, command):
         command = replace(command, is_flattening=True)
     wanted = (command.state, command.cause, command.is_flattening)
-    if (account.trading_state, account.cause, account.is_flattening) == wanted:
-        return NOTHING_NEW
     if command.state is TradingState.ACTIVE:
         refusal = _not_resumable(book)
         if refusal is not None:
             return refusal
+    if (account.trading_state, account.cause, account.is_flattening) == wanted:
+        return NOTHING_NEW
     return proposed_of_account(
         TradingStateChanged(
             state=command.state,

@@ -175,7 +175,7 @@ def test_reconcile_is_told_to_the_reconciler(scene: Scene, *, is_dry_run: bool) 
 
     heading = "nothing changed" if is_dry_run else "1 healed"
     assert scene.reply().text == (
-        f"1 discrepancies, {heading}\nexternal ETH: expected 0, found 3; recorded the change"
+        f"1 discrepancy, {heading}\nexternal ETH: expected 0, found 3; recorded the change"
     )
 
 

@@ -217,7 +217,7 @@ def test_a_dry_run_tells_what_a_reconciliation_would_do(down: Place) -> None:
     said = down.say("reconcile", "--dry-run")
     assert said.code == 0
     assert said.out.startswith("2 discrepancies, nothing changed\nphantom BTC/USDT") or (
-        said.out.startswith("1 discrepancies, nothing changed\nphantom BTC/USDT")
+        said.out.startswith("1 discrepancy, nothing changed\nphantom BTC/USDT")
     )
     assert "would book what somebody else sold of it" in said.out
     assert head(down) == before

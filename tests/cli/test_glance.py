@@ -303,7 +303,7 @@ def test_an_order_on_its_way_is_nothing_to_settle() -> None:
         ({"trading_state": TradingState.REDUCING, "cause": "strategy"}, "mend the strategy"),
         (
             {"trading_state": TradingState.REDUCING, "cause": "flatten", "is_flattening": True},
-            "until it is flat",
+            "python run.py flatten",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_where_no_page_can_be_is_told_in_one_line(
 def test_without_a_store_no_page_is_made(place: Place) -> None:
     before = place.names()
     said = place.say("report", "--html", "page.html")
-    assert said.code == 0
+    assert said.code == 1
     assert said.out.startswith("No store yet")
     assert place.names() == before
     assert place.say("report", "--html", "page.html", "--json").json == {"is_there": False}

@@ -414,6 +414,12 @@ def test_a_resume_is_refused_while_something_is_unresolved_and_says_what_to_do()
     desk.does(resume())
 
 
+def test_a_resume_names_what_is_unresolved_where_trading_is_active_too() -> None:
+    desk, held = holding()
+    unresolved(desk, held, "1")
+    assert desk.refuses(resume()).code == "unresolved"
+
+
 # Properties ---------------------------------------------------------------------------------
 
 lots = st.integers(1, 20_000).map(lambda n: times(Decimal(n), Decimal("0.0001")))

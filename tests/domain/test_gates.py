@@ -19,7 +19,7 @@ from aegis.domain.commands import (
     SubmitOrder,
 )
 from aegis.domain.events import Discrepancy
-from aegis.domain.ids import Generation, Symbol
+from aegis.domain.ids import Generation, Instant, Symbol
 from aegis.domain.order import Order, OrderState, OrderStep, Side
 from aegis.domain.position import PositionSide
 from aegis.domain.risk import (
@@ -29,6 +29,7 @@ from aegis.domain.risk import (
     is_held,
     is_reducing,
     loss_breach,
+    losses_of,
     own_side,
     sellable,
 )
@@ -467,3 +468,12 @@ def test_what_is_opening_is_not_held() -> None:
     desk = Desk()
     desk.accepted(entry("1"))
     assert not is_held(desk.position())
+
+
+def test_an_equity_above_its_height_is_no_drawdown() -> None:
+    account = Account(
+        day_started_at=Instant(1), day_start_equity=Decimal(100), peak_equity=Decimal(100)
+    )
+    losses = losses_of(account, Decimal(101), Decimal(20))
+    assert losses is not None
+    assert losses.drawdown == 0

@@ -48,7 +48,7 @@ def test_a_deposit_is_recorded_and_never_traded(make_world: MakeWorld) -> None:
     reply = world.say("reconcile")
 
     assert reply.is_done
-    assert "1 discrepancies, 1 healed" in reply.text
+    assert "1 discrepancy, 1 healed" in reply.text
     assert balances(world)["ETH"] == Decimal("3.5")
     (seen,) = world.history("ExternalChangeSeen")
     assert seen["data"]["amount"] == "3.5"  # type: ignore[index]
