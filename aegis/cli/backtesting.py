@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 
 from aegis.cli.backtest_options import OWN_KEYS
 from aegis.cli.codes import Code
-from aegis.cli.output import complain, pairs, shown_progress, tell, tell_json
+from aegis.cli.output import complain, pairs, shown_progress, stdout_kept_for_data, tell, tell_json
 from aegis.cli.running import Outcome, Result, log_of, result_of
 from aegis.cli.session import Given
 from aegis.cli.settings import differing, folder_of
@@ -63,14 +63,15 @@ def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int
     with shown_progress("Candles") as progress:  # the log's console is what stderr is then
         log = log_of(config, console_level="error")
         try:
-            outcome = given.engine()(
-                config,
-                folder=folder_of(given.path),
-                log=log,
-                progress=progress,
-                before_abort=partial(_remove, folder),
-                is_kept=is_kept,
-            )
+            with stdout_kept_for_data():
+                outcome = given.engine()(
+                    config,
+                    folder=folder_of(given.path),
+                    log=log,
+                    progress=progress,
+                    before_abort=partial(_remove, folder),
+                    is_kept=is_kept,
+                )
         finally:
             log.close()
     complain(*warnings_of(config.log.path))

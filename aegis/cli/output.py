@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Literal
 
 import msgspec
@@ -32,6 +32,13 @@ def make_safe() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def stdout_kept_for_data() -> Iterator[None]:
+    """Lead what a person's own code prints to stderr, for as long as such code may run."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def tell(text: str) -> bool:

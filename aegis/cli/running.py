@@ -12,7 +12,15 @@ from typing import Protocol
 import msgspec
 
 from aegis.cli.codes import Trouble, expected_errors, trouble_of
-from aegis.cli.output import Progress, complain, pairs, shown_progress, tell, tell_json
+from aegis.cli.output import (
+    Progress,
+    complain,
+    pairs,
+    shown_progress,
+    stdout_kept_for_data,
+    tell,
+    tell_json,
+)
 from aegis.cli.settings import Rereading, folder_of
 from aegis.cli.summary import (
     Ending,
@@ -91,14 +99,15 @@ def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_
     with bar as progress:  # the log's console is what stderr is while the bar is there
         log = log_of(config, console_level="warning" if is_quick else "debug")
         try:
-            outcome = engine()(
-                config,
-                folder=folder_of(path),
-                log=log,
-                progress=progress,
-                reread=Rereading(config, path, os.environ, log),
-                service=Service(os.environ, os.getpid()),
-            )
+            with stdout_kept_for_data():
+                outcome = engine()(
+                    config,
+                    folder=folder_of(path),
+                    log=log,
+                    progress=progress,
+                    reread=Rereading(config, path, os.environ, log),
+                    service=Service(os.environ, os.getpid()),
+                )
         finally:
             log.close()
     trouble = _tell_ending(config, outcome, is_json=is_json)

@@ -13,6 +13,8 @@ from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegis.cli.output import stdout_kept_for_data
+
 if TYPE_CHECKING:
     from aegis.config.file import Override
     from aegis.config.model import Config
@@ -52,7 +54,8 @@ def load_config(
     judge: Judge = _no_fault
     if is_trading:
         judge = partial(fault_of_strategy, folder=folder_of(path), shield=shield)
-    return _load(path, environ, judge, overrides, is_trading=is_trading)
+    with stdout_kept_for_data():
+        return _load(path, environ, judge, overrides, is_trading=is_trading)
 
 
 def is_live_meant(environ: Mapping[str, str], *, is_told: bool) -> bool:

@@ -37,6 +37,17 @@ class Interrupting:
                 os.kill(os.getpid(), signal.SIGINT)
 """
 
+TALKING = """
+class Talking:
+    warmup = 0
+
+    def __init__(self, params):
+        print("made")
+
+    def on_candle(self, candle, *, is_holding):
+        print("seen")
+"""
+
 FAILING = """
 class Failing:
     warmup = 0
@@ -467,3 +478,13 @@ def test_a_place_without_a_name_keeps_no_store(tried: Place) -> None:
     assert said.code == 78
     assert said.err.count("\n") == 1
     assert "--keep" in said.err
+
+
+def test_what_a_strategy_prints_is_no_data(tried: Place) -> None:
+    (tried.folder / "talking.py").write_text(TALKING)
+
+    said = backtest(tried, "--set", "strategy.name=talking:Talking", "--json")
+
+    assert said.json["trades"] == 0
+    assert "made" in said.err
+    assert "seen" in said.err
