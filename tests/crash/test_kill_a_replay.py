@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 
 import pytest
 
-from tests.crash.evidence import look
+from tests.crash.evidence import Evidence, look
 from tests.crash.process import RUN, Process
 from tests.crash.scene import Scene
 from tests.simulation.candles import walk, write_replay
@@ -77,7 +78,8 @@ def kill_quiet(scene: Scene, process: Process, past: int) -> None:
 
     def is_dead() -> bool | None:
         os.kill(process.pid, signal.SIGSTOP)
-        if look(scene.store).book.active_orders():
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if found_by_the_next(scene).book.active_orders():
             os.kill(process.pid, signal.SIGCONT)
             return None
         process.kill()
@@ -86,3 +88,14 @@ def kill_quiet(scene: Scene, process: Process, past: int) -> None:
     process.wait_for("StrategyArmed")
     process.wait_until(is_past, lambda: "to come so far")
     process.wait_until(is_dead, lambda: "no order on its way", poll_s=0.001)
+
+
+def found_by_the_next(scene: Scene) -> Evidence:
+    """Return what a recovery will find: a commit whose sync was cut short is none to a reader."""
+    copy = scene.folder / "copy.db"
+    for ending in ("", "-wal"):
+        shutil.copyfile(f"{scene.store}{ending}", f"{copy}{ending}")
+    found = look(copy)
+    for path in scene.folder.glob("copy.db*"):
+        path.unlink()
+    return found
