@@ -403,13 +403,13 @@ def test_data_that_end_early_are_told_and_what_is_held_stays_open(tried: Place) 
     assert len(left) == 1
 
 
-def test_files_without_a_time_in_common_are_told(tried: Place) -> None:
+def test_files_without_a_time_in_common_are_told_and_traded(tried: Place) -> None:
     write_scaled(tried, "eth.csv", "0.05", first=60, count=60)
-    said = tried.say("backtest", *THREE[:4])
+    said = tried.say("backtest", "--json", *THREE[:4])
     assert said.code == 0
-    assert (
-        "ETH/USDT has no candle before 2024-01-01T01:00Z, when all others' have ended" in said.err
-    )
+    assert {trade["symbol"] for trade in said.json["closed"]} == {"BTC/USDT", "ETH/USDT"}
+    apart = "ETH/USDT has no candle before 2024-01-01T01:00Z, when all others' have ended"
+    assert apart in said.err
 
 
 # Its end ----------------------------------------------------------------------------------
