@@ -262,11 +262,13 @@ def test_every_bad_setting_is_told_at_once(tried: Place) -> None:
     ]
 
 
-def test_a_secret_in_an_option_is_not_repeated(tried: Place) -> None:
-    said = backtest(tried, "--set", "exchange.api_key=k3y-of-mine")
+def test_a_secret_in_an_option_is_not_repeated_anywhere(tried: Place) -> None:
+    key = "k3y-of-mine"
+    said = backtest(tried, "--set", f"exchange.api_key={key}", "--set", f"exchange.name={key}")
     assert said.code == 78
     assert "AEGIS_EXCHANGE__API_KEY" in said.err
-    assert "k3y-of-mine" not in said.err
+    assert "--set exchange.name: expected a known exchange" in said.err
+    assert key not in said.err
 
 
 def test_what_was_refused_again_and_again_is_told_once(tried: Place) -> None:
