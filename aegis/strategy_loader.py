@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -50,6 +51,10 @@ def strategy_maker(
     kind = _class_of(name, folder, shield)
 
     def made() -> Strategy:
+        try:
+            signature(kind).bind(params)
+        except TypeError as fault:
+            raise StrategyFault(f"{name}: expected __init__(self, params): {fault}") from fault
         strategy: Strategy = kind(params)
         for wrong in _misfits(strategy):
             raise StrategyFault(f"{name}: {wrong}")
@@ -130,6 +135,9 @@ def _shielded(shield: Shield, code: Callable[[], T], before: str, after: str) ->
     def told() -> T | StrategyFault:
         try:
             return code()
+        except SyntaxError as fault:
+            place = f"{Path(fault.filename or '').name}:{fault.lineno}"
+            return StrategyFault(f"{before}{fault.msg}, at {place}{after}")
         except ImportError as fault:
             return StrategyFault(f"{before}{fault}{after}")
         except ValueError as fault:  # what a strategy has to say of its parameters

@@ -2,7 +2,7 @@
 
     python -m tests.paper_hand [--config PATH] [--store PATH] COMMAND
 
-    buy SYMBOL AMOUNT [--price P]     trade at once, at P or at the symbol's last price
+    buy SYMBOL AMOUNT [--price P]     trade at once, at P or at the price of the last trade
     sell SYMBOL AMOUNT [--price P]
     deposit COIN AMOUNT               money comes in, or leaves
     withdraw COIN AMOUNT
@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.add_argument("symbol")
         command.add_argument("amount", type=_figure)
-        command.add_argument("--price", type=_figure)
+        command.add_argument("--price", type=_figure, help="instead of the last trade's price")
     for name in ("deposit", "withdraw"):
         command = commands.add_parser(name)
         command.add_argument("coin")

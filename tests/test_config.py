@@ -281,7 +281,7 @@ BAD_FILES = [
     ),
     (
         '[exchange]\nsymbols = ["BTC/EUR"]',
-        "config.toml: paper.balances: expected EUR among the coins",
+        "config.toml: paper.balances: expected EUR among the coins, for BTC/EUR, was USDT",
     ),
     ("[paper]\nbalances = {}", "config.toml:2: paper.balances: expected a table of coins"),
     ("[paper]\nbalances = 5", "config.toml:2: paper.balances: expected a table"),
@@ -351,7 +351,7 @@ BAD_VARIABLES = [
     ("AEGIS_RISK_STOP_LOSS_PCT", "1", "unknown; did you mean risk.stop_loss_pct?"),
     ("AEGIS_ZZZ", "1", "unknown"),
     ("AEGIS_", "1", "unknown"),
-    ("AEGIS_RISK", "{}", "unknown; did you mean risk?"),
+    ("AEGIS_RISK", "{}", "expected a setting, was a section of them; one is risk.cooldown_s"),
     ("AEGIS_STRATEGY__PARAMS__", "1", "unknown"),
     ("AEGIS_STRATEGY__PARAMS__A__B", "1", "unknown"),
     ("AEGIS_MODE", "papr", "mode: expected "),

@@ -17,10 +17,10 @@ from tempfile import mkdtemp
 from aegis.cli.backtest_options import OWN_KEYS
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, pairs, shown_progress, stdout_kept_for_data, tell, tell_json
-from aegis.cli.running import Outcome, Result, log_of, result_of
+from aegis.cli.running import Outcome, log_of, result_of
 from aegis.cli.session import Given
 from aegis.cli.settings import differing, folder_of
-from aegis.cli.summary import replay_json, replay_rows
+from aegis.cli.summary import Result, replay_json, replay_rows
 from aegis.cli.warned import warnings_of
 from aegis.cli.wording import counted, moment, shown
 from aegis.config.faults import ConfigFaults, Fault
@@ -88,9 +88,7 @@ def _remove(folder: Path) -> None:
 
 
 def _as_json(config: Config, outcome: Outcome, result: Result) -> dict[str, object]:
-    figures = replay_json(
-        result.summary, result.ending, candles=outcome.candles_done, seconds=outcome.seconds
-    )
+    figures = replay_json(result, candles=outcome.candles_done, seconds=outcome.seconds)
     return {
         **figures,
         "is_early": outcome.is_early,
@@ -106,9 +104,7 @@ def _as_rows(
     settings = ", ".join(f"{key} = {toml(value)}" for key, value in _settings(config).items())
     kept = [("Kept in", shown(config.store.path))] if is_kept else []
     return [
-        *replay_rows(
-            result.summary, result.ending, candles=outcome.candles_done, seconds=outcome.seconds
-        ),
+        *replay_rows(result, candles=outcome.candles_done, seconds=outcome.seconds),
         *(("Data", _file_words(file)) for file in outcome.files),
         ("Settings", settings or "all at their defaults"),
         *kept,

@@ -75,7 +75,7 @@ def history(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Show the latest events, or all of one position."""
+    """Show the latest events, or all of one position; `--json` has every field in full."""
     given = given_of(context, config, is_json=json)
 
     def work(found: Config) -> int:

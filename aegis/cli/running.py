@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from aegis.cli.codes import Trouble, expected_errors, trouble_of
 from aegis.cli.output import (
     Progress,
@@ -24,6 +22,7 @@ from aegis.cli.output import (
 from aegis.cli.settings import Rereading, folder_of
 from aegis.cli.summary import (
     Ending,
+    Result,
     replay_json,
     replay_rows,
     totals_json,
@@ -33,8 +32,7 @@ from aegis.clock import wall_text
 from aegis.config.model import Config
 from aegis.domain.account import TradingState
 from aegis.domain.candles import Candle
-from aegis.domain.position import Position
-from aegis.domain.statistics.summary import Summary, summarize
+from aegis.domain.statistics.summary import summarize
 from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Level, Log, configure
 from aegis.service import Service
@@ -63,14 +61,6 @@ class Outcome(Protocol):
 
     @property
     def seconds(self) -> float: ...
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The trades of a run at speed 0, their figures, and what is left."""
-
-    ending: Ending
-    closed: tuple[Position, ...]
-    summary: Summary
 
 
 class Start(Protocol):
@@ -153,9 +143,9 @@ def _tell_replay(config: Config, outcome: Outcome, *, is_json: bool) -> None:
     result = result_of(config, outcome)
     done, seconds = outcome.candles_done, outcome.seconds
     if is_json:
-        tell_json(replay_json(result.summary, result.ending, candles=done, seconds=seconds))
+        tell_json(replay_json(result, candles=done, seconds=seconds))
     else:
-        tell(pairs(replay_rows(result.summary, result.ending, candles=done, seconds=seconds)))
+        tell(pairs(replay_rows(result, candles=done, seconds=seconds)))
 
 
 def result_of(config: Config, outcome: Outcome) -> Result:
@@ -171,7 +161,7 @@ def result_of(config: Config, outcome: Outcome) -> Result:
         candles=outcome.candles,
         spread_bps=config.paper.spread_bps,
     )
-    return Result(ending=ending, closed=found.closed, summary=summary)
+    return Result(ending=ending, closed=found.closed, refused=found.refused, summary=summary)
 
 
 def _tell_totals(config: Config, outcome: Outcome, *, is_json: bool) -> None:

@@ -19,6 +19,7 @@ from aegis.cli.figures import (
     trade_rows,
 )
 from aegis.cli.output import pairs, shown_progress, table, tell, tell_json
+from aegis.cli.summary import refused_rows
 from aegis.cli.views import no_store
 from aegis.cli.wording import NOTHING, counted, moment, size
 from aegis.config.model import Config
@@ -62,6 +63,7 @@ def statistics_json(config: Config, found: Measures, summary: Summary) -> dict[s
         "quote": config.exchange.quote,
         **_period_json(found),
         **figures_json(summary),
+        "entries_refused": found.refused,
         "reconciliations": found.reconciliations,
         "reconciliations_a_day": exact_json(reconciliations_a_day(found)),
         "database_bytes": found.database_bytes,
@@ -137,6 +139,7 @@ def store_rows(found: Measures) -> Rows:
         ("From", moment(found.begin_at)),
         ("To", moment(found.end_at)),
         ("Open now", counted(len(found.alive), "position")),
+        *refused_rows(found.refused),
         ("Reconciliations", f"{found.reconciliations:,}{often}"),
         ("Size", f"{counted(found.events, 'event')}, {size(found.database_bytes)}"),
         ("Head hash", found.head_hash),

@@ -14,6 +14,7 @@ from aegis.cli.figures import drawdown_text, figures_json, rounded, sum_of
 from aegis.cli.wording import amount, counted, money, price
 from aegis.domain.ids import Coin
 from aegis.domain.money import text
+from aegis.domain.position import Position
 from aegis.domain.statistics.summary import Summary
 
 View = Mapping[str, object]
@@ -32,26 +33,43 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     head_hash: str
 
 
-def replay_json(
-    summary: Summary, ending: Ending, *, candles: int, seconds: float
-) -> dict[str, object]:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The trades of a run at speed 0, their figures, and what is left.
+
+    `refused` counts the entries that were never filled, by what refused them.
+    """
+
+    ending: Ending
+    closed: tuple[Position, ...]
+    refused: Mapping[str, int]
+    summary: Summary
+
+
+def replay_json(result: Result, *, candles: int, seconds: float) -> dict[str, object]:
     """Return the figures of a run at speed 0."""
+    summary, ending = result.summary, result.ending
     measured = {
         "candles": candles,
         "seconds": round(seconds, 3),
         "candles_per_s": round(_rate(candles, seconds)),
     }
-    return {"reason": ending.reason, **figures_json(summary), **measured, **_ending_json(ending)}
+    return {
+        "reason": ending.reason,
+        **figures_json(summary),
+        "entries_refused": result.refused,
+        **measured,
+        **_ending_json(ending),
+    }
 
 
-def replay_rows(
-    summary: Summary, ending: Ending, *, candles: int, seconds: float
-) -> list[tuple[str, str]]:
+def replay_rows(result: Result, *, candles: int, seconds: float) -> list[tuple[str, str]]:
     """Return the table of a run at speed 0."""
+    summary, ending = result.summary, result.ending
     quote = ending.quote
     return [
         ("Ended", ending.reason),
         ("Trades", f"{summary.trades:,}"),
+        *refused_rows(result.refused),
         ("Win rate", rounded(summary.win_rate_pct, " %")),
         ("Average P&L", sum_of(summary.pnl_average, quote)),
         ("Total P&L", sum_of(summary.pnl_total, quote)),
@@ -90,6 +108,12 @@ def totals_rows(
         ("Fees (in the P&L)", f"{money(fees, quote)} {quote}"),
         *left_rows(ending),
     ]
+
+
+def refused_rows(refused: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return how many entries were never filled, and what refused them."""
+    told = ", ".join(f"{count:,} by {what}" for what, count in refused.items())
+    return [("Entries refused", told)] if refused else []
 
 
 def left_rows(ending: Ending) -> list[tuple[str, str]]:

@@ -86,7 +86,7 @@ def read(
     path: Path, environ: Mapping[str, str], keys: Keys, overrides: Sequence[Override] = ()
 ) -> Reading:
     """Return what file, environment and command line say, with every fault of their shape."""
-    notebook = Notebook(path.name)
+    notebook = Notebook(path.name or str(path))
     secrets = _secrets_of(environ, path.parent, notebook)
     text = _text_of(path, notebook)
     parsed = None if text is None else _parsed(text, notebook)
@@ -178,7 +178,7 @@ def _known_values(
 
 def _refuse(path: KeyPath, value: object, keys: Keys, notebook: Notebook) -> None:
     if not _refuse_secrets(path, value, notebook):
-        notebook.wrong(path, f"unknown{_did_you_mean(dotted(path), keys)}")
+        notebook.wrong(path, _unknown(dotted(path), keys))
 
 
 def _refuse_secrets(path: KeyPath, value: object, notebook: Notebook) -> bool:
@@ -222,12 +222,12 @@ def _take(values: dict[str, object], override: Override, keys: Keys, notebook: N
         notebook.comes_from_option(path, override.option)
         _put(values, path, override.value)
         return
-    hint = _did_you_mean(override.key, keys)
+    fault = _unknown(override.key, keys)
     if secret.is_secret_name(override.key):
         notebook.hide(str(override.value))
-        hint = f"; secrets come from the variable {secret.variable_for(override.key)}"
+        fault = f"unknown; secrets come from the variable {secret.variable_for(override.key)}"
     notebook.comes_from_option(path, override.option)
-    notebook.wrong(path, f"unknown{hint}")
+    notebook.wrong(path, fault)
 
 
 def _put(values: dict[str, object], path: KeyPath, value: object) -> None:
@@ -242,11 +242,11 @@ def _put(values: dict[str, object], path: KeyPath, value: object) -> None:
 
 def _refuse_variable(variable: str, value: str, keys: Keys, notebook: Notebook) -> None:
     name = variable.removeprefix(PREFIX).casefold().replace("__", ".")
-    hint = _did_you_mean(name, keys)
+    fault = _unknown(name, keys)
     if secret.is_secret_name(name):
         notebook.hide(value)
-        hint = f"; did you mean {secret.variable_for(name)}?"
-    notebook.wrong_variable(variable, f"unknown{hint}")
+        fault = f"unknown; did you mean {secret.variable_for(name)}?"
+    notebook.wrong_variable(variable, fault)
 
 
 def _variable(path: KeyPath) -> str:
@@ -276,6 +276,14 @@ def literal(text: str) -> object:
 
 
 # Did you mean -----------------------------------------------------------------------------
+
+
+def _unknown(name: str, keys: Keys) -> str:
+    """Return what is wrong with a name that is no setting, and which one may be meant."""
+    if name in keys.sections:
+        within = min(dotted(path) for path in keys.all if dotted(path).startswith(f"{name}."))
+        return f"expected a setting, was a section of them; one is {within}"
+    return f"unknown{_did_you_mean(name, keys)}"
 
 
 def _did_you_mean(name: str, keys: Keys) -> str:

@@ -99,7 +99,8 @@ def _balances_hold_the_quote(config: Config, _names: Names) -> Broken | None:
     quote, held = config.exchange.quote, ", ".join(config.paper.balances)
     if quote in config.paper.balances:
         return None
-    return Broken(("paper", "balances"), f"expected {quote} among the coins, was {held}")
+    needed = f"{quote} among the coins, for {config.exchange.symbols[0]}"
+    return Broken(("paper", "balances"), f"expected {needed}, was {held}")
 
 
 def _replay_has_its_files(config: Config, _names: Names) -> Broken | None:

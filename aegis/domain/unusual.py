@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import cache
 
 from aegis.domain.judgement import Judgement, judged
-from aegis.domain.money import HUNDRED, ZERO, distance, floor_to, plus, ratio, text, times
+from aegis.domain.money import HUNDRED, ZERO, distance, floor_to, minus, plus, ratio, text, times
 from aegis.domain.position import Position, StopPolicy
 
 MARGIN_PCT = Decimal(1)
@@ -25,20 +26,23 @@ DEVIATIONS_MAX = Decimal(20)
 CENT = Decimal("0.01")
 
 Peers = Callable[[], Sequence[Decimal]]
+Usual = Callable[[], tuple[Decimal, Decimal] | None]
+"""From where to where results are like the others; None where there are too few to say."""
 
 
 def unusual_trades(trades: Sequence[Position], peers_pct: Peers) -> Judgement:
     """Flag closed trades with a result that nobody would expect; `peers_pct` tells those of all."""
+    usual = cache(lambda: _usual(peers_pct()))
     faults = [
         f"{trade.position_id} ({trade.symbol}) {fault}"
         for trade in trades
         if not trade.is_unpriced
-        for fault in _faults(trade, peers_pct)
+        for fault in _faults(trade, usual)
     ]
     return judged("trades", faults)
 
 
-def _faults(trade: Position, peers_pct: Peers) -> Iterator[str]:
+def _faults(trade: Position, usual: Usual) -> Iterator[str]:
     if trade.paid == 0:
         if trade.pnl != 0:
             yield f"has a result of {trade.pnl:f} where nothing was paid"
@@ -51,7 +55,7 @@ def _faults(trade: Position, peers_pct: Peers) -> Iterator[str]:
         yield f"{what} more than was paid"
     elif bound is not None and size_pct > bound:
         yield f"{what} {_shown(size_pct)} %, expected at most {_shown(bound)} %"
-    elif bound is None and _is_outside(result_pct, peers_pct()):
+    elif bound is None and _is_outside(result_pct, usual()):
         yield f"{what} {_shown(size_pct)} %, far from every other trade"
 
 
@@ -66,12 +70,19 @@ def _bound_pct(policy: StopPolicy, *, is_gain: bool) -> Decimal | None:
     return plus(min(distances), MARGIN_PCT) if distances else None
 
 
-def _is_outside(result_pct: Decimal, peers_pct: Sequence[Decimal]) -> bool:
+def _is_outside(result_pct: Decimal, usual: tuple[Decimal, Decimal] | None) -> bool:
+    return usual is not None and not usual[0] <= result_pct <= usual[1]
+
+
+def _usual(peers_pct: Sequence[Decimal]) -> tuple[Decimal, Decimal] | None:
     if len(peers_pct) < PEERS_MIN:
-        return False
+        return None
     middle = _median(peers_pct)
     deviation = _median(distance(each, middle) for each in peers_pct)
-    return deviation > 0 and distance(result_pct, middle) > times(DEVIATIONS_MAX, deviation)
+    if deviation == 0:
+        return None
+    reach = times(DEVIATIONS_MAX, deviation)
+    return minus(middle, reach), plus(middle, reach)
 
 
 def _median(figures: Iterable[Decimal]) -> Decimal:

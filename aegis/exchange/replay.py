@@ -252,6 +252,10 @@ class _Reading:
     def _find_columns(self, header: list[str]) -> bool:
         """Find each column's place; tell all that are missing or stand there twice."""
         names = [name.strip().lower() for name in header]
+        if not set(names) & set(COLUMNS):
+            was = _shown(",".join(header)) if header else "nothing"
+            self._tell("line", f"a header with {','.join(COLUMNS)}", was)
+            return False
         for column in COLUMNS:
             if names.count(column) != 1:
                 was = f"{names.count(column)} of them in {_shown(','.join(header))}"

@@ -105,8 +105,12 @@ def open_writer(store: Path, *, is_kept: bool = True) -> tuple[apsw.Connection, 
 
 
 def open_reader(store: Path) -> apsw.Connection:
-    """Open the database read-only; `NoStore` when there is none."""
-    if not store.is_file():
+    """Open the database read-only; `NoStore` when there is none.
+
+    One without a page is none yet, and not opened: SQLite would remove the WAL that its writer
+    is just making, and would prove no checksum of what it has read as empty.
+    """
+    if not store.is_file() or store.stat().st_size == 0:
         raise NoStore(store)
     with failing("open"):
         db = _connect(*_reader_target(store))

@@ -8,14 +8,15 @@ Measured: 18,110 events in 0.9 s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import apsw
 import msgspec
 
 from aegis.domain.book import Book
-from aegis.domain.events import OrderNotPlaced, Recorded
+from aegis.domain.events import OrderNotPlaced, PositionVoided, Recorded
 from aegis.domain.ids import Coin, Instant
 from aegis.domain.instants import instant_of, text_of
 from aegis.domain.position import Position
@@ -41,6 +42,9 @@ _RECONCILIATIONS = """
 SELECT count(*) FROM reconciliations WHERE status <> 'DRY_RUN' AND timestamp >= ?
 """
 
+_VOIDED = """
+SELECT event_data FROM position_events WHERE event_type = 'PositionVoided' AND timestamp >= ?
+"""
 
 ALWAYS = Instant(0)
 
@@ -49,7 +53,8 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """What was found from `begin_at` on, up to the last event, `end_at`.
 
     Both are None where nothing has happened yet. `closed` are in order of their close, unpriced
-    ones among them; `alive` are as they are now.
+    ones among them; `alive` are as they are now. `refused` counts the entries that never were
+    filled by what refused them, the most frequent first.
     """
 
     identity: StoredIdentity
@@ -57,6 +62,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     end_at: Instant | None
     closed: tuple[Position, ...]
     alive: tuple[Position, ...]
+    refused: Mapping[str, int]
     path: EquityPath | None
     reconciliations: int
     events: int
@@ -88,6 +94,7 @@ def read_measures(
             end_at=end_at,
             closed=_positions(db, SELECT_CLOSED_POSITIONS, since_text),
             alive=_positions(db, SELECT_ALIVE_POSITIONS),
+            refused=_refused(db, since_text),
             path=_path(db, quote, since, end_at, progress) if end_at is not None else None,
             reconciliations=_count(db, since_text),
             events=head.event_id,
@@ -105,6 +112,15 @@ def _positions(
     db: apsw.Connection, question: str, bindings: tuple[str, ...] = ()
 ) -> tuple[Position, ...]:
     return tuple(position_of(row) for row in db.execute(question, bindings))
+
+
+def _refused(db: apsw.Connection, since_text: tuple[str]) -> Mapping[str, int]:
+    """Count what a reason begins with: the limit's name, or the exchange's word for a refusal."""
+    reasons = (
+        msgspec.json.decode(str(data), type=PositionVoided).reason
+        for (data,) in db.execute(_VOIDED, since_text)
+    )
+    return dict(Counter(reason.partition(":")[0] for reason in reasons).most_common())
 
 
 def _count(db: apsw.Connection, since_text: tuple[str]) -> int:

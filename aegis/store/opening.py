@@ -78,8 +78,8 @@ def open_parts(
         lock = take_lock(path)
         undo.callback(lock.release)
         reading = read_mark(path)
-        if not path.exists():  # opening it makes it, and who looks next would find an empty store
-            refuse_lost(path, reading)
+        if not (path.exists() and path.stat().st_size):
+            refuse_lost(path, reading)  # opening makes it, and removes the WAL of an empty one
         repairs = settle_reserve(path)
         make_private(path)
         db, wal = open_writer(path, is_kept=is_kept)

@@ -232,7 +232,10 @@ def test_the_settings_of_trading_may_be_tried_as_they_are(tried: Place) -> None:
     [
         ("risk.stop_los_pct=1", "risk.stop_los_pct: unknown; did you mean risk.stop_loss_pct?"),
         ("risk.stop_loss_pct=x", 'risk.stop_loss_pct: expected a number from 0 to 100, was "x"'),
-        ("paper.balances={EUR=1}", "paper.balances: expected USDT among the coins, was EUR"),
+        (
+            "paper.balances={EUR=1}",
+            "paper.balances: expected USDT among the coins, for BTC/USDT, was EUR",
+        ),
         ("paper.balances.usdt=1", "paper.balances.usdt: expected coins in capitals"),
         ("strategy.params.perod_s=1", "strategy.params.perod_s: unknown"),
         ("risk.stop_loss_pct.x=1", "risk.stop_loss_pct.x: unknown"),
@@ -472,6 +475,22 @@ def test_a_backtest_whose_entries_were_halted_says_so_and_why(tried: Place) -> N
 def test_a_backtest_that_was_never_halted_says_nothing_of_it(tried: Place) -> None:
     assert "Entries halted" not in backtest(tried).out
     assert backtest(tried, "--json").json["trading_state"] == "ACTIVE"
+
+
+def test_what_refused_the_entries_is_counted_by_name(tried: Place) -> None:
+    limited = ("--set", "risk.exposure_max=50")
+    said, told = backtest(tried, *limited), backtest(tried, "--json", *limited).json
+    refused = told["entries_refused"]["exposure_max"]
+    assert (told["trades"], list(told["entries_refused"])) == (0, ["exposure_max"])
+    assert refused > 1
+    assert row(said, "Entries refused") == f"{refused} by exposure_max"
+    assert "Entries refused" not in backtest(tried).out
+
+
+def test_a_section_is_no_setting_and_one_of_its_own_is_named(tried: Place) -> None:
+    said = backtest(tried, "--set", "risk=1")
+    expected = "expected a setting, was a section of them; one is risk.cooldown_s"
+    assert (said.code, said.err) == (78, f"--set risk: {expected}\n")
 
 
 def test_a_place_without_a_name_keeps_no_store(tried: Place) -> None:

@@ -132,9 +132,10 @@ def test_a_usage_error_is_two_and_goes_to_stderr(place: Place, arguments: tuple[
     ("module", "name", "expected"),
     [
         ("value = undefined", "mine:Mine", "NameError"),
-        ("def broken(:", "mine:Mine", "mine"),
+        ("\ndef broken(:", "mine:Mine", "cannot import mine: invalid syntax, at mine.py:2"),
         ("raise RuntimeError('no')", "mine:Mine", "RuntimeError: no"),
         ("class Other: ...", "mine:Mine", "no class Mine"),
+        ("class Mine: ...", "mine:Mine", "expected __init__(self, params): too many"),
         ("class Mine:\n    def __init__(self, params): assert params", "mine:Mine", "Assertion"),
         ("class Mine:\n    def __init__(self, params): ...", "mine:Mine", "warmup, on_candle"),
         ("", "nobody:Mine", "nobody"),

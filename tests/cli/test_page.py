@@ -56,6 +56,7 @@ def report_of(
         end_at=path.end_at if path else START,
         closed=tuple(closed),
         alive=alive,
+        refused={},
         path=path,
         reconciliations=1,
         events=7,

@@ -11,7 +11,7 @@ import pytest
 from aegis.cli import output
 from aegis.cli.asking import not_answering
 from aegis.cli.settings import config_path
-from aegis.cli.summary import Ending, left_rows, replay_rows
+from aegis.cli.summary import Ending, Result, left_rows, replay_rows
 from aegis.cli.views import DETAIL_LENGTH_MAX, details
 from aegis.cli.vitals import judged
 from aegis.cli.wording import balances, counted, moment, money, price, shown
@@ -125,8 +125,8 @@ def test_orders_without_an_answer_are_told() -> None:
 
 
 def test_a_run_without_trades_has_a_table() -> None:
-    summary = summarize([])
-    rows = dict(replay_rows(summary, ending(), candles=0, seconds=0.0))
+    result = Result(ending=ending(), closed=(), refused={}, summary=summarize([]))
+    rows = dict(replay_rows(result, candles=0, seconds=0.0))
     assert rows["Trades"] == "0"
     assert rows["Win rate"] == rows["Profit factor"] == rows["Average P&L"] == "-"
     assert rows["Candles"] == "0 in 0.0 s, 0 a second"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -113,6 +114,19 @@ def test_an_empty_file_is_no_store(path: Path) -> None:
     path.touch()
     with pytest.raises(NoStore):
         open_reader(path)
+
+
+def test_a_look_at_a_store_whose_database_has_no_page_yet_leaves_its_wal_alone(
+    store: Store, tmp_path: Path
+) -> None:
+    # SQLite takes the WAL of an empty database for a leftover, and removes it.
+    made = tmp_path / "made" / "aegis.db"
+    made.parent.mkdir()
+    made.touch()
+    shutil.copy(wal_path(store.path), wal_path(made))
+    with pytest.raises(NoStore):
+        open_reader(made)
+    assert wal_path(made).read_bytes() == wal_path(store.path).read_bytes() != b""
 
 
 def test_another_database_is_refused_and_left_alone(path: Path) -> None:

@@ -314,6 +314,17 @@ def test_a_database_that_is_gone_is_not_begun_anew(path: Path) -> None:
         open_store(path)
 
 
+def test_a_database_cut_to_nothing_is_told_and_its_wal_left_as_evidence(path: Path) -> None:
+    store = open_store(path)
+    _filled(store)
+    store.abandon()
+    kept = wal_path(path).read_bytes()
+    path.write_bytes(b"")
+    with pytest.raises(StoreCorrupt, match="the database is empty"):
+        open_store(path)
+    assert wal_path(path).read_bytes() == kept != b""
+
+
 def test_a_wal_that_is_gone_is_noticed(path: Path) -> None:
     store = open_store(path)
     _filled(store)
