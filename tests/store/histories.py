@@ -93,6 +93,7 @@ def open_store(
     channels: tuple[str, ...] = ("log",),
     notice_of: Callable[[Recorded, Book], str | None] = no_notice,
     incarnation: str = "first",
+    is_kept: bool = True,
 ) -> Store:
     return Store.open(
         path,
@@ -101,6 +102,7 @@ def open_store(
         now=now,
         channels=channels,
         notice_of=notice_of,
+        is_kept=is_kept,
     )
 
 
