@@ -16,6 +16,7 @@ from aegis.domain.ids import EventId, PositionId
 from aegis.domain.instants import instant_of
 from aegis.store.chain import link
 from aegis.store.connection import open_reader
+from aegis.store.journal import Store
 from aegis.store.records import INSERT_EVENT, head_of, rows_of
 
 ALL_ROWS = (
@@ -138,11 +139,20 @@ def append_unheard(store: Path) -> None:
 
 
 def dump(store: Path) -> str:
-    """Return every row of every table, as text."""
+    """Return every row of every table of a closed store, as text."""
     with stranger(store) as db:
-        tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")
-        rows = {
-            str(name): db.execute(f"SELECT rowid, * FROM {name} ORDER BY 1").fetchall()
-            for (name,) in tables.fetchall()
-        }
+        return _every_row(db)
+
+
+def contents(store: Store) -> str:
+    """Return every row of every table as an open store has them, as text."""
+    return _every_row(store._db)
+
+
+def _every_row(db: apsw.Connection) -> str:
+    tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")
+    rows = {
+        str(name): db.execute(f"SELECT rowid, * FROM {name} ORDER BY 1").fetchall()
+        for (name,) in tables.fetchall()
+    }
     return repr(rows)

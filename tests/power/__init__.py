@@ -1,0 +1,1 @@
+"""What the machine may do to a store: cut its power, refuse a call, turn a bit, fill its disk."""

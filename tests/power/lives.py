@@ -1,0 +1,140 @@
+"""What a store does in its life, in small: all that it ever writes, each promise noted.
+
+A life begins with what is on the disk, runs through commits, notices, checkpoints, a rebuild, a
+death and a clean stop, and says after each of them: this is promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from aegis.domain.book import Book
+from aegis.domain.delivery import Failed
+from aegis.domain.events import Recorded
+from aegis.domain.ids import Instant
+from aegis.store.journal import Store
+from tests.store.histories import START, History, open_store
+from tests.store.tampering import contents
+
+CHECKPOINT_PAGES = 60
+"""As the product's own number, but for a life of a hundred events."""
+
+Contents = str
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """Let checkpoints come soon, and leave out the reserve, which has no content."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aegis.store.journal.CHECKPOINT_PAGES", CHECKPOINT_PAGES)
+        patch.setattr("aegis.store.reserve.free_bytes", lambda _store: 0)
+        yield
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """Yield an empty folder that no disk holds up, where the system has one."""
+    memory = Path("/dev/shm")  # noqa: S108  a fresh folder in it, removed at the end
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        yield Path(name)
+
+
+class Life:
+    """One process after another over a store; `promised` is what it holds after each promise."""
+
+    def __init__(self, path: Path, seed: int, promise: Callable[[], None]) -> None:
+        self._path, self._seed, self._promise = path, seed, promise
+        self.promised: list[Contents] = []
+        self._store = self._open()
+        self._history = History(seed, self._store.book, self._store.stamp(START))
+
+    def live(self) -> None:
+        """Live from the first opening to a clean stop."""
+        self.commit(6)
+        self.tell()
+        self.commit(4)
+        self.die()
+        self.commit(4)
+        self.rebuild()
+        self.commit(3)
+        self.stop()
+        self.start()
+        self.commit(3)
+        self.tell()
+        self.trim()
+        self.stop()
+
+    def live_on(self) -> None:
+        """Live shortly, with all that a start and a stop do."""
+        self.commit(3)
+        self.die()
+        self.commit(2)
+        self.stop()
+
+    def commit(self, times: int) -> None:
+        """Commit groups of events, large and small."""
+        for group in range(times):
+            records = self._history.open_position() if group == 0 else ()
+            while not records:
+                records = self._history.happen(1 + group % 4)
+            self._store.commit(records, self._history.book)
+            self._note()
+
+    def tell(self) -> None:
+        """Note that one notice was sent, and that one was not."""
+        first, second, *_ = self._store.pending_notices("log", 2)
+        self._store.mark_notified([(first.event_id, "log")], self._history.now)
+        self._note()
+        failed = Failed(
+            event_id=second.event_id, channel="log", error="no", next_attempt_at=Instant(START)
+        )
+        self._store.mark_notify_failed(failed)
+        self._note()
+
+    def rebuild(self) -> None:
+        """Make the rows anew; they are what they were."""
+        self._store.rebuild()
+        self._history.book = self._store.book
+        self._note()
+
+    def trim(self) -> None:
+        """Delete what is old, and empty the WAL."""
+        self._store.trim(self._history.now)
+        self._note()
+        self._store.empty_wal()
+        self._note()
+
+    def die(self) -> None:
+        """Leave all as it is, and start again."""
+        self._store.abandon()
+        self.start()
+
+    def stop(self) -> None:
+        """End cleanly."""
+        found = self.promised[-1]
+        self._store.close()
+        self._promise()
+        self.promised.append(found)
+
+    def start(self) -> None:
+        """Start again where the life before ended."""
+        self._store = self._open()
+        self._history.book = self._store.book
+
+    def _open(self) -> Store:
+        self._store = open_store(self._path, notice_of=_notice_of)
+        self._note()
+        return self._store
+
+    def _note(self) -> None:
+        self._promise()
+        self.promised.append(contents(self._store))
+
+
+def _notice_of(recorded: Recorded, _book: Book) -> str:
+    return f"event {recorded.event_id}"

@@ -1,0 +1,133 @@
+"""Records what a store's own code does to its files, in order, for the disk that forgets.
+
+The database and its WAL pass through a file system of ours; the mark, which the store writes by
+itself, through a stand-in for `os` in its module. Lock and reserve hold no content.
+"""
+
+# ruff: noqa: N802  methods that override those of SQLite's names
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+import aegis.store.mark
+from tests.power.beneath import BASE, base_name, beneath_checksums
+from tests.power.disk import Create, Delete, Image, Operation, Sync, SyncFolder, Truncate, Write
+
+_NAME = "recording"
+
+# SQLite's own file system syncs the folder at the first sync of a file that it opened as these.
+_FOLDER_SYNCED = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
+
+
+class Trace:
+    """Operations in order, and after how many of them each promise was given."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.operations: list[Operation] = []
+        self.promised_at: list[int] = []
+        self._names = {name: number for number, name in enumerate(image)}
+        self._next = len(image)
+
+    def opened(self, name: str) -> int:
+        """Return the number of the file with a name, new where there is none."""
+        if name not in self._names:
+            self._names[name], self._next = self._next, self._next + 1
+            self.operations.append(Create(name, self._names[name]))
+        return self._names[name]
+
+    def deleted(self, name: str) -> None:
+        if self._names.pop(name, None) is not None:
+            self.operations.append(Delete(name))
+
+    def did(self, operation: Operation) -> None:
+        self.operations.append(operation)
+
+    def promise(self) -> None:
+        """Note that what was done so far has been acknowledged."""
+        self.promised_at.append(len(self.operations))
+
+
+class _RecordingSystem(apsw.VFS):
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        super().__init__(_NAME, base=BASE, makedefault=True)
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        number = self.trace.opened(base_name(name))
+        return _RecordingFile(self.trace, number, name, flags)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001  SQLite's
+        super().xDelete(filename, syncdir)
+        self.trace.deleted(base_name(filename))
+        if syncdir:
+            self.trace.did(SyncFolder())
+
+
+class _RecordingFile(apsw.VFSFile):
+    def __init__(
+        self, trace: Trace, number: int, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> None:
+        self._trace, self._number = trace, number
+        self._must_sync_folder = bool(flags[0] & _FOLDER_SYNCED)
+        super().__init__(BASE, name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        super().xWrite(data, offset)
+        self._trace.did(Write(self._number, offset, bytes(data)))
+
+    def xTruncate(self, newsize: int) -> None:
+        super().xTruncate(newsize)
+        self._trace.did(Truncate(self._number, newsize))
+
+    def xSync(self, flags: int) -> None:
+        super().xSync(flags)
+        self._trace.did(Sync(self._number))
+        if self._must_sync_folder:
+            self._must_sync_folder = False
+            self._trace.did(SyncFolder())
+
+
+class _RecordingOs:
+    """What the mark's module asks of `os`."""
+
+    O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
+    close: Callable[[int], None] = staticmethod(os.close)
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._numbers: dict[int, int] = {}
+
+    def open(self, path: Path, flags: int, mode: int) -> int:
+        descriptor = os.open(path, flags, mode)
+        self._numbers[descriptor] = self._trace.opened(path.name)
+        return descriptor
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        self._trace.did(Write(self._numbers[descriptor], offset, data))
+        return os.pwrite(descriptor, data, offset)
+
+    def ftruncate(self, descriptor: int, size: int) -> None:
+        self._trace.did(Truncate(self._numbers[descriptor], size))
+        os.ftruncate(descriptor, size)
+
+    def fsync(self, descriptor: int) -> None:
+        self._trace.did(Sync(self._numbers[descriptor]))
+        os.fsync(descriptor)
+
+
+@contextmanager
+def recording(image: Image) -> Iterator[Trace]:
+    """Record what is done to the files of a store whose folder holds `image` now."""
+    trace = Trace(image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aegis.store.mark, "os", _RecordingOs(trace))
+        with beneath_checksums(_RecordingSystem(trace), _NAME):
+            yield trace

@@ -1,0 +1,99 @@
+"""Power cuts over the store's own code: what was acknowledged is there, and nothing else is.
+
+Each cut starts the store anew on what a forgetful disk kept, by its own opening. All rows of all
+tables must be as after the last promise or as after what was under way; some are proved by the
+store's own `verify` besides, for pages, chain, mark and fold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from aegis.store import connection
+from aegis.store.mark import Mark, MarkFile
+from tests.power.cuts import Judge, Verdict, cuts, recorded_life
+from tests.power.lives import Life, folder_in_memory, small_disk
+
+CUTS = 2_000
+CUTS_LONG = 25_000
+LIVES_LONG = 10
+
+ENOUGH = 300  # to see a store fail that does not wait for its disk
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with small_disk(), folder_in_memory() as made:
+        yield made
+
+
+def _kept(count: int) -> Counter[Verdict]:
+    return Counter({Verdict.KEPT: count})
+
+
+def test_no_power_cut_loses_what_was_acknowledged(folder: Path) -> None:
+    life = recorded_life(folder, 1, {}, Life.live)
+    judge = Judge(folder, verify_every=10)
+    assert judge.verdicts(life, cuts(life, CUTS, Random(1))) == _kept(CUTS)
+    assert judge.images > CUTS // 2
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(LIVES_LONG))
+def test_no_power_cut_loses_it_in_many_lives(folder: Path, seed: int) -> None:
+    life = recorded_life(folder, 100 + seed, {}, Life.live)
+    judge = Judge(folder, verify_every=3)
+    count = CUTS_LONG // LIVES_LONG
+    assert judge.verdicts(life, cuts(life, count, Random(seed))) == _kept(count)
+
+
+def test_no_power_cut_during_the_recovery_from_another_loses_it(folder: Path) -> None:
+    """The second cut finds a disk that the first one left, and a start half done."""
+    first = recorded_life(folder, 2, {}, Life.live)
+    choose = Random(2)
+    judge = Judge(folder, verify_every=10)
+    for cut in cuts(first, 12, choose):
+        second = recorded_life(folder, 3, cut.image, Life.live_on)
+        assert judge.verdicts(second, cuts(second, 10, choose)) == _kept(10)
+
+
+# What shows that a store can fail here ------------------------------------------------------
+
+
+def _sync_at_checkpoints(patch: pytest.MonkeyPatch) -> None:
+    weak = ("PRAGMA synchronous = NORMAL", "PRAGMA synchronous", 1)
+    settings = [weak if each[1] == weak[1] else each for each in connection._SETTINGS]
+    patch.setattr(connection, "_SETTINGS", tuple(settings))
+
+
+def test_a_store_that_syncs_at_checkpoints_alone_loses_what_was_acknowledged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sync_at_checkpoints(monkeypatch)
+    life = recorded_life(folder, 1, {}, Life.live)
+    found = Judge(folder, verify_every=10).verdicts(life, cuts(life, ENOUGH, Random(1)))
+    assert found[Verdict.LOST] > 0
+    # Where the mark was kept, the loss is told, and not traded on.
+    assert found[Verdict.REFUSED] > 0
+
+
+def test_a_mark_that_leads_its_log_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = MarkFile.write
+
+    def write_ahead(file: MarkFile, mark: Mark) -> None:
+        write(file, Mark(mark.event_id + 1, mark.hash))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MarkFile, "write", write_ahead)
+        life = recorded_life(folder, 1, {}, lambda life: life.commit(3))
+    found = Judge(folder, verify_every=10).verdicts(life, cuts(life, ENOUGH, Random(1)))
+    assert found[Verdict.REFUSED] > 0
+    assert found[Verdict.MARK_LEADS] == 0
