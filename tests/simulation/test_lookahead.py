@@ -24,7 +24,7 @@ from tests.simulation.world import Settings, config_of
 
 COUNT = 60
 SLOW = 2
-QUICK = settings(max_examples=7, phases=[Phase.generate])
+QUICK = settings(max_examples=4, phases=[Phase.generate])
 """An example is two runs of a quarter of a second, too slow to be shrunk."""
 
 SYMBOLS = ["BTC/USDT", "ETH/USDT"]

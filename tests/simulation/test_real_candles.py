@@ -1,4 +1,4 @@
-"""A month of real minutes, once with each way of paying fees, and everything it must show."""
+"""A month of real minutes, and a week of them with fees in the coin received: what both show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.real_candles import CANDLES, needs_real_candles
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
-COUNT = 45_031
+COUNTS = {"quote": 45_031, "received": 10_000}
 CUT = 3_000
 BASE, QUOTE = Coin("BTC"), Coin("USDT")
 
@@ -34,7 +34,9 @@ class Replay:
     """A finished replay, and what its files say."""
 
     def __init__(self, folder: Path, fee_currency: str) -> None:
-        self.config = config_of_real(folder, CANDLES, {"paper": {"fee_currency": fee_currency}})
+        self.count = COUNTS[fee_currency]
+        candles = first_of(CANDLES, self.count, folder / "candles.csv")
+        self.config = config_of_real(folder, candles, {"paper": {"fee_currency": fee_currency}})
         self.run = replayed(self.config)
         self.by_open = {candle.open_at: candle for candle in self.run.candles}
         self.store: Path = self.config.store.path
@@ -48,12 +50,19 @@ class Replay:
         return self.by_open[Instant(instant // length_ns * length_ns)]
 
 
+def first_of(source: Path, count: int, target: Path) -> Path:
+    """Write the first candles of a file to another."""
+    with source.open() as whole:
+        target.write_text("".join(islice(whole, count + 1)))
+    return target
+
+
 def config_of_real(folder: Path, candles: Path, *settings: Settings) -> Config:
     market = {"source": "replay", "path": candles, "stamp": "close", "speed": 0}
     return config_of(folder, {"market": market}, *settings)
 
 
-@pytest.fixture(scope="module", params=["quote", "received"])
+@pytest.fixture(scope="module", params=COUNTS)
 def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replay:
     return Replay(tmp_path_factory.mktemp(request.param), request.param)
 
@@ -67,7 +76,7 @@ def figure(fill: View, name: str) -> Decimal:
 
 
 def test_every_candle_is_gone_through(replay: Replay) -> None:
-    assert replay.run.candles_done == len(replay.run.candles) == COUNT
+    assert replay.run.candles_done == len(replay.run.candles) == replay.count
 
 
 def test_at_least_fifty_trades_are_closed(replay: Replay) -> None:
@@ -152,9 +161,7 @@ def test_the_log_is_proved(replay: Replay) -> None:
 
 
 def test_equal_replays_give_equal_logs_and_another_parameter_another(tmp_path: Path) -> None:
-    cut = tmp_path / "cut.csv"
-    with CANDLES.open() as whole:
-        cut.write_text("".join(islice(whole, CUT + 1)))
+    cut = first_of(CANDLES, CUT, tmp_path / "cut.csv")
     hashes = []
     for number, slow in enumerate((21, 21, 34)):
         folder = tmp_path / str(number)

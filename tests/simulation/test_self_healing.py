@@ -188,7 +188,7 @@ def names(store: Path) -> list[str]:
 
 
 def test_a_finding_is_told_once_and_not_each_hour(make_world: MakeWorld) -> None:
-    settings = {**FREE, "diagnose": {"stuck_after_days": 1, "interval_s": 60}}
+    settings = {**FREE, "diagnose": {"stuck_after_days": 1, "interval_s": 600}}
     market = [*flat(5), *flat(20, first=2 * 24 * 60)]
     world = make_world(market, script=HOLDS, settings=settings).start()
     world.run_to_the_end().end()
