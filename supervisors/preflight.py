@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aegis.domain.book import Book
 from aegis.domain.ids import Coin, EventId, Symbol
+from aegis.domain.money import ZERO, plus
 from aegis.exchange.paper_ledger import (
     PaperLedger,
     foreign_ledger,
@@ -55,10 +56,17 @@ def shrunken_store(store: Store, committed: EventId) -> StoreCorrupt:
 def open_own_ledger(
     path: Path, store: Store, balances: Mapping[Coin, Decimal], market: str, *, is_kept: bool
 ) -> PaperLedger:
-    """Open the ledger that belongs to a store; only a store without events gets a new one."""
-    is_new = store.recovered_events == 0
+    """Open the ledger that belongs to a store; one that never met its exchange gets a new one.
+
+    It begins with the coins of what the store holds already, as a person told of it.
+    """
+    is_new = not store.book.account.has_balances
+    begins_with = dict(balances)
+    for position in store.book.alive_positions() if is_new else ():
+        base = position.instrument.base
+        begins_with[base] = plus(begins_with.get(base, ZERO), position.amount)
     ledger = open_ledger(
-        path, balances, market, owner=store.incarnation, may_create=is_new, is_kept=is_kept
+        path, begins_with, market, owner=store.incarnation, may_create=is_new, is_kept=is_kept
     )
     has_orders = ledger.next_order_number() > 1
     # Two runs of one seed draw one incarnation, so what they lived through is compared too.

@@ -19,13 +19,15 @@ from collections.abc import Iterable
 import msgspec
 
 from aegis.domain.account import Account
-from aegis.domain.events import OrderIntended, Proposed, Recorded
+from aegis.domain.events import OrderIntended, PositionImported, Proposed, Recorded
 from aegis.domain.fold import (
     ORDER_EVENTS,
     evolve_account,
     evolve_order,
     evolve_position,
+    imported_position,
     intended_order,
+    is_beginning,
     opening_position,
     status_of,
 )
@@ -159,7 +161,7 @@ class Book:
         event, held = recorded.event, recorded.position_id
         if recorded.event_id != self.last_event_id + 1:
             return False
-        if isinstance(event, OrderIntended) and event.opening is not None:
+        if is_beginning(event):
             return True
         if isinstance(event, ORDER_EVENTS) and event.client_order_id not in self.orders:
             return False
@@ -188,10 +190,11 @@ class Book:
             assert event.client_order_id not in self.orders, f"Intended twice: {event}"
             order = intended_order(recorded.position_id, event, at)
             if event.opening is not None:
-                assert position is None, f"{recorded.position_id} was opened twice"
+                self._expect_none(recorded.position_id, event.symbol)
                 position = opening_position(recorded.position_id, event, at)
-                holder = self._alive.get(position.symbol)
-                assert holder is None, f"Two positions alive in {position.symbol}"
+        elif isinstance(event, PositionImported):
+            self._expect_none(recorded.position_id, event.symbol)
+            position = imported_position(recorded.position_id, event, at)
         elif isinstance(event, ORDER_EVENTS):
             known = self.orders.get(event.client_order_id)
             assert known is not None, f"No order {event.client_order_id} for {event}"
@@ -210,6 +213,11 @@ class Book:
             status = status_of(evolved, is_leaving=self._is_leaving(recorded.position_id))
             self.keep_position(replace(evolved, status=status, version=recorded.version))
         self.last_event_id = recorded.event_id
+
+    def _expect_none(self, position: PositionId, symbol: Symbol) -> None:
+        """Assert that a position, which an event begins, may begin."""
+        assert position not in self.positions, f"{position} was opened twice"
+        assert symbol not in self._alive, f"Two positions alive in {symbol}"
 
     def _is_leaving(self, position: PositionId) -> bool:
         return any(order.role is not Role.ENTRY for order in self.active_orders(position))

@@ -103,6 +103,39 @@ class BookForcedFills(_Command, frozen=True, kw_only=True):
     reason: str
 
 
+class BookEntry(_Command, frozen=True, kw_only=True):
+    """A trade that opened a position and was no order of ours: a person tells of it.
+
+    It becomes one order of role entry. The policy says where stop and target are, unless told.
+    """
+
+    position_id: PositionId
+    client_order_id: ClientOrderId
+    exchange_order_id: ExchangeOrderId
+    opening: Opening
+    fill: Fill
+    stop_price: Decimal | None
+    take_profit_price: Decimal | None
+    reason: str
+
+
+class ImportPosition(_Command, frozen=True, kw_only=True):
+    """A position that was opened elsewhere, and comes in with its coins.
+
+    The policy says where stop and target are, unless told; `price` is what one unit is worth.
+    """
+
+    position_id: PositionId
+    opening: Opening
+    amount: Decimal
+    entry_price: Decimal
+    price: Decimal
+    stop_price: Decimal | None
+    take_profit_price: Decimal | None
+    opened_at: Instant
+    reference: str
+
+
 class CloseUnpriced(_Command, frozen=True, kw_only=True):
     """A position is gone from an exchange that tells positions, and no trade says at what price.
 
@@ -212,6 +245,8 @@ Command = (
     | EndOrder
     | AskForHuman
     | BookForcedFills
+    | BookEntry
+    | ImportPosition
     | CloseUnpriced
     | ResolvePosition
     | MarkPosition

@@ -144,7 +144,9 @@ def _foreign(book: Book, view: View, position: Position) -> list[VenueTrade]:
     account = book.account
     is_open_question = position.position_id in account.unresolved
     seen_until = Instant(0) if is_open_question else account.looked_at or Instant(0)
-    began = min(order.intended_at for order in book.orders_of(position.position_id))
+    began = position.imported_at or min(
+        order.intended_at for order in book.orders_of(position.position_id)
+    )
     since = max(began, seen_until)
     return sorted(
         (

@@ -14,6 +14,7 @@ from aegis.domain.commands import (
     AcceptOrder,
     ArmStrategy,
     AskForHuman,
+    BookEntry,
     BookForcedFills,
     ChangeTradingState,
     CloseUnpriced,
@@ -21,6 +22,7 @@ from aegis.domain.commands import (
     CompleteDiagnosis,
     CompleteReconciliation,
     EndOrder,
+    ImportPosition,
     IntendOrder,
     LoseSight,
     MarkPosition,
@@ -63,6 +65,7 @@ from aegis.domain.steering import (
     note_fact,
     start_day,
 )
+from aegis.domain.told import book_entry, import_position
 
 ALREADY: dict[OrderStep, OrderState] = {
     OrderStep.LOSE_SIGHT: OrderState.UNKNOWN,
@@ -85,6 +88,10 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
             return end_order(book, command, now)
         case BookForcedFills():
             return book_forced_fills(book, command, now)
+        case BookEntry():
+            return book_entry(book, command)
+        case ImportPosition():
+            return import_position(book, command, now)
         case CloseUnpriced():
             return close_unpriced(book, command)
         case ResolvePosition():

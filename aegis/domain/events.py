@@ -132,6 +132,21 @@ class PositionOpened(_Event, frozen=True, kw_only=True):
     take_profit_price: Decimal | None
 
 
+class PositionImported(_Event, frozen=True, kw_only=True):
+    """A position came in with its coins, which cost nothing here and are worth `price` each."""
+
+    symbol: Symbol
+    opening: Opening
+    strategy: str
+    amount: Decimal
+    entry_price: Decimal
+    price: Decimal
+    stop_price: Decimal | None
+    take_profit_price: Decimal | None
+    opened_at: Instant
+    reference: str
+
+
 class PositionMarked(_Event, frozen=True, kw_only=True):
     """What one unit is worth; `high` and `low` are the best and worst bid since the last mark.
 
@@ -317,6 +332,7 @@ Event = (
     | OrderNotPlaced
     | OrderNeedsHuman
     | PositionOpened
+    | PositionImported
     | PositionMarked
     | StopRaised
     | DustSetAside

@@ -32,7 +32,7 @@ from aegis.domain.fold import evolve_order, evolve_position, intended_order
 from aegis.domain.fold.positions import COST_STEP
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
 from aegis.domain.money import ZERO, is_amount, is_figure, minus, plus, share, text, times, total
-from aegis.domain.order import Fill, OrderType, Role
+from aegis.domain.order import TOLD, Fill, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
 from aegis.domain.risk import is_held, own_side
@@ -215,7 +215,7 @@ def _sale(position: Position, amount: Decimal, price: Decimal, now: Instant) -> 
         price=price,
         fee=ZERO,
         fee_currency=position.instrument.quote,
-        liquidity="told",
+        liquidity=TOLD,
         filled_at=now,
     )
     return BookForcedFills(

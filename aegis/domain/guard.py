@@ -21,7 +21,6 @@ from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.money import (
     ONE,
     bps_of,
-    ceil_to,
     distance,
     floor_to,
     minus,
@@ -84,10 +83,7 @@ def mid_of(quote: Quote) -> Decimal:
 def opening_stops(position: Position, price: Decimal) -> tuple[Decimal | None, Decimal | None]:
     """Return stop and target for a position entered at a price, by its policy; None is off."""
     policy, step = position.policy, position.instrument.price_step
-    target = None
-    if policy.take_profit_pct > 0:
-        target = ceil_to(plus(price, percent_of(price, policy.take_profit_pct)), step)
-    return policy.first_stop(price, step), target
+    return policy.first_stop(price, step), policy.first_target(price, step)
 
 
 def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:

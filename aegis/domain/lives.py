@@ -4,7 +4,7 @@ The log says it of any instant, so a candle that is shown again after a restart 
 `is_holding` that it came with at first.
 
 Invariants:
-1. A position lives from its entry's intent to its end.
+1. A position lives from its entry's intent, or its import, to its end.
 2. It is held at a close if it began before that instant and did not end before it. What is
    decided at a close, and what the next open brings at the same instant, comes after it.
 3. Instants are asked in order, and what no later one can need is let go.
@@ -20,12 +20,14 @@ import msgspec
 from aegis.domain.events import (
     OrderIntended,
     PositionClosed,
+    PositionImported,
     PositionOpened,
     PositionUnpriced,
     PositionVoided,
     Recorded,
     StrategyArmed,
 )
+from aegis.domain.fold import is_beginning
 from aegis.domain.ids import Instant, PositionId, Symbol
 
 
@@ -50,7 +52,7 @@ class Lives:
         """Take the next event of the log."""
         event, position_id = recorded.event, recorded.position_id
         match event:
-            case OrderIntended() if event.opening is not None:
+            case OrderIntended() | PositionImported() if is_beginning(event):
                 began_at = recorded.at
             case PositionOpened() if not self._is_alive(event.symbol, position_id):
                 began_at = recorded.at  # an order that was given up has appeared

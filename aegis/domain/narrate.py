@@ -17,6 +17,7 @@ from aegis.domain.events import (
     OrderNeedsHuman,
     OrderNotPlaced,
     OrderOutcomeUnknown,
+    PositionImported,
     PositionTransferred,
     PositionUnpriced,
     ReconciliationCompleted,
@@ -60,6 +61,9 @@ def describe(recorded: Recorded) -> tuple[str, dict[str, object]]:
         case OrderFilled():
             fields |= _plain(event, "client_order_id", "symbol", "side")
             fields |= _plain(event.fill, "trade_id", "amount", "price", "fee", "fee_currency")
+        case PositionImported():
+            fields |= _plain(event, "symbol", "amount", "entry_price", "price", "stop_price")
+            fields |= _plain(event, "take_profit_price", "opened_at", "reference")
         case ReconciliationCompleted():
             healed = sum(found.is_healed for found in event.discrepancies)
             fields |= _plain(event, "generation", "trigger")

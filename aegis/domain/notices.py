@@ -20,6 +20,7 @@ from aegis.domain.events import (
     OrderNotPlaced,
     OrderOutcomeUnknown,
     PositionClosed,
+    PositionImported,
     PositionOpened,
     PositionRepriced,
     PositionTransferred,
@@ -60,6 +61,9 @@ def _sentence(recorded: Recorded, book: Book, about: About) -> str | None:
     match event:
         case PositionOpened():
             return _opened(event)
+        case PositionImported():
+            held = f"{text(event.amount)} {event.symbol} at {text(event.entry_price)}"
+            return f"{OPENED} Position imported: {held}, {_levels(event)}"
         case PositionClosed():
             return _closed(recorded, event, book)
         case PositionUnpriced():
@@ -95,9 +99,14 @@ def _sentence(recorded: Recorded, book: Book, about: About) -> str | None:
 
 
 def _opened(event: PositionOpened) -> str:
+    at = f"{event.symbol} at {text(event.price)}"
+    return f"{OPENED} Position opened: {at}, {_levels(event)}"
+
+
+def _levels(event: PositionOpened | PositionImported) -> str:
     stop = "no stop" if event.stop_price is None else f"stop {text(event.stop_price)}"
     target = "" if event.take_profit_price is None else f", target {text(event.take_profit_price)}"
-    return f"{OPENED} Position opened: {event.symbol} at {text(event.price)}, {stop}{target}"
+    return f"{stop}{target}"
 
 
 def _closed(recorded: Recorded, event: PositionClosed, book: Book) -> str:

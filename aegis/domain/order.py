@@ -167,6 +167,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return ZERO if self.is_ended else minus(self.amount, self.filled)
 
 
+TOLD = "told"
+"""The liquidity of a trade that a person tells of, and no exchange: its record is not asked."""
+
+
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """One trade of one of our orders, as the exchange booked it."""
 

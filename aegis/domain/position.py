@@ -14,7 +14,7 @@ import msgspec
 
 from aegis.domain.ids import Coin, Instant, PositionId, Symbol
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import ZERO, floor_to, minus, percent_of, ratio
+from aegis.domain.money import ZERO, ceil_to, floor_to, minus, percent_of, plus, ratio
 
 
 class PositionSide(StrEnum):
@@ -49,6 +49,12 @@ class StopPolicy(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return max(stops, default=None)
 
+    def first_target(self, price: Decimal, price_step: Decimal) -> Decimal | None:
+        """Return the target of what is entered at a price; None is off."""
+        if self.take_profit_pct == 0:
+            return None
+        return ceil_to(plus(price, percent_of(price, self.take_profit_pct)), price_step)
+
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Amounts in base, money in quote.
@@ -57,6 +63,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     totals of its fills. `pnl` is realised and after fees in quote; a fee in base has already
     raised the cost of what was left. `fees` are by coin. `stop_first` is the stop at its opening;
     `price_high` and `price_low` are the extremes at which it was entered, could be left, or was.
+    `imported_at` is when it came in from elsewhere, and so later than `opened_at`; None of one
+    that was opened here.
     """
 
     position_id: PositionId
@@ -85,6 +93,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     price_low: Decimal | None = None
     exits_ended: int = 0
     opened_at: Instant = Instant(0)
+    imported_at: Instant | None = None
     closed_at: Instant | None = None
     close_reason: str = ""
     is_unpriced: bool = False

@@ -193,8 +193,11 @@ def _too_many(book: Book, order: Order, now: Instant, limits: Limits) -> Refusal
 
 
 def entries_sent(book: Book, position: PositionId) -> int:
-    """Return how many entries of a position went out, or may have."""
-    return sum(each.role is Role.ENTRY and _was_sent(each) for each in book.orders_of(position))
+    """Return how many entries of a position went out, or may have; an import counts as one."""
+    held = book.positions.get(position)
+    imported = held is not None and held.imported_at is not None
+    sent = (each.role is Role.ENTRY and _was_sent(each) for each in book.orders_of(position))
+    return imported + sum(sent)
 
 
 def _was_sent(order: Order) -> bool:

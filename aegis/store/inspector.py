@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from aegis.domain.events import OrderIntended, Recorded
+from aegis.domain.fold import is_beginning
 from aegis.domain.ids import SYSTEM_POSITION, EventId, PositionId
 from aegis.domain.mends import Orphan
 from aegis.domain.position import Position, PositionStatus
@@ -170,7 +170,7 @@ class Inspector:
             recorded = recorded_of(stored)
             position = recorded.position_id
             is_held = position == SYSTEM_POSITION or position in fold.book.positions
-            if not is_held and not _is_opening(recorded):
+            if not is_held and not is_beginning(recorded.event):
                 self._take_up(fold, position, before=recorded.event_id)
             fold.apply(recorded)
 
@@ -202,10 +202,6 @@ class Inspector:
     def _rows(self, question: str, keys: dict[str, Row]) -> dict[str, Row]:
         found = ((key, self._db.execute(question, (key,)).fetchone()) for key in keys)
         return {key: tuple(row) for key, row in found if row is not None}
-
-
-def _is_opening(recorded: Recorded) -> bool:
-    return isinstance(recorded.event, OrderIntended) and recorded.event.opening is not None
 
 
 def _differences(table: str, made: dict[str, Row], stored: dict[str, Row]) -> Iterator[Problem]:

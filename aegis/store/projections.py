@@ -33,8 +33,12 @@ Cell = str | int | float | None
 Row = tuple[Cell, ...]
 
 
-class PositionMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What a position is beyond its columns. `pnl` is here because its column may be NULL."""
+class PositionMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a position is beyond its columns. `pnl` is here because its column may be NULL.
+
+    What came later and is not there for most, as `imported_at`, is left out where it is None: the
+    rows of older stores are what this program makes too.
+    """
 
     strategy: str
     policy: StopPolicy
@@ -50,6 +54,7 @@ class PositionMetadata(msgspec.Struct, frozen=True, kw_only=True):
     stop_first: Decimal | None
     price_high: Decimal | None
     price_low: Decimal | None
+    imported_at: Instant | None = None
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
@@ -82,6 +87,7 @@ def position_row(position: Position, exchange_order_id: ExchangeOrderId | None) 
         stop_first=position.stop_first,
         price_high=position.price_high,
         price_low=position.price_low,
+        imported_at=position.imported_at,
     )
     return (
         position.position_id,

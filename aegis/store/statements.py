@@ -98,10 +98,11 @@ WHERE status IN ('OPENING', 'OPEN', 'CLOSING') OR position_id IN (
 # Those that are alive, and those of orders that may yet say something.
 SELECT_WORKING_POSITIONS = _POSITIONS + _WORKING_POSITIONS
 
-# A position is opened by its first intent. One that came back to life lives on from there.
+# A position lives from its first event on. One that came back to life lives on from there.
 SELECT_LIVES = """
 SELECT position_id, (
-    SELECT min(intended_at) FROM orders WHERE orders.position_id = positions.position_id
+    SELECT timestamp FROM position_events AS events
+    WHERE events.position_id = positions.position_id AND version = 1
 ) AS began_at, closed_at
 FROM positions WHERE symbol = ? ORDER BY began_at DESC LIMIT ?
 """
@@ -195,7 +196,9 @@ SELECT_FILLS = _FILLS + "ORDER BY event_id"
 SELECT_FILL = _FILLS + "WHERE symbol = ? AND trade_id = ?"
 
 SELECT_TRADE = "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ?"
-SELECT_TRADE_ANY = "SELECT 1 FROM fills LIMIT 1"
+
+# A trade that a person told of is in no record of the exchange.
+SELECT_TRADE_ANY = "SELECT 1 FROM fills WHERE liquidity <> 'told' LIMIT 1"
 
 INSERT_RECONCILIATION = """
 INSERT INTO reconciliations (

@@ -132,6 +132,7 @@ def _position_of(cells: _Cells) -> Position:
         price_low=metadata.price_low,
         exits_ended=metadata.exits_ended,
         opened_at=cells.instant("opened_at"),
+        imported_at=metadata.imported_at,
         closed_at=cells.instant_or_none("closed_at"),
         close_reason=cells.text("notes"),
         is_unpriced=bool(cells.number("unpriced")),

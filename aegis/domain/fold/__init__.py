@@ -14,7 +14,14 @@ from aegis.domain.fold.orders import (
     evolve_order,
     intended_order,
 )
-from aegis.domain.fold.positions import evolve_position, is_wider, opening_position, status_of
+from aegis.domain.fold.positions import (
+    evolve_position,
+    imported_position,
+    is_beginning,
+    is_wider,
+    opening_position,
+    status_of,
+)
 
 __all__ = [
     "ORDER_EVENTS",
@@ -23,7 +30,9 @@ __all__ = [
     "evolve_account",
     "evolve_order",
     "evolve_position",
+    "imported_position",
     "intended_order",
+    "is_beginning",
     "is_wider",
     "opening_position",
     "status_of",

@@ -16,6 +16,7 @@ from aegis.domain.events import (
     OrderFilled,
     OrderSubmitted,
     PositionClosed,
+    PositionImported,
     PositionTransferred,
     PositionUnpriced,
     ReconciliationCompleted,
@@ -50,6 +51,9 @@ def evolve_account(
             return _resolved(after, position) if order.role is Role.FORCED else after
         case ExternalChangeSeen():
             return _transferred(account, event)
+        case PositionImported():
+            assert position is not None
+            return _with(account, position, event)
         case PositionTransferred():
             assert position is not None
             return _without(account, position, event)
@@ -118,6 +122,17 @@ def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
         after,
         day_start_equity=plus(account.day_start_equity, event.amount),
         peak_equity=max(ZERO, plus(account.peak_equity, event.amount)),
+    )
+
+
+def _with(account: Account, position: Position, event: PositionImported) -> Account:
+    """Return the account with coins that came in; loss limits go on from what is there now."""
+    value = times(event.amount, event.price)
+    return replace(
+        account,
+        balances=with_coin(account.balances, position.instrument.base, event.amount),
+        day_start_equity=plus(account.day_start_equity, value),
+        peak_equity=plus(account.peak_equity, value),
     )
 
 

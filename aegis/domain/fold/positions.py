@@ -15,6 +15,7 @@ from aegis.domain.events import (
     OrderNotPlaced,
     OrderRejected,
     PositionClosed,
+    PositionImported,
     PositionMarked,
     PositionOpened,
     PositionRepriced,
@@ -49,6 +50,39 @@ def opening_position(position: PositionId, event: OrderIntended, at: Instant) ->
         intended_price=event.decision_price,
         opened_at=at,
     )
+
+
+def imported_position(position: PositionId, event: PositionImported, at: Instant) -> Position:
+    """Return the position that came in from elsewhere."""
+    cost = times(event.amount, event.entry_price)
+    imported = Position(
+        position_id=position,
+        symbol=event.symbol,
+        side=event.opening.side,
+        strategy=event.strategy,
+        created_by=event.opening.created_by,
+        policy=event.opening.policy,
+        instrument=event.opening.instrument,
+        intended_price=event.entry_price,
+        amount=event.amount,
+        cost=cost,
+        entered=event.amount,
+        paid=cost,
+        mark=event.price,
+        stop_price=event.stop_price,
+        stop_first=event.stop_price,
+        take_profit_price=event.take_profit_price,
+        opened_at=event.opened_at,
+        imported_at=at,
+    )
+    return _widened(imported, event.entry_price, event.price)
+
+
+def is_beginning(event: object) -> bool:
+    """Say whether an event begins a position: the intent that opens it, or its import."""
+    if isinstance(event, OrderIntended):
+        return event.opening is not None
+    return isinstance(event, PositionImported)
 
 
 def evolve_position(

@@ -18,6 +18,7 @@ from aegis.domain.events import (
     DustSetAside,
     ExternalChangeSeen,
     OrderFilled,
+    PositionImported,
     PositionMarked,
     PositionOpened,
     PositionTransferred,
@@ -25,7 +26,7 @@ from aegis.domain.events import (
     Recorded,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
-from aegis.domain.money import ONE, ROUNDED, ZERO, minus, negative, plus, ratio
+from aegis.domain.money import ONE, ROUNDED, ZERO, minus, negative, plus, ratio, times
 from aegis.domain.risk import equity_of
 from aegis.domain.statistics.trades import percentage
 
@@ -40,6 +41,7 @@ _MOVES_EQUITY = (
     | DustSetAside
     | ExternalChangeSeen
     | OrderFilled
+    | PositionImported
     | PositionMarked
     | PositionOpened
     | PositionTransferred
@@ -105,6 +107,8 @@ def point_of(book: Book, recorded: Recorded, quote: Coin) -> EquityPoint | None:
     transferred = ZERO
     if isinstance(event, ExternalChangeSeen) and event.counts_as_equity:
         transferred = event.amount
+    elif isinstance(event, PositionImported):
+        transferred = times(event.amount, event.price)
     elif isinstance(event, PositionTransferred):
         transferred = negative(event.value)
     return EquityPoint(at=recorded.at, equity=equity_of(book, quote), transferred=transferred)
