@@ -19,6 +19,7 @@ from aegis.clock import SystemClock
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.conftest import *  # noqa: F403  the fixtures of the command line's tests
 from tests.cli.place import METRONOME, PATIENCE_S, ROOT, RUN, Foreground, Place, clean_environ
+from tests.store.histories import open_store
 
 STOP_S_MAX = 2.0
 SLOW_LIBRARIES = ("ccxt", "pykka", "apsw", "pydantic", "structlog")
@@ -45,6 +46,22 @@ def test_help_loads_no_library_that_takes_time() -> None:
     loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
     assert "typer" in loaded
     assert loaded.isdisjoint(SLOW_LIBRARIES)
+
+
+def test_a_look_loads_neither_what_trades_nor_what_draws(place: Place) -> None:
+    with closing(open_store(place.store)):
+        told = subprocess.run(
+            [sys.executable, "-X", "importtime", str(RUN), "status"],
+            cwd=place.folder,
+            env=clean_environ({}),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert told.stdout.startswith("AEGIS ")
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "apsw" in loaded
+    assert loaded.isdisjoint({"ccxt", "pykka", "structlog", "rich", "aegis.exchange.paper_ledger"})
 
 
 def test_the_version_is_told(place: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -16,10 +16,12 @@ from aegis.config.model import Config, refusal_of_mode
 from aegis.control import Answer, Ask, NotRunning, ask
 from aegis.domain.checks import check_of
 from aegis.domain.events import CheckResult
-from aegis.log.logger import Log
 from aegis.store.lock import holder_of
 from aegis.store.mark import mark_path
 from aegis.vitals import Vitals
+
+if TYPE_CHECKING:
+    from aegis.log.logger import Log  # it loads what takes a look 80 ms, and no look writes a log
 
 VITALS_TIMEOUT_S = 3.0
 """The listener answers within one second, with whom it has heard of."""

@@ -60,9 +60,8 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
             self.account, self.quote, ((much, mark) for much, mark in held if much is not None)
         )
 
-    @property
-    def losses(self) -> Losses | None:
-        equity = self.equity
+    def losses_at(self, equity: Decimal | None) -> Losses | None:
+        """Return how far the limits are used up at an equity; None before there is one."""
         if equity is None:
             return None
         return losses_of(self.account, equity, self.config.risk.drawdown_max_pct)
@@ -91,8 +90,11 @@ def rows_of(glance: Glance) -> Rows:
         ("Diagnosed", _diagnosed(status.last_diagnosis)),
         *_named("Notices", _notices(status)),
         ("Events", f"{status.events:,}, the last at {moment(status.last_event_at)}, head {head}"),
-        ("Positions", f"{len(status.positions)} open"),
-        ("Orders", f"{status.orders_active} active, {status.orders_unsettled} without an answer"),
+        ("Positions", f"{len(status.positions):,} open"),
+        (
+            "Orders",
+            f"{status.orders_active:,} active, {status.orders_unsettled:,} without an answer",
+        ),
         *_named("To settle", list(_to_settle(glance)) or ["nothing"]),
     ]
 
@@ -180,7 +182,8 @@ def _part(part: Part) -> str:
 
 
 def _equity(glance: Glance) -> Rows:
-    equity, losses, quote = glance.equity, glance.losses, glance.quote
+    equity, quote = glance.equity, glance.quote
+    losses = glance.losses_at(equity)
     if equity is None:
         return []
     rows = [("Equity", f"{money(equity, quote)} {quote}, positions at their marks")]
@@ -220,7 +223,8 @@ def _diagnosed(views: Sequence[View]) -> str:
 def json_of(glance: Glance) -> dict[str, object]:
     """Return everything, figures as exact texts; seconds are numbers."""
     status, account, identity = glance.status, glance.account, glance.status.identity
-    equity, losses = glance.equity, glance.losses
+    equity = glance.equity
+    losses = glance.losses_at(equity)
     return {
         "is_there": True,
         "is_running": status.writer_pid is not None,

@@ -47,6 +47,19 @@ def distance_pct(view: View, name: str) -> Decimal | None:
     return times(ratio(way if is_away else negative(way), mark), HUNDRED)
 
 
+def nearest_to_stop(views: Sequence[View], most: int) -> Sequence[View]:
+    """Return so many positions, in their order; where there are more, those nearest to their stop.
+
+    One whose distance is not known, for want of a price or of a stop, comes before all others.
+    """
+    if len(views) <= most:
+        return views
+    away = {id(view): distance_pct(view, "stop_price") for view in views}
+    nearest = sorted(views, key=lambda view: (away[id(view)] is not None, away[id(view)] or 0))
+    chosen = {id(view) for view in nearest[:most]}
+    return [view for view in views if id(view) in chosen]
+
+
 def with_figures(view: View) -> dict[str, object]:
     """Return a position's view with what it has gained and how far its stop and target are."""
     gain = gain_of(view)

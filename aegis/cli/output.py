@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Literal
+from unicodedata import combining, east_asian_width
 
 import msgspec
 
-WIDTH_PIPED, WIDTH_MIN = 10_000, 150
-"""Columns of a table where nobody looks at a terminal, and where one is narrow: an id that is cut
-is of no use, so the terminal wraps the line."""
+GAP = "   "
+
+_COLUMNS = {"W": 2, "F": 2}
+"""Of a terminal, by the classes of Unicode's annex 11."""
 
 Progress = Callable[[int, int], None]
 
@@ -80,27 +80,17 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    right: Sequence[str],
-    folded: str = "",
-) -> str:
-    """Return rows under their headings.
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str]) -> str:
+    """Return rows under their headings; the columns named in `right` end at the right.
 
-    The columns named in `right` end at the right; the one named `folded` may take several lines.
+    No cell is ever cut: an id that is cut is of no use, so a narrow terminal wraps the line.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column in right else "left"
-        made.add_column(column, justify=justify, no_wrap=column != folded, overflow="fold")
-    for row in rows:
-        made.add_row(*(plain(cell) for cell in row))
-    return _rendered(made)
+    lines = [tuple(columns), *(tuple(plain(cell) for cell in row) for row in rows)]
+    widths = [max(map(_columns_of, column)) for column in zip(*lines, strict=True)]
+    ends_right = [column in right for column in columns]
+    rule = "─" * (sum(widths) + len(GAP) * (len(widths) - 1))
+    head, *body = (_line(cells, widths, ends_right) for cells in lines)
+    return "\n".join((head, rule, *body))
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> str:
@@ -168,25 +158,20 @@ def screen() -> Iterator[Show]:
         tell(last)
 
 
-def _width() -> int:
-    if sys.stdout is None or not sys.stdout.isatty():
-        return WIDTH_PIPED
-    return max(WIDTH_MIN, shutil.get_terminal_size().columns)
+def _line(cells: Sequence[str], widths: Sequence[int], ends_right: Sequence[bool]) -> str:
+    return GAP.join(
+        " " * (width - _columns_of(cell)) + cell
+        if is_right
+        else cell + " " * (width - _columns_of(cell))
+        for cell, width, is_right in zip(cells, widths, ends_right, strict=True)
+    ).rstrip()
 
 
-def _rendered(renderable: object) -> str:
-    from rich.console import Console
-
-    console = Console(
-        file=sys.stdout,
-        width=_width(),
-        markup=False,
-        emoji=False,
-        highlight=False,
-    )
-    with console.capture() as captured:
-        console.print(renderable)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+def _columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes; a Chinese character takes two."""
+    if text.isascii():
+        return len(text)
+    return sum(_COLUMNS.get(east_asian_width(each), 1) for each in text if not combining(each))
 
 
 def _lead_to_nowhere(descriptor: int) -> None:

@@ -159,7 +159,7 @@ def carry_out(
             overrides=overrides(),
         )
         store = config.store.path
-        raise typer.Exit(work(config))
+        code = work(config)
     except expected_errors() as error:
         trouble = trouble_of(error, store)
         on_trouble(trouble.lines)
@@ -167,3 +167,4 @@ def carry_out(
         raise typer.Exit(trouble.code) from error
     except KeyboardInterrupt as interrupt:  # `main` knows the code
         raise typer.Exit(Code.INTERRUPTED) from interrupt
+    raise typer.Exit(code)  # here, where no exchange's errors are loaded to be compared with it

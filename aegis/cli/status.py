@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aegis.cli.asking import vitals_of
 from aegis.cli.codes import Code
 from aegis.cli.glance import ORDER_COLUMNS, Glance, json_of, order_cells, rows_of
-from aegis.cli.holdings import positions_table
+from aegis.cli.holdings import nearest_to_stop, positions_table
 from aegis.cli.output import complain, pairs, screen, table, tell, tell_json
 from aegis.cli.wording import no_store_at, shown
 from aegis.config.model import Config
@@ -15,6 +15,9 @@ from aegis.store.errors import NoStore
 from aegis.store.reading import read_status
 
 LOOK_EVERY_S = 2.0
+
+SHOWN_MAX = 20
+"""Positions, and orders, that fit into a look of a person's; JSON has all of them."""
 
 
 def show_status(config: Config, *, is_json: bool) -> Code:
@@ -64,10 +67,17 @@ def _json(config: Config, glance: Glance | None) -> object:
 def _text(config: Config, glance: Glance | None) -> str:
     if glance is None:
         return no_store_at(config.store.path)
+    status = glance.status
     blocks = [pairs(rows_of(glance))]
-    if glance.status.positions:
-        blocks.append(positions_table(glance.status.positions, glance.quote))
-    if glance.status.orders:
-        rows = [order_cells(view) for view in glance.status.orders]
+    if status.positions:
+        near = nearest_to_stop(status.positions, SHOWN_MAX)
+        blocks.append(positions_table(near, glance.quote))
+    if len(status.positions) > SHOWN_MAX:
+        left = f"{len(status.positions) - SHOWN_MAX:,} more"
+        blocks.append(f"The {SHOWN_MAX} nearest to their stop; {left}: run.py positions")
+    if status.orders:
+        rows = [order_cells(view) for view in status.orders[:SHOWN_MAX]]
         blocks.append(table(ORDER_COLUMNS, rows, right=("Amount", "Filled")))
+    if len(status.orders) > SHOWN_MAX:
+        blocks.append(f"{len(status.orders) - SHOWN_MAX:,} orders more: run.py status --json")
     return "\n\n".join(blocks)

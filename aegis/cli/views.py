@@ -12,6 +12,7 @@ from aegis.cli.wording import NOTHING, amount, counted, moment, no_store_at, pri
 from aegis.config.model import Config
 from aegis.store.errors import NoStore
 from aegis.store.reading import (
+    read_alive,
     read_fills,
     read_history,
     read_positions,
@@ -31,11 +32,9 @@ def show_positions(config: Config, *, is_all: bool, is_json: bool) -> Code:
     """Show what is held, or every position that ever was."""
     path = config.store.path
     try:
-        views = read_positions(path)
+        views = read_positions(path) if is_all else read_alive(path)
     except NoStore:
         return no_store(path, [], is_json=is_json)
-    if not is_all:
-        views = tuple(view for view in views if view["status"] not in {"CLOSED", "VOID"})
     if is_json:
         tell_json([with_figures(view) for view in views])
     elif views:
@@ -121,7 +120,7 @@ def _events_table(events: Sequence[View]) -> str:
         for view in events
     ]
     columns = ("Event", "Time", "Position", "What", "Who", "Details")
-    return table(columns, rows, right=("Event",), folded="Details")
+    return table(columns, rows, right=("Event",))
 
 
 def _fills_table(fills: Sequence[View]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 from aegis.domain.ids import Coin, Instant
@@ -18,6 +19,9 @@ PRICE_DIGITS = ((Decimal(100), 2), (Decimal(1), 4), (Decimal(0), 8))
 """From which price on how many decimals; a mean price may have 34 digits."""
 
 NOTHING = "-"
+
+COINS_SHOWN_MAX = 12
+"""On one line of a terminal."""
 
 
 def money(value: Decimal | str | None, quote: Coin) -> str:
@@ -47,8 +51,12 @@ def amount(value: object) -> str:
 
 
 def balances(coins: Mapping[Coin, Decimal]) -> str:
-    """Return what there is of each coin, in full."""
-    return ", ".join(f"{text(amount)} {coin}" for coin, amount in coins.items()) or "none"
+    """Return what there is of each coin, in full; of more than a few coins, how many more."""
+    few = islice(coins.items(), COINS_SHOWN_MAX)
+    told = [f"{text(amount)} {coin}" for coin, amount in few]
+    if len(coins) > COINS_SHOWN_MAX:
+        told.append(f"and {len(coins) - COINS_SHOWN_MAX:,} coins more")
+    return ", ".join(told) or "none"
 
 
 def moment(at: object) -> str:

@@ -113,6 +113,18 @@ def text(value: Decimal) -> str:
     return written.rstrip("0").rstrip(".") if "." in written else written
 
 
+def text_of_written(figure: str) -> str:
+    """Return `text(Decimal(figure))`, without reckoning where plain digits are written.
+
+    A third of the time: a look at ten thousand positions asks for it two hundred thousand times.
+    """
+    whole, point, decimals = figure.partition(".")
+    is_whole = whole == "0" or (whole.isdecimal() and whole[0] != "0")
+    if not (is_whole and figure.isascii() and (decimals.isdecimal() or not point)):
+        return text(Decimal(figure))
+    return figure.rstrip("0").rstrip(".") if point else figure
+
+
 def is_amount(value: Decimal) -> bool:
     """Say whether a figure is finite and above zero."""
     return value.is_finite() and value > 0

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import apsw
 import msgspec
 
 from aegis.domain.account import Account
-from aegis.domain.money import text, total
-from aegis.domain.position import ALIVE
+from aegis.domain.money import text_of_written, total
+from aegis.domain.order import UNSETTLED
 from aegis.store.errors import NoStore
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account
@@ -25,29 +26,49 @@ from aegis.store.outbox import Backlog, backlogs
 from aegis.store.records import head_of
 from aegis.store.snapshot import check_mark, snapshot_of
 
-_POSITIONS = """
+_POSITION_COLUMNS = """
 SELECT position_id, symbol, side, status, entry_price_exact AS entry_price,
        amount_exact AS amount, cost_exact AS cost, current_price_exact AS current_price,
        stop_price_exact AS stop_price, take_profit_price_exact AS take_profit_price,
        trailing_stop_pct_exact AS trailing_stop_pct, pnl_exact AS pnl, pnl_pct_exact AS pnl_pct,
        fees_exact AS fees, opened_at, closed_at, exchange_order_id, created_by, notes, unpriced,
        version
-FROM positions WHERE position_id <> 'system' AND (?1 IS NULL OR status = ?1)
-ORDER BY opened_at, position_id
+FROM positions
 """
 
-_FILLS = """
+# Each question has a statement of its own: one that takes both would scan for either.
+_POSITIONS = _POSITION_COLUMNS + "WHERE position_id <> 'system' ORDER BY opened_at, position_id"
+
+_POSITIONS_OF_STATUS = (
+    _POSITION_COLUMNS
+    + "WHERE position_id <> 'system' AND status = ? ORDER BY opened_at, position_id"
+)
+
+_ALIVE = (
+    _POSITION_COLUMNS
+    + "WHERE status IN ('OPENING', 'OPEN', 'CLOSING') ORDER BY opened_at, position_id"
+)
+
+_FILL_COLUMNS = """
 SELECT fills.symbol, trade_id, fills.client_order_id, orders.position_id, orders.role,
        fills.side, fills.amount_exact AS amount, fills.price_exact AS price, fee_exact AS fee,
        fee_currency, liquidity, filled_at, event_id
 FROM fills JOIN orders ON orders.client_order_id = fills.client_order_id
-WHERE ?1 IS NULL OR orders.position_id = ?1 ORDER BY event_id
 """
+
+_FILLS = _FILL_COLUMNS + "ORDER BY event_id"
+
+_FILLS_OF = _FILL_COLUMNS + "WHERE orders.position_id = ? ORDER BY event_id"
 
 # The newest come first out of the table, and are turned round.
 _HISTORY = """
 SELECT event_id, position_id, version, event_type, event_data, actor, timestamp, hash
-FROM position_events WHERE ?1 IS NULL OR position_id = ?1 ORDER BY event_id DESC LIMIT ?2
+FROM position_events ORDER BY event_id DESC LIMIT ?
+"""
+
+_HISTORY_OF = """
+SELECT event_id, position_id, version, event_type, event_data, actor, timestamp, hash
+FROM position_events WHERE position_id = ? ORDER BY version DESC LIMIT ?
 """
 
 _RECONCILIATION = """
@@ -56,15 +77,20 @@ FROM reconciliations ORDER BY reconciliation_id DESC LIMIT 1
 """
 
 _DIAGNOSIS = """
-SELECT timestamp, check_type, status, details FROM system_health
-WHERE event_id = (SELECT max(event_id) FROM system_health) ORDER BY check_id
+WITH last AS (
+    SELECT check_id, event_id FROM system_health
+    WHERE check_id = (SELECT max(check_id) FROM system_health)
+)
+SELECT timestamp, check_type, status, details FROM system_health AS health, last
+WHERE health.check_id > last.check_id - ? AND health.event_id = last.event_id
+ORDER BY health.check_id
 """
 
+CHECKS_MAX = 1_000
+"""So many rows from the end hold the last diagnosis, which has some twenty checks."""
+
 _COUNTS = """
-SELECT (SELECT count(*) FROM orders
-        WHERE state NOT IN ('FILLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'NOT_PLACED')),
-       (SELECT count(*) FROM orders WHERE state IN ('SUBMITTING', 'UNKNOWN', 'NEEDS_HUMAN')),
-       (SELECT count(*) FROM notifications WHERE state = 'pending'),
+SELECT (SELECT count(*) FROM notifications WHERE state = 'pending'),
        (SELECT count(*) FROM quarantine)
 """
 
@@ -118,8 +144,9 @@ def read_status(path: Path) -> StoreStatus:
     """Return the store at a glance, with its alive positions and its orders under way."""
     with trusted(path) as db:
         head = head_of(db)
-        active, unsettled, pending, quarantined = _counts(db)
+        pending, quarantined = _counts(db)
         reconciled = _views(db, _RECONCILIATION, ())
+        orders = _views(db, _ORDERS, ())
         return StoreStatus(
             path=str(path),
             identity=_identity(db, path),
@@ -128,17 +155,15 @@ def read_status(path: Path) -> StoreStatus:
             head_hash=head.hash,
             last_event_at=_last_event_at(db),
             account=find_account(db),
-            positions=tuple(
-                view for view in _views(db, _POSITIONS, (None,)) if view["status"] in ALIVE
-            ),
-            orders=_views(db, _ORDERS, ()),
-            orders_active=active,
-            orders_unsettled=unsettled,
+            positions=_views(db, _ALIVE, ()),
+            orders=orders,
+            orders_active=len(orders),
+            orders_unsettled=sum(order["state"] in UNSETTLED for order in orders),
             notices_pending=pending,
             outbox=backlogs(db),
             quarantined=quarantined,
             last_reconciliation=reconciled[0] if reconciled else None,
-            last_diagnosis=_views(db, _DIAGNOSIS, ()),
+            last_diagnosis=_views(db, _DIAGNOSIS, (CHECKS_MAX,)),
         )
 
 
@@ -157,7 +182,15 @@ def read_identity(path: Path) -> StoredIdentity:
 def read_positions(path: Path, status: str | None = None) -> tuple[View, ...]:
     """Return positions in the order of their opening; of one status, or all."""
     with trusted(path) as db:
-        return _views(db, _POSITIONS, (status,))
+        if status is None:
+            return _views(db, _POSITIONS, ())
+        return _views(db, _POSITIONS_OF_STATUS, (status,))
+
+
+def read_alive(path: Path) -> tuple[View, ...]:
+    """Return the positions that hold, or may come to hold, something; eldest first."""
+    with trusted(path) as db:
+        return _views(db, _ALIVE, ())
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +215,9 @@ def read_totals(path: Path) -> Totals:
 def read_fills(path: Path, position_id: str | None = None) -> tuple[View, ...]:
     """Return trades in the order in which they were booked; of one position, or all."""
     with trusted(path) as db:
-        return _views(db, _FILLS, (position_id,))
+        if position_id is None:
+            return _views(db, _FILLS, ())
+        return _views(db, _FILLS_OF, (position_id,))
 
 
 def read_history(
@@ -190,7 +225,10 @@ def read_history(
 ) -> tuple[View, ...]:
     """Return the last events, eldest first; `data` is the event, decoded from its JSON."""
     with trusted(path) as db:
-        rows = _views(db, _HISTORY, (position_id, limit))
+        if position_id is None:
+            rows = _views(db, _HISTORY, (limit,))
+        else:
+            rows = _views(db, _HISTORY_OF, (position_id, limit))
     for row in rows:
         row["data"] = msgspec.json.decode(str(row.pop("event_data")))
     return rows[::-1]
@@ -216,19 +254,23 @@ def _views(
     db: apsw.Connection, question: str, bindings: Sequence[str | int | None]
 ) -> tuple[View, ...]:
     cursor = db.execute(question, bindings)
-    return tuple(_view(cursor.get_description(), row) for row in cursor)
+    first = next(cursor, None)
+    if first is None:
+        return ()
+    names = tuple(str(name) for name, *_ in cursor.get_description())
+    views: tuple[View, ...] = tuple(
+        dict(zip(names, row, strict=True)) for row in chain((first,), cursor)
+    )
+    figures = _FIGURES.intersection(names)
+    for view in views:
+        for name in figures:
+            if view[name] is not None:
+                view[name] = text_of_written(str(view[name]))
+    return views
 
 
-def _view(description: Sequence[Sequence[object]], row: Sequence[object]) -> View:
-    cells: View = {}
-    for (name, *_), cell in zip(description, row, strict=True):
-        is_figure = name in _FIGURES and cell is not None
-        cells[str(name)] = text(Decimal(str(cell))) if is_figure else cell
-    return cells
-
-
-def _counts(db: apsw.Connection) -> tuple[int, int, int, int]:
-    return msgspec.convert(db.execute(_COUNTS).fetchone(), tuple[int, int, int, int])
+def _counts(db: apsw.Connection) -> tuple[int, int]:
+    return msgspec.convert(db.execute(_COUNTS).fetchone(), tuple[int, int])
 
 
 def _last_event_at(db: apsw.Connection) -> str | None:

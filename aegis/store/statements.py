@@ -88,15 +88,15 @@ SELECT_ALIVE_POSITIONS = (
 
 SELECT_POSITION = _POSITIONS + "WHERE position_id = ?"
 
-_WORKING_POSITIONS = """
-WHERE status IN ('OPENING', 'OPEN', 'CLOSING') OR position_id IN (
+_WORKING = """position_id IN (
+    SELECT position_id FROM positions WHERE status IN ('OPENING', 'OPEN', 'CLOSING')
+    UNION ALL
     SELECT position_id FROM orders
     WHERE state NOT IN ('FILLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'NOT_PLACED')
-) ORDER BY position_id
-"""
+)"""
 
 # Those that are alive, and those of orders that may yet say something.
-SELECT_WORKING_POSITIONS = _POSITIONS + _WORKING_POSITIONS
+SELECT_WORKING_POSITIONS = f"{_POSITIONS}WHERE {_WORKING} ORDER BY position_id"
 
 # A position lives from its first event on. One that came back to life lives on from there.
 SELECT_LIVES = """
@@ -168,15 +168,8 @@ SELECT_ORDER = _ORDERS + "WHERE client_order_id = ?"
 
 SELECT_ORDERS_OF_POSITION = _ORDERS + "WHERE position_id = ? ORDER BY intended_at, rowid"
 
-_WORKING_ORDERS = """
-WHERE state NOT IN ('FILLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'NOT_PLACED')
-   OR position_id IN (
-       SELECT position_id FROM positions WHERE status IN ('OPENING', 'OPEN', 'CLOSING')
-   )
-ORDER BY rowid
-"""
-
-SELECT_WORKING_ORDERS = _ORDERS + _WORKING_ORDERS
+# All that a position ever had is held with it.
+SELECT_WORKING_ORDERS = f"{_ORDERS}WHERE {_WORKING} ORDER BY rowid"
 
 INSERT_FILL = """
 INSERT INTO fills (

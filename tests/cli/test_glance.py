@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from aegis.cli.glance import Glance, json_of, rows_of
-from aegis.cli.holdings import distance_pct, gain_of, with_figures
+from aegis.cli.holdings import distance_pct, gain_of, nearest_to_stop, with_figures
 from aegis.cli.unsettled import to_settle
 from aegis.config.model import Config, build
 from aegis.domain.account import Account, TradingState
@@ -182,6 +182,27 @@ def test_a_short_s_stop_is_above_it() -> None:
 @pytest.mark.parametrize("missing", ["stop_price", "current_price"])
 def test_without_a_stop_or_a_mark_there_is_no_distance(missing: str) -> None:
     assert distance_pct({**HELD, missing: None}, "stop_price") is None
+
+
+def test_of_many_positions_those_nearest_to_their_stop_are_shown_in_their_order() -> None:
+    stops = {"far": "90", "near": "103", "passed": "105", "further": "80"}
+    views = [{**HELD, "position_id": name, "stop_price": stop} for name, stop in stops.items()]
+    told = [view["position_id"] for view in nearest_to_stop(views, 2)]
+    assert told == ["near", "passed"]
+    assert nearest_to_stop(views, 4) == views
+
+
+def test_a_position_whose_distance_is_not_known_is_not_left_out() -> None:
+    bare = {**HELD, "stop_price": None}
+    assert nearest_to_stop([{**HELD, "stop_price": "103"}, HELD, bare], 1) == [bare]
+
+
+def test_of_very_many_coins_the_first_are_told() -> None:
+    many = {Coin(f"C{n}"): Decimal(n) for n in range(1, 31)}
+    glance = glance_of(status_of(account=msgspec.structs.replace(ACCOUNT, balances=many)))
+    line = told(glance, "Balances")
+    assert line.startswith("1 C1, 2 C2, ")
+    assert line.endswith("12 C12, and 18 coins more")
 
 
 def test_the_equity_is_the_quote_and_what_is_held_at_its_mark() -> None:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 import pytest
 
-from aegis.cli.status import LOOK_EVERY_S, watch_status
+from aegis.cli.status import LOOK_EVERY_S, SHOWN_MAX, watch_status
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import PATIENCE_S, RUN, Place, clean_environ
 from tests.simulation.world import config_of
+from tests.store.big_stores import make_big_store
 
 END_OF_SCREEN = b"\x1b[?1049l"
 """What a program sends when it gives the terminal back."""
@@ -115,3 +116,12 @@ def test_a_watch_on_a_terminal_draws_and_gives_it_back(lived: Place) -> None:
     _, is_given_back, kept = shown.partition(END_OF_SCREEN)
     assert is_given_back
     assert b"To settle" in kept
+
+
+def test_of_many_positions_a_look_shows_a_few_and_json_all(place: Place) -> None:
+    make_big_store(place.store, events=200, positions=25)
+    said = place.say("status")
+    assert said.out.count("STAY") < 2 * SHOWN_MAX
+    assert said.out.splitlines()[-1] == ("The 20 nearest to their stop; 5 more: run.py positions")
+    assert len(place.say("status", "--json").json["positions"]) == 25
+    assert place.say("positions").out.count("STAY") == 25

@@ -26,6 +26,7 @@ from aegis.domain.money import (
     ratio,
     share,
     text,
+    text_of_written,
     times,
     total,
 )
@@ -154,6 +155,11 @@ def test_a_figure_reads_back_from_its_text(value: Decimal) -> None:
 )
 def test_a_figure_is_written_in_one_way(value: str, written: str) -> None:
     assert text(Decimal(value)) == written
+
+
+@given(st.one_of(figures().map(str), st.from_regex(r"-?[0-9]{1,4}(\.[0-9]{1,4})?", fullmatch=True)))
+def test_a_figure_that_is_written_is_written_in_the_same_way(written: str) -> None:
+    assert text_of_written(written) == text(Decimal(written))
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "NaN", "sNaN", "Infinity", "-Infinity"])
