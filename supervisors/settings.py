@@ -14,6 +14,7 @@ from aegis.domain.notices import About
 from aegis.domain.position import StopPolicy
 from aegis.domain.risk import Limits
 from aegis.domain.sizing import Sizing
+from aegis.exchange.paper_ledger import ledger_beside
 from aegis.exchange.paper_matching import PaperRules
 from aegis.ports import Clock
 from aegis.store.identity import Identity
@@ -63,7 +64,7 @@ def _beginning_of(path: Path) -> bytes:
 
 def ledger_path(config: Config) -> Path:
     """Return where the paper exchange keeps its own record."""
-    return config.store.path.with_name(config.store.path.name + ".paper")
+    return ledger_beside(config.store.path)
 
 
 def market_speed(config: Config) -> int:

@@ -75,6 +75,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aegis.config",),
     ("aegis.store", "aegis.exchange", "aegis.notify", "aegis.clock", "aegis.control", "aegis.log",
      "aegis.service", "aegis.strategy_loader"),
+    ("aegis.archive",),
     ("aegis.cli", "aegis.web"),
     ("actors",),
     ("supervisors",),

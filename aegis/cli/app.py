@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from aegis import __version__
-from aegis.cli import act_commands, config_commands, look_commands
+from aegis.cli import act_commands, backup_commands, config_commands, look_commands
 from aegis.cli.backtest_command import backtest
 from aegis.cli.examples import epilog_of
 from aegis.cli.output import tell
@@ -58,6 +58,7 @@ for look in (
     look_commands.report,
     look_commands.verify,
     look_commands.health,
+    backup_commands.backups,
 ):
     app.command(rich_help_panel=LOOK, epilog=epilog_of(look.__name__))(look)
 
@@ -72,5 +73,6 @@ for act in (
     act_commands.resume,
     act_commands.flatten,
     act_commands.resolve,
+    backup_commands.backup,
 ):
     app.command(rich_help_panel=ACT, epilog=epilog_of(act.__name__))(act)

@@ -42,17 +42,19 @@ def expected_errors() -> tuple[type[Exception], ...]:
 
     A function, so that the doors load only when one of them has raised.
     """
+    from aegis.archive.errors import ArchiveError
     from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError
     from aegis.exchange.replay import ReplayFaults
     from aegis.store.errors import StoreError
     from aegis.strategy_loader import StrategyFault
 
-    return ConfigFaults, LedgerError, ReplayFaults, StoreError, StrategyFault, OSError
+    return ArchiveError, ConfigFaults, LedgerError, ReplayFaults, StoreError, StrategyFault, OSError
 
 
 def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
     """Return an expected exception as lines and an exit code; `store` is the one in use."""
+    from aegis.archive.errors import ArchiveError
     from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
     from aegis.exchange.replay import ReplayFaults
@@ -67,6 +69,8 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
             return Trouble(Code.CONFIG, lines)
         case LedgerMismatchError():
             return Trouble(Code.CONFIG, lines)
+        case ArchiveError():
+            return Trouble(Code.NO, lines)
         case errors.StoreBusy():
             return Trouble(Code.BUSY, (_busy_line(error.pid, error.path),))
         case errors.StoreCorrupt():

@@ -22,6 +22,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "health": ("run.py health || systemctl restart aegis",),
     "config check": ("AEGIS_RISK__STOP_LOSS_PCT=1.5 run.py config check",),
     "config show": ("run.py config show > all-settings.toml",),
+    "backups": ("run.py backups --verify", "run.py backups --json | jq '.[0].head_hash'"),
+    "backup": ("run.py backup && run.py backups",),
     "reconcile": ("run.py reconcile --dry-run", "run.py reconcile"),
     "diagnose": ("run.py diagnose --dry-run", "run.py diagnose --json"),
     "halt": ("run.py halt",),

@@ -77,11 +77,16 @@ def _absolute(config: Config, folder: Path) -> Config:
     def below(path: Path) -> Path:
         return Path(os.path.realpath(folder / path))
 
-    market = config.market
+    market, backup = config.market, config.backup
+    places = {
+        "path": below(backup.path),
+        "copy_to": None if backup.copy_to is None else below(backup.copy_to),
+    }
     return config.model_copy(
         update={
             "store": config.store.model_copy(update={"path": below(config.store.path)}),
             "log": config.log.model_copy(update={"path": below(config.log.path)}),
             "market": market.model_copy(update={"path": tuple(map(below, market.path))}),
+            "backup": backup.model_copy(update=places),
         }
     )

@@ -177,6 +177,15 @@ class DiagnoseConfig(Section):
     stuck_after_days: Annotated[int, BeforeValidator(config_values.whole(1, 36_500))] = 7
 
 
+class BackupConfig(Section):
+    """`interval_s` is market time; `copy_to` a folder that is there already, "" for none."""
+
+    path: FilePath = Path("data/backups")
+    interval_s: IntervalS = 86_400
+    keep: Annotated[int, BeforeValidator(config_values.whole(1, 1_000))] = 7
+    copy_to: Annotated[Path | None, BeforeValidator(config_values.path_or_none)] = None
+
+
 class TelegramConfig(Section):
     """`chat_ids` are numbers of people and groups, or @names of public channels."""
 
@@ -236,6 +245,7 @@ class Config(Section):
     risk: RiskConfig = Field(default_factory=RiskConfig)
     reconcile: ReconcileConfig = Field(default_factory=ReconcileConfig)
     diagnose: DiagnoseConfig = Field(default_factory=DiagnoseConfig)
+    backup: BackupConfig = Field(default_factory=BackupConfig)
     notify: NotifyConfig = Field(default_factory=NotifyConfig)
     supervisor: SupervisorConfig = Field(default_factory=SupervisorConfig)
     secrets: Secrets = Field(default_factory=Secrets)

@@ -28,6 +28,7 @@ _BESIDE_STORE = (
     *(f".paper{each}" for each in _DATABASE_FILES),
 )
 
+_FOLDERS: tuple[KeyPath, ...] = (("backup", "path"), ("backup", "copy_to"))
 _STORE: KeyPath = ("store", "path")
 _LOG: KeyPath = ("log", "path")
 
@@ -49,6 +50,18 @@ def judge_paths(config: Config, file: Path, notebook: Notebook) -> None:
     if not {_STORE, _LOG} & notebook.broken and stores & logs:
         what = "store.path" if log == store else "those beside store.path"
         notebook.wrong(_LOG, f"expected another file than {what}", log)
+    _judge_folders(config, notebook)
+
+
+def _judge_folders(config: Config, notebook: Notebook) -> None:
+    """Note which folders of backups are files, or the same one."""
+    backup = config.backup
+    for key, folder in zip(_FOLDERS, (backup.path, backup.copy_to), strict=True):
+        is_file = folder is not None and os.path.isfile(folder)  # noqa: PTH113  never raises
+        if is_file and key not in notebook.broken:
+            notebook.wrong(key, "expected a folder, not a file", folder)
+    if backup.copy_to == backup.path and not set(_FOLDERS) & notebook.broken:
+        notebook.wrong(_FOLDERS[1], "expected another folder than backup.path", backup.copy_to)
 
 
 def _beside(path: Path, ending: str) -> Path:

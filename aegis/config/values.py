@@ -110,6 +110,11 @@ def path(value: object) -> Path:
     return found
 
 
+def path_or_none(value: object) -> Path | None:
+    """Return the path of a folder, or None where the text is empty."""
+    return _optional_path(value)
+
+
 def paths(value: object) -> tuple[Path, ...]:
     """Return the path of a file, those of a list, or none where the text is empty."""
     if isinstance(value, list | tuple):

@@ -35,6 +35,8 @@ SCHEMA_VERSION = "1"
 BUSY_TIMEOUT_S = 5.0
 """Readers in other processes hold the file for milliseconds; a longer wait is a fault."""
 
+COPY_PAGES = 256
+
 _SYNCED = ("PRAGMA synchronous = FULL", 2)
 _UNSYNCED = ("PRAGMA synchronous = OFF", 0)
 """How to ask for syncs or for none, and what SQLite then says of itself."""
@@ -140,6 +142,11 @@ class LedgerView(msgspec.Struct, frozen=True, kw_only=True):
     trades: tuple[VenueTrade, ...]
 
 
+def ledger_beside(store: Path) -> Path:
+    """Return where the ledger of a store's account is."""
+    return store.with_name(store.name + ".paper")
+
+
 def open_ledger(
     path: Path,
     start_balances: Mapping[Coin, Decimal],
@@ -183,23 +190,41 @@ def open_ledger(
 
 def read_ledger(path: Path) -> LedgerView:
     """Return all that a ledger holds, read in one snapshot without changing it."""
-    with _door(path):
-        uri = f"{Path(path).resolve().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    try:
-        with _door(path):
-            connection.execute("BEGIN")
-            rows = connection.execute("SELECT coin, total, start FROM balances").fetchall()
-            orders = connection.execute("SELECT * FROM orders ORDER BY sequence").fetchall()
-            trades = connection.execute("SELECT * FROM trades ORDER BY sequence").fetchall()
-    finally:
-        connection.close()
+    with _snapshot_of(path) as connection:
+        rows = connection.execute("SELECT coin, total, start FROM balances").fetchall()
+        orders = connection.execute("SELECT * FROM orders ORDER BY sequence").fetchall()
+        trades = connection.execute("SELECT * FROM trades ORDER BY sequence").fetchall()
     return LedgerView(
         balances={Coin(coin): Decimal(held) for coin, held, _ in rows},
         start_balances={Coin(coin): Decimal(start) for coin, _, start in rows if start != "0"},
         orders=tuple(order_of(row).order for row in orders),
         trades=tuple(trade_of(row) for row in trades),
     )
+
+
+def copy_ledger(path: Path, target: Path) -> None:
+    """Copy a ledger that may be in use into a new file: all that is written when it begins."""
+    _make_private(target)
+    with _snapshot_of(path) as connection, _door(target):
+        copy = sqlite3.connect(target, isolation_level=None)
+        try:
+            connection.backup(copy, pages=COPY_PAGES)
+        finally:
+            copy.close()
+
+
+def prove_ledger(path: Path, market: str, owner: str) -> LedgerView:
+    """Return all that a ledger holds; raises unless it is whole and keeps this owner's account."""
+    with _snapshot_of(path) as connection:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok":
+            raise LedgerError(f"{path}: expected a paper ledger that is whole, was: {found}")
+        _check_identity(connection, path, market, owner)
+    try:
+        return read_ledger(path)
+    except (ArithmeticError, ValueError) as error:
+        text = f"{path}: expected a paper ledger that can be read, was: {error!r}"
+        raise LedgerError(text) from error
 
 
 class PaperLedger:
@@ -281,6 +306,20 @@ def _door(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise LedgerError(f"{path}: expected a paper ledger that works, was: {error}") from error
+
+
+@contextmanager
+def _snapshot_of(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a view on a ledger, which no view can change; all that is read is of one instant."""
+    with _door(path):
+        uri = f"{Path(path).resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        with _door(path):
+            connection.execute("BEGIN")
+            yield connection
+    finally:
+        connection.close()
 
 
 def _make_private(path: Path) -> None:

@@ -50,6 +50,12 @@ _WRITER_SETTINGS = (
     ("PRAGMA wal_autocheckpoint = 0", "PRAGMA wal_autocheckpoint", 0),
 )
 
+_UNLOGGED = (
+    ("PRAGMA journal_mode = OFF", "PRAGMA journal_mode", "off"),
+    ("PRAGMA synchronous = OFF", "PRAGMA synchronous", 0),
+    ("PRAGMA application_id = 0x41454749", "PRAGMA application_id", APPLICATION_ID),
+)
+
 _UNSYNCED = (("PRAGMA synchronous = OFF", "PRAGMA synchronous", 0),)
 
 
@@ -102,6 +108,19 @@ def open_writer(store: Path, *, is_kept: bool = True) -> tuple[apsw.Connection, 
             db.set_wal_hook(watch)
             _expect("PRAGMA wal_autocheckpoint", 0, _value(db, "PRAGMA wal_autocheckpoint"))
     return db, watch
+
+
+def open_unlogged(target: Path) -> apsw.Connection:
+    """Open an empty file to be written once, without a log and without waiting for the disk.
+
+    Its first page asks for checksums before another one is written.
+    """
+    with failing("open"):
+        db = _connect(str(target), apsw.SQLITE_OPEN_READWRITE)
+        with closed_on_failure(db):
+            db.reserve_bytes(reserve=CHECKSUM_BYTES)
+            _set(db, _UNLOGGED)
+    return db
 
 
 def open_reader(store: Path) -> apsw.Connection:

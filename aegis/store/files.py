@@ -31,6 +31,15 @@ def make_private(store: Path) -> None:
         os.close(os.open(store, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
 
 
+def sync_path(path: Path) -> None:
+    """Wait until the disk has a file or a folder; no connection to it may be open here."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class FileWatch:
     """Remembers which files the database and its WAL are."""
 

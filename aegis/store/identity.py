@@ -24,6 +24,8 @@ SELECT mode, exchange, account, market, incarnation, created_at
 FROM store_identity ORDER BY identity_id DESC LIMIT 1
 """
 
+_BIRTH = "SELECT incarnation FROM store_identity ORDER BY identity_id LIMIT 1"
+
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a store is for. `market` is simulated:SEED or replay:FILE:BEGINNING."""
@@ -55,6 +57,13 @@ def read_stored_identity(db: apsw.Connection) -> StoredIdentity | None:
         incarnation=Incarnation(incarnation),
         created_at=since,
     )
+
+
+def read_birth(db: apsw.Connection) -> Incarnation:
+    """Return the first incarnation of a store that has one; what belongs to it is named by it."""
+    found = db.execute(_BIRTH).get
+    assert found is not None, "Expected an identity, it was read before"
+    return Incarnation(str(found))
 
 
 def refuse_foreign(stored: StoredIdentity, expected: Identity) -> None:

@@ -25,7 +25,7 @@ import apsw
 
 from aegis.store.connection import empty_wal, failing, open_reader, open_writer
 from aegis.store.errors import StoreError
-from aegis.store.files import make_private, wal_path
+from aegis.store.files import make_private, sync_path, wal_path
 from aegis.store.verify import verify
 
 DAMAGED_MAX = 1_000
@@ -128,11 +128,11 @@ def _exchange(store: Path, copy: Path) -> Path:
     """Keep the damaged file under another name, and put the copy in its place, in one step."""
     for path in (store, copy):
         _lay_to_rest(path)
-    _sync(copy)
+    sync_path(copy)
     kept = next(name for name in _names(store) if not name.exists())
     os.link(store, kept)
     os.replace(copy, store)  # noqa: PTH105  beside os.link
-    _sync(store.parent)
+    sync_path(store.parent)
     return kept
 
 
@@ -149,15 +149,6 @@ def _names(store: Path) -> Iterator[Path]:
     for number in range(1, DAMAGED_MAX):
         yield store.with_name(f"{store.name}.damaged-{number}")
     raise StoreError(f"{DAMAGED_MAX} damaged files are beside {store}; look at them, remove some")
-
-
-def _sync(path: Path) -> None:
-    """Wait until the disk has a file or a folder; no connection to it is open here."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(copy: Path) -> None:

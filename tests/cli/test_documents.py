@@ -24,7 +24,7 @@ RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/
 COMMANDS = (
     "run", "backtest", "status", "positions", "history", "statistics", "report", "verify",
     "health", "config check", "config show", "reconcile", "diagnose", "halt", "resume",
-    "flatten", "resolve",
+    "flatten", "resolve", "backup", "backups",
 )  # fmt: skip
 
 

@@ -380,7 +380,11 @@ class World:
 
 def config_of(folder: Path, *settings: Settings) -> Config:
     """Return a configuration with its files in a folder; later settings win."""
-    paths = {"store": {"path": folder / "aegis.db"}, "log": {"path": folder / "aegis.log"}}
+    paths = {
+        "store": {"path": folder / "aegis.db"},
+        "log": {"path": folder / "aegis.log"},
+        "backup": {"path": folder / "backups"},
+    }
     config = build(merged(paths, *settings))
     assert isinstance(config, Config), config
     return config

@@ -184,7 +184,7 @@ class Killed(BaseException):
     """The process ends here, whatever the code wants."""
 
 
-STEPS = ("_copy", "_reindex", "_prove", "_lay_to_rest", "_sync", "os.link", "os.replace")
+STEPS = ("_copy", "_reindex", "_prove", "_lay_to_rest", "sync_path", "os.link", "os.replace")
 
 
 @pytest.mark.parametrize("is_done", [False, True])

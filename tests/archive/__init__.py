@@ -1,0 +1,1 @@
+"""Backups of a whole life: made, proved, kept, restored."""
