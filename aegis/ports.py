@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from aegis.dialogue import ExchangeReplied, ExchangeRequest
+from aegis.domain.candles import Candle
 from aegis.domain.delivery import Delivery, Letter, Manners
 from aegis.domain.ids import Instant, Symbol
 from aegis.messages import HistoryRead, MarketNews
@@ -125,6 +126,21 @@ class MarketData(Protocol):
         """Return the first page of the candles that closed after an instant, eldest first.
 
         It begins `least` candles before now where that is earlier, or where `after` is None.
+        """
+        ...
+
+
+class Recorder(Protocol):
+    """Who keeps what the market showed, so that it can be lived through again."""
+
+    def known_until(self, symbol: Symbol) -> Instant | None:
+        """Return the close of the last candle that is kept, None before the first one."""
+        ...
+
+    def see(self, candle: Candle) -> None:
+        """Keep a candle that begins to be told; one that is known already is no news.
+
+        Short, and it never raises. A symbol's candles come in their order.
         """
         ...
 

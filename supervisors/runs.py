@@ -33,7 +33,7 @@ from supervisors.hanging import hanging_ended
 from supervisors.keeper import Keeper
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.supervisor import Verdict
-from supervisors.system import Faults, System, candles_of
+from supervisors.system import Faults, System
 
 DRAIN_S_MAX = 1.6
 """A signal ends the process within 2 s, whatever hangs."""
@@ -190,6 +190,7 @@ def _reconfigure(system: System, changed: Config | None) -> None:
 def _drain(system: System, why: str, log: Log, keeper: Keeper) -> Verdict:
     log("Stopping", reason=why)
     keeper.stop(why)
+    system.note_end()
     system.stop()
     try:
         verdict = system.verdicts.get(timeout=DRAIN_S_MAX)
@@ -276,7 +277,7 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
         is_kept=outside.is_kept,
     )
     runtime, stopwatch = runtimes[0], SystemClock()
-    candles = candles_of(system.sources)
+    candles = system.ground.candles()
     way = _Way(runtime, candles, outside.progress)
     began = stopwatch.monotonic()
     with (
@@ -291,7 +292,7 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
         exit_code=verdict.exit_code,
         reason=verdict.reason,
         is_early=not system.is_market_ended,
-        files=system.files,
+        files=system.ground.files,
         candles=candles,
         candles_done=way.tell(),
         seconds=stopwatch.monotonic() - began,
@@ -334,6 +335,7 @@ def _go_through(
 
     way.tell()
     runtime.live_while(goes_on)
+    system.note_end()
     at = f"{text_of(runtime.clock.now())[:19]}Z"
     why = "the data ended" if system.is_market_ended else f"stopped early at {at}"
     if system.verdicts.empty():

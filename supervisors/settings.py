@@ -29,13 +29,13 @@ REPLAY_LINE_BYTES_MAX = 4096
 REPLAY_DIGITS = 12
 
 
-def identity_of(config: Config) -> Identity:
-    """Return what the store must have been made for."""
+def identity_of(config: Config, market: str | None = None) -> Identity:
+    """Return what the store must have been made for; `market` where it is no configuration's."""
     return Identity(
         mode=config.mode,
         exchange=config.exchange.name,
         account=config.exchange.account,
-        market=market_of(config),
+        market=market_of(config) if market is None else market,
     )
 
 

@@ -16,33 +16,34 @@ from actors import names
 from actors.base import ActorRuntime, Log, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
+from aegis import __version__
 from aegis.clock import read_clocks
 from aegis.config.model import Config
+from aegis.config.recorded import recorded_settings
 from aegis.dialogue import ExchangeRequest
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.candles import Candle
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import Instant, account_tag
 from aegis.domain.notices import notice_of
+from aegis.domain.recorded import Fact, RunEnded, RunStarted, SettingsChanged
 from aegis.domain.wishes import Plan
 from aegis.exchange.called import CalledExchange
 from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
-from aegis.exchange.paced import PacedMarket, Source
+from aegis.exchange.paced import PacedMarket
 from aegis.exchange.paper import Fault, PaperExchange, no_faults
 from aegis.exchange.paper_ledger import PaperLedger
-from aegis.exchange.replay import ReplayFile, ReplaySource
-from aegis.exchange.replay_files import read_files, remarks_of
-from aegis.exchange.simulated import SimulatedSource
 from aegis.exchange.standing import StandingMarket, last_tick
 from aegis.messages import Execute
 from aegis.ports import MarketData, Messenger
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
+from aegis.store.recorder import Recorder
 from aegis.strategy_loader import strategy_maker
 from aegis.tuning import Reconfigured
 from supervisors.examination import Examination, RealTime
+from supervisors.ground import Ground, ground_of
 from supervisors.keeper import Pulse
 from supervisors.preflight import (
     open_own_ledger,
@@ -56,19 +57,12 @@ from supervisors.settings import (
     barrier_s,
     identity_of,
     ledger_path,
-    market_of,
     paper_rules,
     tuning_of,
 )
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
 from supervisors.tree import TRADING, Errand, Parts, tree_of
-
-SIMULATED_START = Instant(1_704_067_200_000_000_000)
-"""Where the simulated market begins to be traded on: 2024-01-01T00:00:00Z."""
-
-SIMULATED_CANDLES_MAX = 45_000
-"""A simulated run at speed 0 ends after a month of minutes."""
 
 DAY_S = 86_400.0
 """At speed 0 a minute of patience would be one candle: restarts of a market day count together."""
@@ -115,12 +109,14 @@ class System:
         draw_incarnation: Callable[[], str],
         faults: Faults = no_faults,
         errand: Errand | None = None,
+        ground: Ground | None = None,
         is_kept: bool = True,
     ) -> None:
         """Open market, store and ledger; raises what they raise, and then holds nothing.
 
         `runtime_of` is given the market's instant at which this run begins. `folder` is where
-        a person's strategy is looked for. Only what a backtest writes may be not kept.
+        a person's strategy is looked for. `ground` is the market, where it is not the
+        configuration's. Only what a backtest writes may be not kept; it is not recorded either.
         """
         self.config = config
         self._errand = errand
@@ -130,10 +126,12 @@ class System:
         self.pulse = Pulse()
         self.verdicts: SimpleQueue[Verdict] = SimpleQueue()
         self.is_market_ended = False
-        self.files = files_of(config)
-        self.sources = sources_of(config, self.files)
+        self.ground = ground_of(config) if ground is None else ground
+        self._identity = identity_of(config, self.ground.name)
         self._draw_incarnation = draw_incarnation
-        begins_at = min(source.starts_at for source in self.sources)
+        is_recorded = is_kept and errand is None
+        self._recorder = Recorder(config.market.timeframe_s, self._cut) if is_recorded else None
+        begins_at = self.ground.begins_at
         with ExitStack() as opened:
             refuse_stray_ledger(config.store.path, ledger_path(config))
             self._store = self._open_store(begins_at, is_first=True)
@@ -146,6 +144,7 @@ class System:
             opened.callback(ledger.close)
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
             self.runtime = runtime_of(max(lived_until, begins_at))
+            self._note(self._run_started())
             self.paper = self._paper_exchange(ledger, faults)
             opened.callback(self.paper.close)  # the market may still move on another thread
             self.market = self._market(lived_until)
@@ -158,7 +157,7 @@ class System:
 
     def start(self, seed: int) -> None:
         """Start the tree; its end comes as a verdict."""
-        for remark in remarks_of(self.files):
+        for remark in self.ground.remarks:
             self.log("ReplayRemark", level="warning", text=remark)
         supervisor = self.config.supervisor
         self._stop = supervise(
@@ -182,12 +181,17 @@ class System:
         The value first, then the word: whoever starts in between is built from it, or told.
         """
         self._tuning = tuning_of(config, self.runtime.clock)
+        self._note(SettingsChanged(settings=recorded_settings(config)))
         for name in TUNED:
             self.directory.tell(None, name, Reconfigured(tuning=self._tuning))
 
     def book(self) -> Book:
         """Return the book as it was committed last; for whoever runs this on one thread."""
         return self._store.book
+
+    def note_end(self) -> None:
+        """Record that this run was told to end, or has come to the end of its data."""
+        self._note(RunEnded())
 
     def stop(self) -> None:
         """Ask the tree to end: Strategy first, the store last."""
@@ -198,11 +202,11 @@ class System:
         self._opened.close()
 
     def _paper_exchange(self, ledger: PaperLedger, faults: Faults) -> PaperExchange:
-        first_prices = {file.symbol: file.candles[0].open for file in self.files}
+        symbols = self.config.exchange.symbols
         return PaperExchange(
             ledger=ledger,
             rules=paper_rules(self.config),
-            instruments=paper_instruments(self.config.exchange.symbols, first_prices),
+            instruments=paper_instruments(symbols, self.ground.first_prices),
             clock=self.runtime.clock,
             faults=faults,
         )
@@ -211,13 +215,14 @@ class System:
         spread_bps = self.config.paper.spread_bps
         if self._errand is None:
             return PacedMarket(
-                sources=self.sources,
+                sources=self.ground.sources,
                 runtime=self.runtime,
                 spread_bps=spread_bps,
                 venue=self.paper,
+                recorder=self._recorder,
                 start_after=lived_until,
             )
-        known = [last_tick(source, lived_until) for source in self.sources]
+        known = [last_tick(source, lived_until) for source in self.ground.sources]
         ticks = [tick for tick in known if tick is not None] if self._errand.has_prices else []
         for tick in ticks:
             self.paper.observe(tick)
@@ -226,11 +231,12 @@ class System:
     def _open_store(self, now: Instant, *, is_first: bool = False) -> Store:
         return Store.open(
             self.config.store.path,
-            identity_of(self.config),
+            self._identity,
             draw_incarnation=self._draw_incarnation,
             now=now,
             channels=tuple(each.channel for each in self._messengers),
             notice_of=partial(notice_of, about=about_of(self.config)),
+            recorder=self._recorder,
             may_mend=is_first,
             is_kept=self._is_kept,
         )
@@ -240,7 +246,7 @@ class System:
             ledger_path(self.config),
             self._store,
             dict(self.config.paper.balances),
-            market_of(self.config),
+            self.ground.name,
             is_kept=self._is_kept,
         )
 
@@ -310,12 +316,29 @@ class System:
         what = repr(message)[:DEAD_LETTER_CHARS_MAX]
         self.log("DeadLetter", level="error", name=name, message=what)
 
+    def _run_started(self) -> RunStarted:
+        return RunStarted(
+            version=__version__,
+            incarnation=self._store.incarnation,
+            market=self.ground.name,
+            beginnings=self.ground.beginnings,
+            settings=recorded_settings(self.config),
+        )
+
+    def _note(self, fact: Fact) -> None:
+        """Let the recording have a fact about this run, where there is one."""
+        if self._recorder is not None:
+            self._recorder.note(self.runtime.clock.now(), self._store.last_event_id, fact)
+
+    def _cut(self, blocks: int) -> None:
+        self.log("RecordingCut", level="warning", blocks=blocks)
+
     def _market_ended(self) -> None:
         self.is_market_ended = True
 
     def _tree(self, folder: Path, control: ControlPort) -> Tree:
         config = self.config
-        identity = identity_of(config)
+        identity = self._identity
         is_watched = config.market.speed > 0 and self._errand is None
         parts = Parts(
             tag=account_tag(identity.mode, identity.exchange, identity.account),
@@ -356,33 +379,3 @@ class System:
             pulse=self.pulse,
         )
         return tree_of(parts)
-
-
-def files_of(config: Config) -> tuple[ReplayFile, ...]:
-    """Return the files of a replay; raises `ReplayFaults` before anything is opened."""
-    market = config.market
-    if market.source != "replay":
-        return ()
-    return read_files(market.path, config.exchange.symbols, market.timeframe_s, market.stamp)
-
-
-def sources_of(config: Config, files: tuple[ReplayFile, ...]) -> tuple[Source, ...]:
-    """Return each symbol's candles: those of its file, or simulated ones."""
-    if files:
-        return tuple(map(ReplaySource, files))
-    market = config.market
-    return tuple(
-        SimulatedSource(
-            seed=market.seed,
-            symbol=symbol,
-            timeframe_s=market.timeframe_s,
-            start=SIMULATED_START,
-            candles_max=SIMULATED_CANDLES_MAX if market.speed == 0 else None,
-        )
-        for symbol in config.exchange.symbols
-    )
-
-
-def candles_of(sources: tuple[Source, ...]) -> tuple[Candle, ...]:
-    """Return all candles that a run at speed 0 goes through; endless for a live one."""
-    return tuple(candle for source in sources for candle in source.candles(Instant(0)))

@@ -10,6 +10,8 @@ Invariants:
    asker that died gets the same news.
 3. News that is late is delivered at once and in order; none is left out.
 4. Only closed candles are history.
+5. A recorder hears of each candle before its first news is told, and at the start of those that
+   were told in an earlier life and not kept. So what is recorded has no hole.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import msgspec
 from aegis.domain.candles import Candle, Tick, path
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.messages import CandleClosed, HistoryRead, MarketEnded, MarketMoved, MarketNews
-from aegis.ports import Runtime, Timer
+from aegis.ports import Recorder, Runtime, Timer
 
 HISTORY_CANDLES_MAX = 100_000
 """Ten weeks of minutes. What is older is left out: of a first value that far back, an average
@@ -34,6 +36,11 @@ over 2,000 candles has kept e^-100, which is beyond its digits."""
 
 PAGE_CANDLES = 1_000
 """What one answer holds: it is made within milliseconds, and the feed passes on a price next."""
+
+
+RECORDED_BEFORE = 1_000
+"""Candles from before the first one traded on that a recording has: other settings than the run's
+may want more of them to warm up on."""
 
 
 class Source(Protocol):
@@ -74,6 +81,7 @@ class _Due(msgspec.Struct, frozen=True, gc=False):
     at: Instant
     rank: int
     place: int
+    candle: Candle
     news: MarketMoved | CandleClosed
 
 
@@ -92,16 +100,20 @@ class PacedMarket:
         runtime: Runtime,
         spread_bps: Decimal,
         venue: Venue | None = None,
+        recorder: Recorder | None = None,
         start_after: Instant | None = None,
     ) -> None:
         self._sources = {source.symbol: source for source in sources}
         assert len(self._sources) == len(sources) > 0, "Expected one source a symbol, and one"
         self._runtime = runtime
-        self._venue = venue
+        self._venue, self._recorder = venue, recorder
         self._closed_until = {
             source.symbol: max(source.starts_at, start_after or source.starts_at)
             for source in sources
         }
+        if recorder is not None:
+            for source in sources:
+                _catch_up(recorder, source, self._closed_until[source.symbol])
         self._news = heapq.merge(
             *(
                 _news_of(source, place, self._closed_until[source.symbol], spread_bps)
@@ -171,18 +183,29 @@ class PacedMarket:
         if due is None:
             return MarketEnded()
         self._upcoming = next(self._news, None)
-        self._heard[_symbol_of(due.news)] = self._runtime.clock.monotonic()
+        symbol = due.candle.symbol
+        self._heard[symbol] = self._runtime.clock.monotonic()
+        if self._recorder is not None:
+            self._recorder.see(due.candle)
         if isinstance(due.news, CandleClosed):
-            self._closed_until[due.news.candle.symbol] = due.news.candle.close_at
+            self._closed_until[symbol] = due.candle.close_at
             if self._venue is not None:
-                self._venue.observe_close(due.news.candle)
+                self._venue.observe_close(due.candle)
         elif self._venue is not None:
             self._venue.observe(due.news.tick)
         return due.news
 
 
-def _symbol_of(news: MarketMoved | CandleClosed) -> Symbol:
-    return news.candle.symbol if isinstance(news, CandleClosed) else news.tick.symbol
+def _catch_up(recorder: Recorder, source: Source, until: Instant) -> None:
+    """Record what was told before an instant and is not known, or what there is to warm up on."""
+    known_until = recorder.known_until(source.symbol)
+    missed = (
+        source.history(until, RECORDED_BEFORE)
+        if known_until is None
+        else takewhile(lambda candle: candle.open_at < until, source.candles(known_until))
+    )
+    for candle in missed:
+        recorder.see(candle)
 
 
 def _start_of(
@@ -215,8 +238,8 @@ def _news_of(source: Source, place: int, after: Instant, spread_bps: Decimal) ->
     for candle in source.candles(after):
         for tick in path(candle, falls_first=True):
             if tick.at >= after:
-                yield _Due(tick.at, 1, place, MarketMoved(tick=tick, spread_bps=spread_bps))
+                yield _Due(tick.at, 1, place, candle, MarketMoved(tick=tick, spread_bps=spread_bps))
         has_gap = closed_at is not None and candle.open_at != closed_at
         close = CandleClosed(candle=candle, is_warmup=False, has_gap_before=has_gap)
         closed_at = candle.close_at
-        yield _Due(closed_at, 0, place, close)
+        yield _Due(closed_at, 0, place, candle, close)

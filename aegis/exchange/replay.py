@@ -17,7 +17,6 @@ import csv
 import hashlib
 import io
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -104,29 +103,6 @@ class ReplayFaults(Exception):  # noqa: N818  it holds all faults of a file, not
         super().__init__("\n".join((*faults, *more)))
         self.faults = faults
         self.count = count
-
-
-class ReplaySource:
-    """A read file as a market source; see `paced.Source`."""
-
-    def __init__(self, file: ReplayFile) -> None:
-        self.symbol = file.symbol
-        self._candles = file.candles
-        self._closes_at = [candle.close_at for candle in file.candles]
-
-    @property
-    def starts_at(self) -> Instant:
-        """The open instant of the first candle."""
-        return self._candles[0].open_at
-
-    def candles(self, after: Instant) -> Iterator[Candle]:
-        """Return the candles that are not yet closed at an instant, in order."""
-        yield from self._candles[bisect_right(self._closes_at, after) :]
-
-    def history(self, before: Instant, count: int) -> tuple[Candle, ...]:
-        """Return the last `count` candles closed at or before an instant, in order."""
-        end = bisect_right(self._closes_at, before)
-        return self._candles[max(0, end - count) : end]
 
 
 def read_candles(

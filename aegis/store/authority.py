@@ -17,6 +17,8 @@ _INSERTS = frozenset({
     "system_health",
     "notifications",
     "quarantine",
+    "recorded_candles",
+    "recorded_runs",
     "store_identity",
 })  # fmt: skip
 _UPDATES = frozenset({"positions", "orders", "notifications"})
@@ -80,7 +82,7 @@ class Authority:
 
 
 READ = Authority(pragmas=_READ_PRAGMAS)
-WRITE = Authority(inserts=_INSERTS, updates=_UPDATES)
+WRITE = Authority(inserts=_INSERTS, updates=_UPDATES, deletes=frozenset({"recorded_candles"}))
 REBUILD = Authority(
     inserts=_INSERTS,
     updates=_UPDATES,

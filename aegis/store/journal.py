@@ -45,6 +45,8 @@ from aegis.store.mark import Mark, MarkFile
 from aegis.store.opening import Parts, open_parts
 from aegis.store.outbox import NoticeOf
 from aegis.store.rebuilding import rebuild_projections, without_foreign_keys
+from aegis.store.recorder import Recorder
+from aegis.store.recording import Tape
 from aegis.store.records import (
     head_of,
     recorded_of,
@@ -71,7 +73,12 @@ class Store:
     """One open store. Used by one thread at a time."""
 
     def __init__(
-        self, path: Path, parts: Parts, channels: Sequence[str], notice_of: NoticeOf
+        self,
+        path: Path,
+        parts: Parts,
+        channels: Sequence[str],
+        notice_of: NoticeOf,
+        recorder: Recorder | None = None,
     ) -> None:
         self.path = path
         self.book = parts.book
@@ -84,6 +91,7 @@ class Store:
         self._lock, self._files, self._mark = parts.lock, parts.files, parts.mark
         self._head, self._last_at = parts.head, parts.last_at
         self._channels, self._notice_of = tuple(channels), notice_of
+        self._tape = Tape(parts.db, recorder)
         self._checkpoint_due_pages = CHECKPOINT_PAGES
         self._refusal = ""
         self._is_let_go = False
@@ -100,6 +108,7 @@ class Store:
         now: Instant,
         channels: Sequence[str] = ("log",),
         notice_of: NoticeOf,
+        recorder: Recorder | None = None,
         may_mend: bool = False,
         is_kept: bool = True,
     ) -> Store:
@@ -107,12 +116,13 @@ class Store:
 
         With `may_mend` indices are proved as well, and made anew where they are damaged: for a
         process that opens its store for the first time. A store that is not kept goes with its
-        process, and so never waits for the disk; nobody may trade on it.
+        process, and so never waits for the disk; nobody may trade on it. What `recorder` has is
+        kept along with the commits.
         """
         parts = open_parts(
             path, identity, draw_incarnation, now, may_mend=may_mend, is_kept=is_kept
         )
-        return cls(path, parts, channels, notice_of)
+        return cls(path, parts, channels, notice_of, recorder)
 
     @property
     def head_hash(self) -> str:
@@ -149,10 +159,12 @@ class Store:
                 notices = outbox.write_notices(
                     self._db, records, book, self._channels, self._notice_of
                 )
+                self._tape.write_due()
             self._head = Mark(records[-1].event_id, head_hash)
             self._last_at = records[-1].at
             self.book, self._account = book, book.account
             self._mark.write(self._head)
+            self._tape.settle()
             self._checkpoint_when_due()
         return notices
 
@@ -290,6 +302,7 @@ class Store:
             self._refusal = "it is closed"
             try:
                 with failing("close"):
+                    self._record_rest()
                     finish_writing(self._db)
                     self._mark.sync()
             finally:
@@ -333,6 +346,15 @@ class Store:
             if self._db.in_transaction:
                 with suppress(apsw.Error):  # the fault that led here is the one to tell
                     self._db.execute("ROLLBACK").fetchall()
+
+    def _record_rest(self) -> None:
+        """Keep the tail of the recording; what finds no room, the market tells again."""
+        if not self._tape.has_rest:
+            return
+        with suppress(apsw.FullError):
+            with self._transaction():
+                self._tape.write_rest()
+            self._tape.settle()
 
     def _expect_next(self, records: Sequence[Recorded], book: Book) -> None:
         assert records, "Expected records to commit, was none"

@@ -31,6 +31,7 @@ from aegis.store.housekeeping import strays
 from aegis.store.loading import quarantined_events
 from aegis.store.mark import MarkReading
 from aegis.store.projections import Row
+from aegis.store.recording import faults_of
 from aegis.store.records import PAGE_ROWS, StoredEvent, head_of, recorded_of, stored_events
 from aegis.store.snapshot import Snapshot, check_mark, snapshot_of
 from aegis.store.statements import (
@@ -125,6 +126,9 @@ class _Look:
             self._foreign_keys(db)
         with self.noting("events"):
             self._log(db)
+        with self.noting("recording"):
+            for fault in faults_of(db):
+                self._note("recording", fault)
         with self.noting("mark"):
             self._mark(db, snapshot.mark)
         if self._is_fold_whole:

@@ -6,18 +6,17 @@ import queue
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import islice, takewhile
-from pathlib import Path
 
 import pytest
 
 from aegis.clock import ManualClock, ScaledClock
 from aegis.domain.candles import Candle, Tick
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
+from aegis.exchange.candle_source import CandleSource
 from aegis.exchange.paced import HISTORY_CANDLES_MAX, PAGE_CANDLES, PacedMarket, Source
-from aegis.exchange.replay import ReplayFile, ReplaySource
 from aegis.exchange.simulated import SimulatedSource
 from aegis.messages import CandleClosed, MarketEnded, MarketMoved, MarketNews
-from aegis.ports import Timer
+from aegis.ports import Recorder, Timer
 from supervisors.seeded import SeededRuntime
 from supervisors.threads import ThreadRuntime
 from tests.exchange.paper_kit import BTC_USDT, START
@@ -45,16 +44,8 @@ def candle(minute: int, symbol: Symbol = BTC_USDT, price: int = 100) -> Candle:
     )
 
 
-def replayed(*candles: Candle) -> ReplaySource:
-    file = ReplayFile(
-        path=Path("candles.csv"),
-        sha256="",
-        symbol=candles[0].symbol,
-        candles=candles,
-        gaps=(),
-        repeated=0,
-    )
-    return ReplaySource(file)
+def replayed(*candles: Candle) -> CandleSource:
+    return CandleSource(candles[0].symbol, candles)
 
 
 class Heard:
@@ -89,7 +80,13 @@ class Heard:
 class Stage:
     """A paced market on a seeded runtime, and a feed that always asks for the next news."""
 
-    def __init__(self, sources: Sequence[Source], *, start_after: Instant | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        start_after: Instant | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.heard = Heard()
         if start_after is not None:
             self.heard.clock.advance_to(start_after)
@@ -99,6 +96,7 @@ class Stage:
             runtime=self.runtime,
             spread_bps=SPREAD,
             venue=self.heard,
+            recorder=recorder,
             start_after=start_after,
         )
 
@@ -369,3 +367,44 @@ def asking_again(
 def test_a_symbol_has_one_source() -> None:
     with pytest.raises(AssertionError, match="one source a symbol"):
         Stage([replayed(candle(0)), replayed(candle(1))])
+
+
+class Kept:
+    """A recorder that keeps candles by their minute, and knows them up to an instant."""
+
+    def __init__(self, known_until: Instant | None = None) -> None:
+        self.minutes: list[int] = []
+        self._known_until = known_until
+
+    def known_until(self, _symbol: Symbol) -> Instant | None:
+        return self._known_until
+
+    def see(self, candle: Candle) -> None:
+        minute = (candle.open_at - START) // (60 * NANOS_PER_SECOND)
+        if minute not in self.minutes:
+            self.minutes.append(minute)
+
+
+def test_a_candle_is_recorded_before_its_first_tick_is_told() -> None:
+    kept = Kept()
+    stage = Stage([replayed(*map(candle, range(3)))], recorder=kept)
+    assert kept.minutes == []
+    stage.one()
+    assert kept.minutes == [0]
+    stage.play()
+    assert kept.minutes == [0, 1, 2]
+
+
+def test_a_first_recording_begins_with_what_there_is_to_warm_up_on() -> None:
+    source = CandleSource(BTC_USDT, [*map(candle, range(5))], starts_at=after(180))
+    kept = Kept()
+    Stage([source], recorder=kept, start_after=after(180))
+    assert kept.minutes == [0, 1, 2]
+
+
+def test_what_an_earlier_life_was_told_and_lost_is_recorded_anew() -> None:
+    kept = Kept(known_until=after(60))
+    stage = Stage([replayed(*map(candle, range(6)))], recorder=kept, start_after=after(250))
+    assert kept.minutes == [1, 2, 3, 4]  # of the fifth something was told
+    stage.play()
+    assert kept.minutes == [1, 2, 3, 4, 5]

@@ -13,7 +13,6 @@ from aegis.exchange.replay import (
     Gap,
     ReplayFaults,
     ReplayFile,
-    ReplaySource,
     read_candles,
 )
 from tests.real_candles import CANDLES, needs_real_candles
@@ -232,22 +231,6 @@ def test_beyond_twenty_faults_only_their_number_is_told(tmp_path: Path) -> None:
     assert caught.value.count == 4_000
     assert len(caught.value.faults) == FAULTS_NAMED_MAX
     assert str(caught.value).endswith("\nand 3980 more faults")
-
-
-def test_a_sources_candles_go_on_after_an_instant(tmp_path: Path) -> None:
-    source = ReplaySource(read(tmp_path, HEAD + "".join(row(minute) for minute in range(5))))
-    opens = [candle.open_at for candle in source.candles(at(T + 150))]
-    assert opens == [at(T + 120), at(T + 180), at(T + 240)]
-    assert [candle.open_at for candle in source.candles(at(T + 120))] == opens
-    assert source.starts_at == at(T)
-
-
-def test_a_sources_history_ends_with_the_last_closed_candle(tmp_path: Path) -> None:
-    source = ReplaySource(read(tmp_path, HEAD + "".join(row(minute) for minute in range(5))))
-    assert [candle.open_at for candle in source.history(at(T + 179), 2)] == [at(T), at(T + 60)]
-    assert len(source.history(at(T + 10_000), 99)) == 5
-    assert source.history(at(T + 10_000), 0) == ()
-    assert source.history(at(T + 59), 5) == ()
 
 
 @needs_real_candles

@@ -28,7 +28,10 @@ BLUEPRINT = {
     "system_health": "check_id timestamp check_type status details auto_fixed",
 }
 
-TABLES = (*BLUEPRINT, "orders", "fills", "notifications", "quarantine", "store_identity")
+TABLES = (
+    *(*BLUEPRINT, "orders", "fills", "notifications", "quarantine", "store_identity"),
+    *("recorded_candles", "recorded_runs"),
+)
 
 
 def _schema(db: apsw.Connection) -> list[tuple[object, ...]]:
@@ -76,6 +79,8 @@ def test_a_store_that_stopped_between_two_migrations_is_finished(path: Path) -> 
 
 
 BACK_TO_2 = (
+    "DROP TABLE recorded_candles",
+    "DROP TABLE recorded_runs",
     "DROP INDEX notifications_pending",
     "ALTER TABLE notifications DROP COLUMN asked_to_wait",
     "CREATE INDEX notifications_pending ON notifications (event_id) WHERE state = 'pending'",

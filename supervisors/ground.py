@@ -1,0 +1,92 @@
+"""The market that a run goes through: from its files, from a seed, or from a recording.
+
+It reads files and opens nothing else. It must never look at a clock: what comes when is for
+`aegis.exchange.paced`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from aegis.config.model import Config
+from aegis.domain.candles import Candle
+from aegis.domain.ids import Instant, Symbol
+from aegis.domain.recorded import Beginning
+from aegis.exchange.candle_source import CandleSource
+from aegis.exchange.paced import Source
+from aegis.exchange.replay import ReplayFile
+from aegis.exchange.replay_files import read_files, remarks_of
+from aegis.exchange.simulated import SimulatedSource
+from supervisors.settings import market_of
+
+SIMULATED_START = Instant(1_704_067_200_000_000_000)
+"""Where the simulated market begins to be traded on: 2024-01-01T00:00:00Z."""
+
+SIMULATED_CANDLES_MAX = 45_000
+"""A simulated run at speed 0 ends after a month of minutes."""
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """A market by its name in a store's identity, with each symbol's candles.
+
+    `first_prices` are what the paper exchange takes its price steps from; a symbol without one
+    has the step of its coin. `remarks` are what a person should know of the files.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    first_prices: Mapping[Symbol, Decimal] = {}
+    files: tuple[ReplayFile, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def begins_at(self) -> Instant:
+        """The first instant at which anything may be traded."""
+        return min(source.starts_at for source in self.sources)
+
+    @property
+    def beginnings(self) -> tuple[Beginning, ...]:
+        """Return where each symbol began, for the recording."""
+        return tuple(
+            Beginning(
+                symbol=source.symbol,
+                starts_at=source.starts_at,
+                first_price=self.first_prices.get(source.symbol),
+            )
+            for source in self.sources
+        )
+
+    def candles(self) -> tuple[Candle, ...]:
+        """Return all candles that a run at speed 0 goes through; endless for a live one."""
+        return tuple(candle for source in self.sources for candle in source.candles(Instant(0)))
+
+
+def ground_of(config: Config) -> Ground:
+    """Return the market of a configuration; raises `ReplayFaults` before anything is opened."""
+    market = config.market
+    if market.source == "replay":
+        symbols = config.exchange.symbols
+        files = read_files(market.path, symbols, market.timeframe_s, market.stamp)
+        return Ground(
+            name=market_of(config),
+            sources=tuple(CandleSource(file.symbol, file.candles) for file in files),
+            first_prices={file.symbol: file.candles[0].open for file in files},
+            files=files,
+            remarks=remarks_of(files),
+        )
+    return Ground(
+        name=market_of(config),
+        sources=tuple(
+            SimulatedSource(
+                seed=market.seed,
+                symbol=symbol,
+                timeframe_s=market.timeframe_s,
+                start=SIMULATED_START,
+                candles_max=SIMULATED_CANDLES_MAX if market.speed == 0 else None,
+            )
+            for symbol in config.exchange.symbols
+        ),
+    )
