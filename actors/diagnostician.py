@@ -33,11 +33,13 @@ from aegis.domain.judgement import (
     Remedy,
     failed,
     halt_for,
+    in_order,
+    in_turn,
     outcome_of,
     what_was_done,
     with_news,
 )
-from aegis.domain.mends import Mend, RebuildRows
+from aegis.domain.mends import Mend
 from aegis.messages import (
     BookRead,
     Committed,
@@ -303,18 +305,3 @@ def judgements_of(outcome: object) -> tuple[Judgement, ...]:
     if isinstance(outcome, tuple):
         return outcome
     return tuple(failed(check.name, str(outcome)) for check in CHECKS)
-
-
-def in_order(found: tuple[Judgement, ...]) -> tuple[Judgement, ...]:
-    """Return findings in the order of the list of checks, one a check: the last word counts."""
-    by_name = {each.result.check: each for each in found}
-    return tuple(by_name[check.name] for check in CHECKS if check.name in by_name)
-
-
-def in_turn(found: tuple[Judgement, ...]) -> tuple[Remedy, ...]:
-    """Return the remedies in the order in which to take them, each once.
-
-    The rebuild comes last: where the book was read from wrong rows, the store starts over.
-    """
-    remedies = dict.fromkeys(remedy for each in found for remedy in each.remedies)
-    return tuple(sorted(remedies, key=lambda remedy: isinstance(remedy, RebuildRows)))

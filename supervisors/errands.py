@@ -27,10 +27,9 @@ from aegis.clock import ManualClock, draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
 from aegis.domain.answers import change_for, told_change, told_resolution
-from aegis.domain.book import Book, Recalled
+from aegis.domain.book import Book
 from aegis.domain.commands import Command, Refusal, ResolvePosition
 from aegis.domain.coverage import lack_of
-from aegis.domain.decisions import decide
 from aegis.domain.events import Recorded, name_of
 from aegis.domain.foreign import named
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, PositionId
@@ -41,6 +40,7 @@ from aegis.exchange.paper_ledger import read_ledger
 from aegis.log import logger as log_file
 from aegis.messages import ControlReply, ControlRequest
 from aegis.ports import Messenger
+from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
 from aegis.store.lock import take_lock
 from aegis.store.mark import mark_path
@@ -101,30 +101,23 @@ def _write(bag: _Bag) -> Answer:
         notice_of=partial(notice_of, about=about_of(config)),
     )
     try:
+        clerk = Clerk(store, limits_of(config), by=OPERATOR)
         if ask.resolve is not None:
-            return _resolve(bag, store, ask.resolve)
+            return _resolve(bag, store, clerk, ask.resolve)
         before = store.book.account
         command = change_for(ask.command, store.book, config.exchange.quote)
-        done = _execute(bag, store, command)
+        done = _execute(bag, clerk, command)
         return _answer(told_change(ask.command, before, *done))
     finally:
         store.close()
 
 
-def _resolve(bag: _Bag, store: Store, word: ResolvePosition) -> Answer:
-    _recall(store, PositionId(word.name))
+def _resolve(bag: _Bag, store: Store, clerk: Clerk, word: ResolvePosition) -> Answer:
+    clerk.recall(PositionId(word.name))  # a word may concern the price of what has closed
     before = store.book.copy()
     covered = _covered(bag.config, before, word)
-    done = ((), covered) if covered else _execute(bag, store, word)
+    done = ((), covered) if covered else _execute(bag, clerk, word)
     return _answer(told_resolution(word, before, *done))
-
-
-def _recall(store: Store, position_id: PositionId) -> None:
-    """Bring a position back that has closed: a word may concern its price."""
-    position = store.find_position(position_id)
-    if position is not None:
-        recalled = Recalled(position=position, orders=store.orders_of(position_id))
-        store.book.recall(recalled)
 
 
 def _covered(config: Config, book: Book, word: ResolvePosition) -> Refusal | None:
@@ -143,19 +136,15 @@ def _covered(config: Config, book: Book, word: ResolvePosition) -> Refusal | Non
 
 
 def _execute(
-    bag: _Bag, store: Store, command: Command
+    bag: _Bag, clerk: Clerk, command: Command
 ) -> tuple[tuple[Recorded, ...], Refusal | None]:
-    now = store.stamp(Instant(0))
-    decision = decide(store.book, command, now=now, limits=limits_of(bag.config))
-    if isinstance(decision, Refusal):
-        return (), decision
-    records = tuple(store.book.record(each, by=OPERATOR, at=now) for each in decision)
-    if records:
-        store.commit(records, store.book)
-    for recorded in records:
+    done = clerk.execute(command, now=Instant(0))  # at the last stored instant
+    if isinstance(done, Refusal):
+        return (), done
+    for recorded in done:
         level, fields = describe(recorded)
         bag.log(name_of(recorded.event), level=level, **fields)
-    return records, None
+    return done, None
 
 
 def _answer(told: tuple[bool, str]) -> Answer:

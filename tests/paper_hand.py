@@ -36,6 +36,7 @@ from aegis.config.model import Config
 from aegis.domain.ids import Coin, ExchangeOrderId, Instant, TradeId
 from aegis.domain.instants import instant_of
 from aegis.domain.instrument import Instrument
+from aegis.domain.listing import usual_instrument
 from aegis.domain.money import (
     ZERO,
     floor_to,
@@ -49,7 +50,6 @@ from aegis.domain.money import (
 )
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
-from aegis.exchange.instruments import paper_instrument
 from aegis.exchange.paper_ledger import (
     Change,
     LedgerMovedError,
@@ -83,7 +83,7 @@ class Hand:
 
     def trade(self, side: Side, symbol: str, amount: Decimal, price: Decimal | None = None) -> str:
         """Buy or sell at once; return what was done."""
-        instrument = paper_instrument(symbol)
+        instrument = usual_instrument(symbol)
         if instrument is None:
             raise Unable(f"expected a symbol like BTC/USDT, was {symbol!r}")
         if not is_amount(amount) or floor_to(amount, instrument.amount_step) != amount:

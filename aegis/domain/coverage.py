@@ -43,7 +43,7 @@ def held(book: Book, view: View) -> Iterator[Finding]:
     """Yield what is held otherwise: positions that lack coins first, the rest by balances."""
     differences = balance_differences(book, view.account)
     short = tuple(_short(book, view))
-    yield from (_lacking(book, view, position, lack) for position, lack in short)
+    yield from (lacking(book, view, position, lack) for position, lack in short)
     of_short = {coin for position, _ in short for coin in (position.instrument.base,)}
     unsure = {position.instrument.quote: position.symbol for position, _ in short}
     for coin, change in differences.items():
@@ -79,7 +79,8 @@ def _own(book: Book, coin: Coin) -> Decimal:
     return total(position.amount for position in alive if position.instrument.base == coin)
 
 
-def _lacking(book: Book, view: View, position: Position, lack: Decimal) -> Finding:
+def lacking(book: Book, view: View, position: Position, lack: Decimal) -> Finding:
+    """Return that the exchange lacks coins of a position, with what would heal it if anything."""
     left = minus(position.amount, lack)
     price = position.mark or position.entry_price
     is_gone = left == 0 or position.instrument.is_dust(left, price)

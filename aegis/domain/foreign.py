@@ -30,12 +30,13 @@ from aegis.domain.events import (
 from aegis.domain.fills import consequences, is_sound
 from aegis.domain.fold import evolve_order, evolve_position, intended_order
 from aegis.domain.fold.positions import COST_STEP
-from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
-from aegis.domain.money import ZERO, is_amount, is_figure, minus, plus, share, text, times, total
-from aegis.domain.order import TOLD, Fill, OrderType, Role
+from aegis.domain.ids import Instant
+from aegis.domain.money import is_amount, is_figure, minus, plus, share, text, times, total
+from aegis.domain.order import OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
 from aegis.domain.risk import is_held, own_side
+from aegis.domain.told import told_sale
 
 TRANSFERRED = "transferred"
 
@@ -153,7 +154,8 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     missing = min(missing, position.amount)
     if price is None:
         return _transferred(position, missing)
-    return book_forced_fills(book, _sale(position, missing, price, now), now)
+    sale = told_sale(position, missing, price, reason="resolved", at=now)
+    return book_forced_fills(book, sale, now)
 
 
 def named(book: Book, name: str) -> Position | None:
@@ -204,27 +206,6 @@ def _repriced(position: Position, price: Decimal | None) -> Decision:
         reason=position.close_reason,
     )
     return proposed(position.position_id, repriced)
-
-
-def _sale(position: Position, amount: Decimal, price: Decimal, now: Instant) -> BookForcedFills:
-    """Return the sale that a person tells of; what fees it had, the balances will show."""
-    name = f"told-{position.position_id}-{position.exits_ended}"
-    fill = Fill(
-        trade_id=name,
-        amount=amount,
-        price=price,
-        fee=ZERO,
-        fee_currency=position.instrument.quote,
-        liquidity=TOLD,
-        filled_at=now,
-    )
-    return BookForcedFills(
-        position_id=position.position_id,
-        client_order_id=ClientOrderId(name),
-        exchange_order_id=ExchangeOrderId(name),
-        fills=(fill,),
-        reason="resolved",
-    )
 
 
 def _transferred(position: Position, missing: Decimal) -> Decision:

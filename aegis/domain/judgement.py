@@ -14,7 +14,7 @@ from enum import IntEnum
 import msgspec
 
 from aegis.domain.account import TradingState
-from aegis.domain.checks import check_of
+from aegis.domain.checks import CHECKS, check_of
 from aegis.domain.commands import ChangeTradingState, Command, RaiseStop
 from aegis.domain.events import CheckResult
 from aegis.domain.ids import EventId, Instant
@@ -70,6 +70,21 @@ def judged(check: str, faults: Sequence[str], *remedies: Remedy) -> Judgement:
 def failed(check: str, why: str) -> Judgement:
     """Return that a check could not be done."""
     return Judgement(result=CheckResult(check=check, status="failed", details=why))
+
+
+def in_order(found: Sequence[Judgement]) -> tuple[Judgement, ...]:
+    """Return findings in the order of the list of checks, one a check: the last word counts."""
+    by_name = {each.result.check: each for each in found}
+    return tuple(by_name[check.name] for check in CHECKS if check.name in by_name)
+
+
+def in_turn(found: Sequence[Judgement]) -> tuple[Remedy, ...]:
+    """Return the remedies in the order in which to take them, each once.
+
+    The rebuild comes last: where the book was read from wrong rows, the store starts over.
+    """
+    remedies = dict.fromkeys(remedy for each in found for remedy in each.remedies)
+    return tuple(sorted(remedies, key=lambda remedy: isinstance(remedy, RebuildRows)))
 
 
 def outcome_of(

@@ -14,7 +14,17 @@ import msgspec
 
 from aegis.domain.ids import Coin, Instant, PositionId, Symbol
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import ZERO, ceil_to, floor_to, minus, percent_of, plus, ratio
+from aegis.domain.money import (
+    HUNDRED,
+    ZERO,
+    ceil_to,
+    floor_to,
+    minus,
+    percent_of,
+    plus,
+    ratio,
+    times,
+)
 
 
 class PositionSide(StrEnum):
@@ -31,6 +41,10 @@ class PositionStatus(StrEnum):
 
 
 ALIVE = frozenset({PositionStatus.OPENING, PositionStatus.OPEN, PositionStatus.CLOSING})
+
+
+PERCENT_STEP = Decimal("0.0001")
+"""How finely the distance of a level that was told is written down."""
 
 
 class StopPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +68,23 @@ class StopPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if self.take_profit_pct == 0:
             return None
         return ceil_to(plus(price, percent_of(price, self.take_profit_pct)), price_step)
+
+    def told(self, price: Decimal, stop: Decimal | None, target: Decimal | None) -> StopPolicy:
+        """Return the policy that fits levels which were told beside an entry price.
+
+        What is told on the wrong side of that price, as a stop that was raised, says nothing.
+        """
+        lost = ZERO if stop is None else _percentage(minus(price, stop), price)
+        won = ZERO if target is None else _percentage(minus(target, price), price)
+        return msgspec.structs.replace(
+            self,
+            stop_loss_pct=lost if lost > 0 else self.stop_loss_pct,
+            take_profit_pct=won if won > 0 else self.take_profit_pct,
+        )
+
+
+def _percentage(part: Decimal, whole: Decimal) -> Decimal:
+    return floor_to(ratio(times(part, HUNDRED), whole), PERCENT_STEP)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

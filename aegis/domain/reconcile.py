@@ -50,7 +50,7 @@ def plan(book: Book, view: View, *, limits: Limits, now: Instant) -> tuple[Findi
         else:
             failed[next_one.key] = _left(next_one, fault)
     left = [failed.get(each.key, each) for each in found]
-    return (*done, *(_for_a_person(each, book) for each in left))
+    return (*done, *(for_a_person(each, book) for each in left))
 
 
 def _fault(
@@ -92,7 +92,7 @@ def _left(finding: Finding, why: str) -> Finding:
     return replace(finding, discrepancy=unhealed(finding.discrepancy, why), heal=())
 
 
-def _for_a_person(finding: Finding, book: Book) -> Finding:
+def for_a_person(finding: Finding, book: Book) -> Finding:
     """Return a finding that says what a person can do about it."""
     found = finding.discrepancy
     if finding.heal or found.is_healed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aegis.domain.book import Book
-from aegis.domain.commands import BookEntry, ImportPosition, Refusal
+from aegis.domain.commands import BookEntry, BookForcedFills, ImportPosition, Refusal
 from aegis.domain.events import (
     Event,
     Opening,
@@ -24,10 +24,11 @@ from aegis.domain.events import (
     PositionOpened,
     Proposed,
 )
-from aegis.domain.ids import Instant, PositionId
+from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant, PositionId
+from aegis.domain.instrument import Instrument
 from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, is_amount, is_figure, minus, text
-from aegis.domain.order import OrderType, Role, Side
-from aegis.domain.position import PositionSide
+from aegis.domain.order import TOLD, Fill, OrderType, Role, Side
+from aegis.domain.position import Position, PositionSide
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
 
 Figures = dict[str, Decimal | None]
@@ -84,6 +85,82 @@ def import_position(book: Book, command: ImportPosition, now: Instant) -> Decisi
         reference=command.reference,
     )
     return proposed(command.position_id, imported)
+
+
+def fault_of_stop(position: Position, stop: Decimal, price: Decimal) -> Refusal | None:
+    """Return why a stop that a person tells must not be set while a unit is worth `price`."""
+    before = position.stop_price
+    if before is not None and stop < before:
+        said = f"stop_price: a stop is only raised, from {text(before)} on; was {text(stop)}"
+        return Refusal(code="lower_stop", text=said)
+    if stop >= price:
+        said = f"stop_price: expected it below the price {text(price)}, was {text(stop)}"
+        return Refusal(code="bad_figure", text=said)
+    return None
+
+
+def told_entry(
+    key: PositionId,
+    opening: Opening,
+    *,
+    amount: Decimal,
+    price: Decimal,
+    fee: Decimal,
+    at: Instant,
+) -> BookEntry:
+    """Return the entry that a person tells of; its policy says where stop and target are."""
+    name = f"told-{key}"
+    return BookEntry(
+        position_id=key,
+        client_order_id=ClientOrderId(name),
+        exchange_order_id=ExchangeOrderId(name),
+        opening=opening,
+        fill=_told_fill(name, opening.instrument, amount=amount, price=price, fee=fee, at=at),
+        stop_price=None,
+        take_profit_price=None,
+        reason="by hand",
+    )
+
+
+def told_sale(
+    position: Position,
+    amount: Decimal,
+    price: Decimal,
+    *,
+    reason: str,
+    at: Instant,
+    fee: Decimal = ZERO,
+) -> BookForcedFills:
+    """Return the sale that a person tells of; a fee that is not told, the balances will show."""
+    name = f"told-{position.position_id}-{position.exits_ended}"
+    return BookForcedFills(
+        position_id=position.position_id,
+        client_order_id=ClientOrderId(name),
+        exchange_order_id=ExchangeOrderId(name),
+        fills=(_told_fill(name, position.instrument, amount=amount, price=price, fee=fee, at=at),),
+        reason=reason,
+    )
+
+
+def _told_fill(
+    name: str,
+    instrument: Instrument,
+    *,
+    amount: Decimal,
+    price: Decimal,
+    fee: Decimal,
+    at: Instant,
+) -> Fill:
+    """Return a trade that a person tells of; its fee is in quote."""
+    return Fill(
+        trade_id=name,
+        amount=amount,
+        price=price,
+        fee=fee,
+        fee_currency=instrument.quote,
+        liquidity=TOLD,
+        filled_at=at,
+    )
 
 
 def _levels(

@@ -1,61 +1,14 @@
-"""What the paper exchange lists: the steps and least sizes of any BASE/QUOTE.
-
-A live venue tells its own; these stand where there is none, and are close to the field's. No step
-is coarse beside the price: five digits of it count, and a step of the amount is worth less than
-a tenth of the quote coin.
-"""
+"""What the paper exchange lists: any BASE/QUOTE, as `domain.listing` has it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from aegis.domain.ids import Coin, Symbol
+from aegis.domain.ids import Symbol
 from aegis.domain.instrument import Instrument
-
-_PAIR = re.compile(r"([A-Z0-9]{1,20})/([A-Z0-9]{1,20})", re.ASCII)
-
-_AMOUNT_STEPS = {"BTC": Decimal("0.00001"), "ETH": Decimal("0.0001")}
-_AMOUNT_STEP = Decimal("0.001")
-
-_CENT_COINS = frozenset({"BTC", "ETH"})
-"""Coins worth enough that a cent is a fine price step; the others have 0.0001."""
-
-PRICE_DIGITS = 5
-"""Of a price, the digits that count at least: 0.07234, or 0.00001234."""
-
-
-def paper_instrument(symbol: str, price: Decimal | None = None) -> Instrument | None:
-    """Return how the paper exchange trades a spot symbol, or None where it is no BASE/QUOTE.
-
-    BTC/USDT: lots of 0.00001, prices in cents, from 0.00001 and 1 USDT on. Against BTC or ETH
-    prices have 8 digits and the least notional is 0.0001. `price` is about where it trades, for
-    coins that are worth very much or very little.
-    """
-    pair = _PAIR.fullmatch(symbol)
-    if pair is None or pair[1] == pair[2]:
-        return None
-    base, quote = pair[1], pair[2]
-    is_quoted_in_coins = quote in _CENT_COINS
-    coarse = "0.01" if base in _CENT_COINS else "0.0001"
-    amount_step = _AMOUNT_STEPS.get(base, _AMOUNT_STEP)
-    price_step = Decimal("0.00000001" if is_quoted_in_coins else coarse)
-    if price is not None:
-        magnitude = price.adjusted()
-        price_step = min(price_step, Decimal((0, (1,), magnitude - PRICE_DIGITS + 1)))
-        if base not in _AMOUNT_STEPS and not is_quoted_in_coins:
-            amount_step = min(amount_step, Decimal((0, (1,), -magnitude - 2)))
-    return Instrument(
-        symbol=Symbol(symbol),
-        base=Coin(base),
-        quote=Coin(quote),
-        amount_step=amount_step,
-        price_step=price_step,
-        amount_min=amount_step,
-        notional_min=Decimal("0.0001" if is_quoted_in_coins else "1"),
-    )
+from aegis.domain.listing import usual_instrument
 
 
 def paper_instruments(
@@ -64,7 +17,7 @@ def paper_instruments(
     """Return the instruments of all symbols; raises ValueError naming one that is no pair."""
     listed: dict[Symbol, Instrument] = {}
     for symbol in symbols:
-        instrument = paper_instrument(symbol, prices.get(symbol))
+        instrument = usual_instrument(symbol, prices.get(symbol))
         if instrument is None:
             raise ValueError(f"Expected a symbol like BTC/USDT, was {symbol!r}")
         listed[symbol] = instrument

@@ -88,3 +88,14 @@ class StoreFailed(StoreError):
     def __init__(self, operation: str, text: str) -> None:
         self.operation, self.text = operation, text
         super().__init__(f"Store failed at {operation}: {text}; it must be opened again")
+
+
+class Refused(StoreError):
+    """What was asked for does not make sense, or must not be; nothing was written.
+
+    `code` is the machine's word for why, `text` a person's.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code, self.text = code, text
+        super().__init__(text)

@@ -135,6 +135,11 @@ class Store:
         return EventId(self._head.event_id)
 
     @property
+    def is_usable(self) -> bool:
+        """Whether it takes anything more; one that failed, or was closed, must be opened again."""
+        return not self._refusal
+
+    @property
     def wal_pages(self) -> int:
         """How many pages the WAL held after the last commit."""
         return self._wal.pages

@@ -16,6 +16,8 @@ import apsw
 import msgspec
 
 from aegis.domain.account import Account
+from aegis.domain.events import Recorded
+from aegis.domain.ids import PositionId
 from aegis.domain.money import text_of_written, total
 from aegis.domain.order import UNSETTLED
 from aegis.store.errors import NoStore
@@ -23,7 +25,7 @@ from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account
 from aegis.store.lock import holder_of
 from aegis.store.outbox import Backlog, backlogs
-from aegis.store.records import head_of
+from aegis.store.records import head_of, recorded_of, stored_events_of
 from aegis.store.snapshot import check_mark, snapshot_of
 
 _POSITION_COLUMNS = """
@@ -48,6 +50,10 @@ _ALIVE = (
     _POSITION_COLUMNS
     + "WHERE status IN ('OPENING', 'OPEN', 'CLOSING') ORDER BY opened_at, position_id"
 )
+
+_POSITION = _POSITION_COLUMNS + "WHERE position_id <> 'system' AND position_id = ?"
+
+_ANY_SYMBOL = "SELECT symbol FROM positions WHERE position_id <> 'system' LIMIT 1"
 
 _FILL_COLUMNS = """
 SELECT fills.symbol, trade_id, fills.client_order_id, orders.position_id, orders.role,
@@ -193,6 +199,26 @@ def read_alive(path: Path) -> tuple[View, ...]:
         return _views(db, _ALIVE, ())
 
 
+def read_position(path: Path, position_id: str) -> View | None:
+    """Return one position, whatever became of it."""
+    with trusted(path) as db:
+        found = _views(db, _POSITION, (position_id,))
+    return found[0] if found else None
+
+
+def read_events_of(path: Path, position_id: PositionId) -> tuple[Recorded, ...]:
+    """Return all events of one position, eldest first."""
+    with trusted(path) as db:
+        return tuple(recorded_of(stored) for stored in stored_events_of(db, position_id))
+
+
+def read_quote(path: Path) -> str | None:
+    """Return the coin in which a store's positions are priced; None before the first."""
+    with trusted(path) as db:
+        symbol = db.execute(_ANY_SYMBOL).get
+    return None if symbol is None else str(symbol).partition("/")[2]
+
+
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """What all closed and priced trades of a store add up to, in the quote coin."""
 
@@ -241,6 +267,14 @@ def trusted(path: Path) -> Iterator[apsw.Connection]:
         if snapshot.mark.mark is not None:
             check_mark(snapshot.db, snapshot.mark.mark)
         yield snapshot.db
+
+
+def exact_view(view: View) -> View:
+    """Return a row with its figures as Decimals, for programs."""
+    return {
+        name: Decimal(str(cell)) if name in _FIGURES and cell is not None else cell
+        for name, cell in view.items()
+    }
 
 
 def _identity(db: apsw.Connection, path: Path) -> StoredIdentity:

@@ -6,6 +6,7 @@ Invariant: what is hashed is what is stored. Nothing is decoded and encoded agai
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 import apsw
 import msgspec
@@ -172,6 +173,23 @@ def recorded_of(stored: StoredEvent) -> Recorded:
     except (msgspec.MsgspecError, ValueError, KeyError) as error:
         text = f"event {stored.event_id} ({stored.event_type}) cannot be read: {error}"
         raise StoreCorrupt("events", text) from error
+
+
+def told_event(recorded: Recorded) -> dict[str, object]:
+    """Return an event for people's programs: its place in the log, then its own fields by name.
+
+    Figures are Decimals; `timestamp` is text, RFC 3339 in UTC.
+    """
+    fields = msgspec.to_builtins(recorded.event, builtin_types=(Decimal,))
+    return {
+        **fields,
+        "event_id": recorded.event_id,
+        "position_id": recorded.position_id,
+        "version": recorded.version,
+        "event_type": name_of(recorded.event),
+        "actor": recorded.actor,
+        "timestamp": text_of(recorded.at),
+    }
 
 
 def _fetched(

@@ -1,0 +1,159 @@
+"""What a person's script hands in, at the door: figures, symbols, sides, holdings, trades.
+
+Invariant: a float stops here. What it stands for is not what was written: 0.1 + 0.2 is no 0.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+
+from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
+from aegis.domain.instrument import Instrument
+from aegis.domain.listing import usual_instrument
+from aegis.domain.money import HUNDRED, is_figure
+from aegis.domain.order import Side
+from aegis.domain.position import PositionSide
+from aegis.domain.venue import VenueTrade
+from aegis.store.errors import Refused
+
+Figure = Decimal | int | str
+"""What a figure may be given as: exact, every one of them."""
+
+NANOS_PER_MS = 1_000_000
+
+SIDES = {
+    "long": PositionSide.LONG,
+    "buy": PositionSide.LONG,
+    "short": PositionSide.SHORT,
+    "sell": PositionSide.SHORT,
+}
+
+
+def figure(name: str, given: object) -> Decimal:
+    """Return a figure as it was written; `Refused` for a float, and for what is none."""
+    if isinstance(given, float):
+        raise Refused("float", f'{name}: expected an exact figure as "{given}", was a float')
+    if isinstance(given, bool) or not isinstance(given, Decimal | int | str):
+        raise Refused("bad_figure", f"{name}: expected a Decimal, an int or text, was {given!r}")
+    try:
+        value = Decimal(given)
+    except InvalidOperation as error:
+        raise Refused("bad_figure", f"{name}: expected a figure, was {given!r}") from error
+    if not is_figure(value):
+        raise Refused("bad_figure", f"{name}: expected a figure of sane length, was {given!r}")
+    return value
+
+
+def positive(name: str, given: object) -> Decimal:
+    """Return a figure above zero as it was written."""
+    value = figure(name, given)
+    if value <= 0:
+        raise Refused("bad_figure", f"{name}: expected a positive figure, was {given!r}")
+    return value
+
+
+def positive_or_none(name: str, given: object) -> Decimal | None:
+    """Return a figure above zero, or None as it was given."""
+    return None if given is None else positive(name, given)
+
+
+def share_pct(name: str, given: object) -> Decimal:
+    """Return per cents that leave something: zero or more, below a hundred."""
+    value = figure(name, given)
+    if not 0 <= value < HUNDRED:
+        raise Refused("bad_figure", f"{name}: expected 0 or more and below 100, was {given!r}")
+    return value
+
+
+def word(name: str, given: object) -> str:
+    """Return a text for people that is there."""
+    if not isinstance(given, str) or not given.strip():
+        raise Refused("bad_word", f"{name}: expected a few words, was {given!r}")
+    return given
+
+
+def amount_of(name: str, given: object) -> Decimal:
+    """Return a figure that is not below zero."""
+    value = figure(name, given)
+    if value < 0:
+        raise Refused("bad_figure", f"{name}: expected zero or more, was {given!r}")
+    return value
+
+
+def instrument_of(symbol: object, price: Decimal) -> Instrument:
+    """Return how a symbol trades at about a price."""
+    found = usual_instrument(symbol, price) if isinstance(symbol, str) else None
+    if found is None:
+        raise Refused("bad_symbol", f"symbol: expected one like BTC/USDT, was {symbol!r}")
+    return found
+
+
+def side_of(given: object) -> PositionSide:
+    """Return a side as people write it: long or buy, short or sell."""
+    side = SIDES.get(given.lower()) if isinstance(given, str) else None
+    if side is None:
+        raise Refused("bad_side", f"side: expected long or short, was {given!r}")
+    return side
+
+
+def holdings_of(given: object) -> dict[Symbol, Decimal]:
+    """Return amounts by symbol, from a mapping or from a list of positions.
+
+    No answer is not zero: whoever has none must not call.
+    """
+    if isinstance(given, Mapping):
+        rows: Iterable[tuple[object, object]] = given.items()
+    elif isinstance(given, list | tuple):
+        rows = [_holding(place, each) for place, each in enumerate(given)]
+    else:
+        expected = "a list of positions, or amounts by symbol"
+        raise Refused("no_holdings", f"exchange_positions: expected {expected}, was {given!r}")
+    held: dict[Symbol, Decimal] = {}
+    for symbol, there in rows:
+        instrument = instrument_of(symbol, Decimal(1))
+        if instrument.symbol in held:
+            raise Refused("doubled", f"exchange_positions: {symbol} stands there twice")
+        held[instrument.symbol] = amount_of(f"exchange_positions: {symbol}", there)
+    return held
+
+
+def _holding(place: int, given: object) -> tuple[object, object]:
+    if not isinstance(given, Mapping) or not {"symbol", "amount"} <= given.keys():
+        what = f"exchange_positions[{place}]: expected symbol and amount"
+        raise Refused("no_holdings", f"{what}, was {given!r}")
+    return given["symbol"], given["amount"]
+
+
+def trades_of(given: Iterable[Mapping[str, object]]) -> tuple[VenueTrade, ...]:
+    """Return an exchange's trades, written as ccxt writes them but for exact figures."""
+    return tuple(_trade(f"trades[{place}]", each) for place, each in enumerate(given))
+
+
+def _trade(name: str, given: Mapping[str, object]) -> VenueTrade:
+    wanted = {"id", "symbol", "side", "amount", "price", "timestamp"}
+    missing = sorted(wanted - given.keys())
+    if missing:
+        raise Refused("bad_trade", f"{name}: expected {', '.join(missing)} as well")
+    side, at, fee = given["side"], given["timestamp"], given.get("fee") or {}
+    if side not in tuple(Side):
+        raise Refused("bad_trade", f"{name}.side: expected buy or sell, was {side!r}")
+    if isinstance(at, bool) or not isinstance(at, int):
+        raise Refused("bad_trade", f"{name}.timestamp: expected milliseconds, was {at!r}")
+    if not isinstance(fee, Mapping):
+        raise Refused("bad_trade", f"{name}.fee: expected cost and currency, was {fee!r}")
+    price = positive(f"{name}.price", given["price"])
+    instrument = instrument_of(given["symbol"], price)
+    return VenueTrade(
+        trade_id=TradeId(str(given["id"])),
+        exchange_order_id=ExchangeOrderId(str(given.get("order") or given["id"])),
+        client_order_id=None,
+        symbol=instrument.symbol,
+        side=Side(str(side)),
+        amount=positive(f"{name}.amount", given["amount"]),
+        price=price,
+        fee=amount_of(f"{name}.fee.cost", fee.get("cost", 0)),
+        fee_currency=Coin(str(fee.get("currency", instrument.quote))),
+        liquidity=str(given.get("takerOrMaker") or "taker"),
+        at=Instant(at * NANOS_PER_MS),
+    )

@@ -1,0 +1,137 @@
+"""A person's hand on a store, without actors: who may write, when it is, and who hears of it.
+
+Invariants:
+1. Whoever changes something holds the store's lock, from the first change to `close()`.
+2. Nothing is booked by hand in a store of real money.
+3. Where a market was lived in that has a time of its own, it is the last stored instant.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from aegis.clock import SystemClock, draw_hex
+from aegis.domain.commands import Command, Refusal
+from aegis.domain.events import Recorded
+from aegis.domain.ids import Coin, Instant, PositionId
+from aegis.domain.money import ZERO
+from aegis.domain.notices import About, notice_of
+from aegis.domain.position import Position
+from aegis.domain.risk import Limits, is_held
+from aegis.ports import Clock
+from aegis.store.clerk import Clerk
+from aegis.store.errors import NoStore, Refused
+from aegis.store.identity import Identity
+from aegis.store.journal import Store
+from aegis.store.listeners import Listeners
+from aegis.store.reading import read_identity
+
+BY = "PositionStateManager"
+INCARNATION_DIGITS = 16
+
+MADE_MARKETS = ("simulated:", "replay:")
+"""Markets with a time of their own."""
+
+NO_LIMITS = Limits(
+    quote_coin=Coin(""),
+    open_positions_max=0,
+    entries_per_position_max=0,
+    order_notional_max=ZERO,
+    exposure_max=ZERO,
+    orders_per_minute_max=0,
+    price_collar_pct=ZERO,
+    daily_loss_max=ZERO,
+    drawdown_max_pct=ZERO,
+    cooldown_s=0,
+)
+"""No order is sent from here, so no limit is ever asked."""
+
+
+class Hand:
+    """On one store, for one thread. `identity` is for a store that is to be made."""
+
+    def __init__(self, path: Path, identity: Identity, clock: Clock | None) -> None:
+        self.path = path
+        self.listeners = Listeners()
+        self._clock: Clock = clock or SystemClock()
+        self._store: Store | None = None
+        try:
+            self.identity = read_identity(path).identity
+        except NoStore:
+            self.identity = identity
+            self.store()
+
+    def close(self) -> None:
+        """Let go of the store: its lock, its files. What was changed is on the disk already."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        self.listeners.close()
+
+    def store(self) -> Store:
+        """Return the open store, opened anew after a fault; `StoreBusy` where another has it."""
+        if self._store is not None and not self._store.is_usable:
+            self._store.close()
+            self._store = None
+        if self._store is None:
+            label = "" if self.identity.mode == "live" else self.identity.mode.upper()
+            self._store = Store.open(
+                self.path,
+                self.identity,
+                draw_incarnation=partial(draw_hex, INCARNATION_DIGITS),
+                now=self._clock.now(),
+                notice_of=partial(notice_of, about=About(label=label)),
+            )
+        return self._store
+
+    def store_to_book(self) -> Store:
+        """Return the open store where positions may be booked by hand."""
+        if self.identity.mode == "live":
+            said = "positions of a live store come from orders; nothing is booked by hand"
+            raise Refused("live", said)
+        return self.store()
+
+    def clerk(self) -> Clerk:
+        """Return who decides and commits."""
+        return Clerk(self.store(), NO_LIMITS, by=BY)
+
+    def now(self) -> Instant:
+        """Return the instant of what happens now."""
+        store = self.store()
+        is_apart = self.identity.market.startswith(MADE_MARKETS) and store.book.account.has_balances
+        return store.stamp(Instant(0) if is_apart else self._clock.now())
+
+    def held(self, key: str) -> Position:
+        """Return a position that is open; `Refused` for any other."""
+        store, position_id = self.store(), PositionId(key)
+        found = store.book.positions.get(position_id) or store.find_position(position_id)
+        if found is None:
+            raise unknown(key)
+        if not is_held(found) or not found.is_alive:
+            raise Refused("not_open", f"{found.symbol} (position {key}) is {found.status}")
+        return found
+
+    def execute(self, *commands: Command) -> tuple[Recorded, ...]:
+        """Decide and commit, then tell; `Refused` where a command is."""
+        done = self.clerk().execute(*commands, now=self.now())
+        if isinstance(done, Refusal):
+            raise Refused(done.code, done.text)
+        self.tell(done)
+        return done
+
+    def tell(self, records: tuple[Recorded, ...]) -> None:
+        """Let go of what has ended, and tell the listeners of what was committed."""
+        self.store().book.forget_ended()
+        self.listeners.tell(records)
+
+
+def unknown(key: str) -> Refused:
+    """Return the refusal of an id that no position has."""
+    return Refused("unknown_position", f"there is no position {key!r} in this store")
+
+
+def expect_none(refusal: Refusal | None) -> None:
+    """Raise a refusal, if it is one."""
+    if refusal is not None:
+        raise Refused(refusal.code, refusal.text)
