@@ -1,4 +1,4 @@
-"""`python -m tests.bench backtest`: see docs/performance.md."""
+"""`python -m tests.bench backtest` and `store`: see docs/performance.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ def main(arguments: list[str]) -> int:
             default=os.environ.get(peer.variable),
             help=f"a Python that has {peer.name}; else {peer.variable}",
         )
+    of_store = commands.add_parser("store", help="the store beside what it is made of")
+    of_store.add_argument("--rounds", type=int, default=5, help="of each contender, in turns")
+    of_store.add_argument("--folder", type=Path, default=None, help="on the disk to be measured")
+    of_store.add_argument("--json", action="store_true")
     given = vars(parser.parse_args(arguments))
+    if given["command"] == "store":
+        from tests.bench.store.command import Sizes, compare
+
+        return compare(Sizes(), runs=given["rounds"], is_json=given["json"], folder=given["folder"])
     pythons = {peer.name: given[peer.name] for peer in PEERS_KNOWN if given[peer.name]}
     return backtest.compare(
         given["data"],

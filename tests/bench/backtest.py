@@ -7,8 +7,6 @@ Invariants:
 
 from __future__ import annotations
 
-import os
-import platform
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,6 +25,7 @@ from tests.bench.engines import (
     run_aegis,
     run_peer,
 )
+from tests.bench.machine import machine
 from tests.bench.measuring import Failed
 from tests.bench.series import write_series
 from tests.bench.trades import Difference, differences
@@ -138,7 +137,7 @@ def _tell(figures: list[Figures], *, candles: int, runs: int) -> None:
     ]
     tell(table(columns, rows, right=figures_told))
     tell("")
-    tell(pairs([*_machine().items(), ("Candles", f"{candles:,}"), ("Runs", f"{runs}, medians")]))
+    tell(pairs([*machine().items(), ("Candles", f"{candles:,}"), ("Runs", f"{runs}, medians")]))
     for each in figures:
         for difference in each.differences[:DIFFERENCES_SHOWN]:
             tell(f"{each.name}: {difference}")
@@ -155,7 +154,7 @@ def _as_json(task: Task, figures: list[Figures], *, candles: int, runs: int) -> 
     ours = figures[0]
     return {
         "task": msgspec.structs.asdict(task),
-        "machine": _machine(),
+        "machine": machine(),
         "candles": candles,
         "runs": runs,
         "engines": [
@@ -167,10 +166,3 @@ def _as_json(task: Task, figures: list[Figures], *, candles: int, runs: int) -> 
             for each in figures
         ],
     }
-
-
-def _machine() -> dict[str, str]:
-    """Return what is worth knowing of the machine, and names nobody's."""
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    python = platform.python_version()
-    return {"Cores": str(os.cpu_count()), "Python": python, "Load (1, 5, 15 minutes)": load}

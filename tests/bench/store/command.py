@@ -1,0 +1,216 @@
+"""`python -m tests.bench store`: all contenders in turns, one table, and whether goals are met.
+
+Not measured: orders and fills, whose events touch more rows; readers beside the writer; a disk
+that is full or failing; more than one busy thread.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from actors.position_store import GROUP_MAX
+from aegis.cli.output import complain, pairs, table, tell, tell_json
+from tests.bench.machine import machine
+from tests.bench.measuring import Failed
+from tests.bench.store.acting import busy_thread, run_asking, run_committing, run_telling
+from tests.bench.store.crowd import crowd
+from tests.bench.store.goals import Goal, Row, rows_of
+from tests.bench.store.peer import Peer
+from tests.bench.store.plain import (
+    MakeWriter,
+    Raw,
+    Stdlib,
+    Unhashed,
+    run_fdatasync,
+    run_writer,
+)
+from tests.bench.store.reading import bytes_an_event, make_log, run_opening, run_replay, run_scan
+from tests.bench.store.workload import Opened, Timing, opened, written
+
+FEW, MANY = 10, 100_000
+CLIENTS = 64
+BATCHES = (1, 10, 100, GROUP_MAX, 1000)
+
+Run = Callable[[Path], Timing]
+"""Runs a contender in an empty folder."""
+
+
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is written: by commits of one event, and by larger ones."""
+
+    single: int = 400
+    grouped: int = 20_480
+    asked: int = 6_400
+    positions_many: int = MANY
+    log: int = 20_000
+
+    def of(self, batch: int) -> int:
+        """Return how much is written by commits of so many."""
+        return min(self.grouped, self.single * batch)
+
+
+FDATASYNC = "fdatasync of two pages"
+SCAN, REPLAY = "scan of the log's rows", "replay: the log read and folded"
+RAW, UNHASHED = "raw, {:,} a commit", "raw without hashes and mark, {:,} a commit"
+STDLIB, PEER = "sqlite3, {:,} a commit", "eventsourcing, {:,} a save"
+TELL, ASK = "store actor by tell", "store actor, {:,} asking"
+COMMIT, BUSY = "commit of {:,}", "{}, beside a busy thread"
+AT = "an event at {:,} open positions"
+OPENING = "opening of a store"
+RESTART = "restart from a snapshot and 10,000 events"
+
+GOALS = (
+    *(Goal(RAW.format(batch), UNHASHED.format(batch), 0.65) for batch in BATCHES),
+    Goal(STDLIB.format(1), RAW.format(1)),
+    Goal(STDLIB.format(100), RAW.format(100)),
+    Goal(TELL, RAW.format(GROUP_MAX), 0.75),
+    Goal(TELL, PEER.format(100), 5),
+    Goal(ASK.format(1), RAW.format(1), 0.8),
+    Goal(ASK.format(CLIENTS), RAW.format(1), 1.5),
+    *(Goal(BUSY.format(name), name) for name in (TELL, ASK.format(1), ASK.format(CLIENTS))),
+    *(Goal(BUSY.format(COMMIT.format(n)), COMMIT.format(n), 0.5) for n in (1, GROUP_MAX)),
+    Goal(REPLAY, SCAN, 0.4),
+    Goal(AT.format(MANY), AT.format(FEW), 0.8),
+)
+NOT_THERE_YET: tuple[str, ...] = (RESTART,)
+"""What DESIGN asks for and nobody can measure yet: missed until then."""
+
+
+def compare(sizes: Sizes, *, runs: int, is_json: bool, folder: Path | None = None) -> int:
+    """Run all contenders in turns, tell what came of it, and return an exit code.
+
+    All files are made below `folder`, else where temporary files go: that disk is measured.
+    """
+    with tempfile.TemporaryDirectory(prefix="aegis-bench-", dir=folder) as name:
+        own = Path(name)
+        try:
+            with _contenders(own, sizes) as contenders:
+                timings = _take_turns(contenders, runs, own)
+        except Failed as failed:
+            complain(str(failed))
+            return 1
+        begun = opened(FEW)
+        size = bytes_an_event(make_log(_new(own, "size"), begun, sizes.log), begun, sizes.log)
+    rows = rows_of(timings, GOALS)
+    if is_json:
+        tell_json(_as_json(rows, size, sizes, runs))
+    else:
+        _tell(rows, size, runs)
+    return 1 if NOT_THERE_YET or any(row.is_met is False for row in rows) else 0
+
+
+@contextmanager
+def _contenders(folder: Path, sizes: Sizes) -> Iterator[dict[str, Run]]:
+    """Yield what takes part, in the order of the table."""
+    begun = opened(FEW)
+    log = make_log(_new(folder, "log"), begun, sizes.log)
+    events = len(begun.records) + sizes.log
+    complain(f"opening {sizes.positions_many:,} positions")
+    with (
+        crowd(_new(folder, "few"), FEW) as few,
+        crowd(_new(folder, "many"), sizes.positions_many) as many,
+    ):
+        yield {
+            FDATASYNC: lambda own: run_fdatasync(own, sizes.single),
+            **_writers(begun, sizes),
+            **_actors(begun, sizes),
+            SCAN: lambda _own: run_scan(log, events),
+            REPLAY: lambda _own: run_replay(log, events),
+            OPENING: lambda _own: run_opening(log),
+            AT.format(FEW): lambda _own: few.run(sizes.single),
+            AT.format(MANY): lambda _own: many.run(sizes.single),
+        }
+
+
+def _writers(begun: Opened, sizes: Sizes) -> dict[str, Run]:
+    kinds = ((RAW, Raw, BATCHES), (UNHASHED, Unhashed, BATCHES))
+    others = ((STDLIB, Stdlib, (1, 100)), (PEER, Peer, (1, 100)))
+    return {
+        name.format(batch): partial(_run_writer, kind, begun, sizes, batch)
+        for name, kind, batches in (*kinds, *others)
+        for batch in batches
+    }
+
+
+def _run_writer(kind: MakeWriter, begun: Opened, sizes: Sizes, batch: int, own: Path) -> Timing:
+    made = written(begun, sizes.of(batch))
+    return run_writer(kind, own, begun, made, batch)
+
+
+def _actors(begun: Opened, sizes: Sizes) -> dict[str, Run]:
+    idle: dict[str, Run] = {
+        TELL: lambda own: run_telling(own, begun, sizes.grouped),
+        ASK.format(1): lambda own: run_asking(own, begun, sizes.single, 1),
+        ASK.format(CLIENTS): lambda own: run_asking(own, begun, sizes.asked, CLIENTS),
+        **{
+            COMMIT.format(batch): partial(_run_committing, begun, sizes, batch)
+            for batch in (1, GROUP_MAX)
+        },
+    }
+    return {**idle, **{BUSY.format(name): partial(_beside, run) for name, run in idle.items()}}
+
+
+def _run_committing(begun: Opened, sizes: Sizes, batch: int, own: Path) -> Timing:
+    return run_committing(own, begun, sizes.of(batch), batch)
+
+
+def _beside(run: Run, own: Path) -> Timing:
+    with busy_thread():
+        return run(own)
+
+
+def _take_turns(contenders: Mapping[str, Run], runs: int, folder: Path) -> dict[str, list[Timing]]:
+    timings: dict[str, list[Timing]] = {name: [] for name in contenders}
+    for number in range(runs):
+        complain(f"round {number + 1} of {runs}, load {os.getloadavg()[0]:.1f}")
+        for name, run in contenders.items():
+            with tempfile.TemporaryDirectory(dir=folder) as own:
+                timings[name].append(run(Path(own)))
+    return timings
+
+
+def _new(folder: Path, name: str) -> Path:
+    made = folder / name
+    made.mkdir()
+    return made
+
+
+def _tell(rows: list[Row], size: float, runs: int) -> None:
+    figures = ("events/s", "us", "CPU us", "Ratio", "Goal")
+    columns = ("What", *figures[:-1], "of", figures[-1], "")
+    lines = [
+        (
+            row.name,
+            f"{row.rate:,.0f}",
+            f"{row.wall_us:,.1f}",
+            f"{row.cpu_us:,.1f}",
+            "" if row.ratio is None else f"{row.ratio:.2f}",
+            row.to,
+            "" if row.goal is None else f"{row.goal:.2f}",
+            {None: "", True: "met", False: "missed"}[row.is_met],
+        )
+        for row in rows
+    ]
+    lines.extend((name, *("",) * 6, "not there yet") for name in NOT_THERE_YET)
+    tell(table(columns, lines, right=figures))
+    tell("")
+    told = [("Bytes an event", f"{size:,.0f}"), ("Rounds", f"{runs}, medians")]
+    tell(pairs([*machine().items(), *told]))
+
+
+def _as_json(rows: list[Row], size: float, sizes: Sizes, runs: int) -> dict[str, object]:
+    return {
+        "rows": [msgspec.structs.asdict(row) for row in rows],
+        "not_there_yet": NOT_THERE_YET,
+        "bytes_an_event": round(size, 1),
+        "sizes": msgspec.structs.asdict(sizes),
+        "rounds": runs,
+        "machine": machine(),
+    }

@@ -1,0 +1,69 @@
+"""What must be reached: DESIGN's figures for the store, as ratios of rates in one round.
+
+A ratio is taken in each round, where both sides had the same disk and the same neighbours, and
+the median of the rounds is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import msgspec
+
+from tests.bench.store.workload import Timing
+
+MICROS = 1e6
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """One row's rate must be at least so much of another's."""
+
+    of: str
+    to: str
+    least: float | None = None
+    """None where the ratio is told and nothing is asked of it."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Medians of a contender's rounds; times are of one event. `is_met` is None without a goal."""
+
+    name: str
+    rate: float
+    wall_us: float
+    cpu_us: float
+    ratio: float | None = None
+    to: str = ""
+    goal: float | None = None
+    is_met: bool | None = None
+
+
+def rows_of(timings: Mapping[str, Sequence[Timing]], goals: Sequence[Goal]) -> list[Row]:
+    """Return a row for each contender, and a further one for each further goal of the same."""
+    rows = []
+    for name, made in timings.items():
+        plain = _plain(name, made)
+        own = [_against(plain, goal, timings) for goal in goals if goal.of == name]
+        rows.extend(own or [plain])
+    return rows
+
+
+def rate(timing: Timing) -> float:
+    """Return events a second of wall time."""
+    return timing.events / timing.wall_s
+
+
+def _plain(name: str, made: Sequence[Timing]) -> Row:
+    return Row(
+        name=name,
+        rate=median(map(rate, made)),
+        wall_us=median(each.wall_s / each.events * MICROS for each in made),
+        cpu_us=median(each.cpu_s / each.events * MICROS for each in made),
+    )
+
+
+def _against(row: Row, goal: Goal, timings: Mapping[str, Sequence[Timing]]) -> Row:
+    pairs = zip(timings[goal.of], timings[goal.to], strict=True)
+    ratio = median(rate(ours) / rate(theirs) for ours, theirs in pairs)
+    is_met = None if goal.least is None else ratio >= goal.least
+    return msgspec.structs.replace(row, ratio=ratio, to=goal.to, goal=goal.least, is_met=is_met)
