@@ -62,7 +62,7 @@ class Found(msgspec.Struct, frozen=True):
 
 def recorded_life(folder: Path, seed: int, image: Image, live: Callable[[Life], None]) -> Recorded:
     """Live once in `folder`, from what is on the disk."""
-    _lay(folder, image)
+    lay(folder, image)
     with recording(image) as trace:
         life = Life(folder / STORE, seed, trace.promise)
         live(life)
@@ -125,7 +125,7 @@ class Judge:
 
 def found_after(folder: Path, image: Image, *, is_verified: bool) -> Found:
     """Start the store on an image as any process does, and look at all that it holds."""
-    _lay(folder, image)
+    lay(folder, image)
     path = folder / STORE
     mark = read_mark(path).mark
     mark_event_id = 0 if mark is None else mark.event_id
@@ -142,7 +142,7 @@ def found_after(folder: Path, image: Image, *, is_verified: bool) -> Found:
     return Found(found, "", last, mark_event_id, problems)
 
 
-def _lay(folder: Path, image: Image) -> None:
+def lay(folder: Path, image: Image) -> None:
     """Let a folder hold the image and nothing else."""
     for each in folder.iterdir():
         each.unlink()

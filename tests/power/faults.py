@@ -1,0 +1,174 @@
+"""A file system that refuses: each single call that SQLite and the mark make can fail.
+
+Calls are counted in the order in which they come; a plan says from which on they fail, and
+whether that one alone or all after it. A write that fails may have happened by half.
+"""
+
+# ruff: noqa: N802  methods that override those of SQLite's names
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+import aegis.store.mark
+from tests.power.beneath import BASE, beneath_checksums
+
+_NAME = "refusing"
+
+CODES = {
+    "read": apsw.SQLITE_IOERR_READ,
+    "write": apsw.SQLITE_IOERR_WRITE,
+    "sync": apsw.SQLITE_IOERR_FSYNC,
+    "truncate": apsw.SQLITE_IOERR_TRUNCATE,
+    "size": apsw.SQLITE_IOERR_FSTAT,
+    "lock": apsw.SQLITE_IOERR_LOCK,
+    "unlock": apsw.SQLITE_IOERR_UNLOCK,
+    "delete": apsw.SQLITE_IOERR_DELETE,
+    "access": apsw.SQLITE_IOERR_ACCESS,
+    "open": apsw.SQLITE_CANTOPEN,
+    "reserved": apsw.SQLITE_IOERR_CHECKRESERVEDLOCK,
+}
+"""What SQLite is told when a call of its own fails."""
+
+FULL = {**CODES, "write": apsw.SQLITE_FULL}
+"""The same where a write finds no room."""
+
+
+class Plan:
+    """Which calls fail: none until one is chosen."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._codes = CODES
+        self._first: int | None = None
+        self._stays = False
+
+    def fail(self, at: int | None, *, stays: bool = False, codes: dict[str, int] = CODES) -> None:
+        """Let the call of this number fail, or none, and with `stays` all after; count anew."""
+        self.calls, self._first, self._stays, self._codes = [], at, stays, codes
+
+    def relent(self) -> None:
+        """Let nothing fail any more."""
+        self._first = None
+
+    def does_fail(self, name: str) -> bool:
+        """Count a call, and say whether it is to fail."""
+        number = len(self.calls)
+        self.calls.append(name)
+        if self._first is None:
+            return False
+        return number == self._first or (self._stays and number > self._first)
+
+    def call(self, name: str) -> None:
+        """Count a call of SQLite's, and raise what it is to be told."""
+        if self.does_fail(name):
+            raise apsw.exception_for(self._codes[name])
+
+    def call_of_os(self, name: str) -> None:
+        """Count a call that the store makes itself, and raise what the system would."""
+        if self.does_fail(name):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+class _RefusingSystem(apsw.VFS):
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        super().__init__(_NAME, base=BASE, makedefault=True)
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        self._plan.call("open")
+        return _RefusingFile(self._plan, name, flags)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001  SQLite's
+        self._plan.call("delete")
+        super().xDelete(filename, syncdir)
+
+    def xAccess(self, pathname: str, flags: int) -> bool:
+        self._plan.call("access")
+        return super().xAccess(pathname, flags)
+
+
+class _RefusingFile(apsw.VFSFile):
+    def __init__(self, plan: Plan, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        self._plan = plan
+        super().__init__(BASE, name, flags)
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        self._plan.call("read")
+        return super().xRead(amount, offset)
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        try:
+            self._plan.call("write")
+        except apsw.Error:
+            super().xWrite(data[: len(data) // 2], offset)
+            raise
+        super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:
+        self._plan.call("sync")
+        super().xSync(flags)
+
+    def xTruncate(self, newsize: int) -> None:
+        self._plan.call("truncate")
+        super().xTruncate(newsize)
+
+    def xFileSize(self) -> int:
+        self._plan.call("size")
+        return super().xFileSize()
+
+    def xLock(self, level: int) -> None:
+        self._plan.call("lock")
+        super().xLock(level)
+
+    def xUnlock(self, level: int) -> None:
+        super().xUnlock(level)
+        self._plan.call("unlock")
+
+    def xCheckReservedLock(self) -> bool:
+        self._plan.call("reserved")
+        return super().xCheckReservedLock()
+
+
+class _RefusingOs:
+    """What the mark's module asks of `os`."""
+
+    O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
+    close: Callable[[int], None] = staticmethod(os.close)
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def open(self, path: Path, flags: int, mode: int) -> int:
+        self._plan.call_of_os("mark open")
+        return os.open(path, flags, mode)
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        if self._plan.does_fail("mark write"):
+            return os.pwrite(descriptor, data[: len(data) // 2], offset)
+        return os.pwrite(descriptor, data, offset)
+
+    def ftruncate(self, descriptor: int, size: int) -> None:
+        self._plan.call_of_os("mark truncate")
+        os.ftruncate(descriptor, size)
+
+    def fsync(self, descriptor: int) -> None:
+        self._plan.call_of_os("mark sync")
+        os.fsync(descriptor)
+
+
+@contextmanager
+def refusing() -> Iterator[Plan]:
+    """Yield the plan by which calls fail while a store is used in this block."""
+    plan = Plan()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aegis.store.mark, "os", _RefusingOs(plan))
+        with beneath_checksums(_RefusingSystem(plan), _NAME):
+            yield plan
