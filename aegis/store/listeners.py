@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
+from typing import Any
 
 from aegis.domain.events import EVENT_TYPES, Recorded, name_of
 from aegis.store.errors import Refused
 from aegis.store.records import told_event
 
-Listener = Callable[[dict[str, object]], object]
+Listener = Callable[[dict[str, Any]], object]
 
 
 class Listeners:

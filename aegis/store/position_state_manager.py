@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -65,7 +65,7 @@ from aegis.store.self_examination import Examination
 AS_CONFIGURED = Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1")
 """What a new store is made for unless told: what `run.py` makes of the settings' defaults."""
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 Holdings = Mapping[str, Figure] | Mapping[Symbol, Figure] | Iterable[Mapping[str, object]]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import apsw
 import msgspec
@@ -175,7 +176,7 @@ def recorded_of(stored: StoredEvent) -> Recorded:
         raise StoreCorrupt("events", text) from error
 
 
-def told_event(recorded: Recorded) -> dict[str, object]:
+def told_event(recorded: Recorded) -> dict[str, Any]:
     """Return an event for people's programs: its place in the log, then its own fields by name.
 
     Figures are Decimals; `timestamp` is text, RFC 3339 in UTC.
