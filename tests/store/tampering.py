@@ -31,6 +31,7 @@ ALL_ROWS = (
 _DROPS = (
     "DROP TRIGGER position_events_are_never_updated",
     "DROP TRIGGER position_events_are_never_deleted",
+    "DROP TRIGGER position_events_follow_one_another",
     "DROP TRIGGER store_identity_is_never_updated",
     "DROP TRIGGER store_identity_is_never_deleted",
 )

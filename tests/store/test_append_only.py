@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import apsw
 import pytest
 
+from aegis.store.chain import GENESIS
 from aegis.store.journal import Store
-from tests.store.histories import History, open_store
-from tests.store.tampering import stranger
+from aegis.store.records import stored_events
+from tests.store.histories import History
 
 UPSERT = """
 INSERT INTO position_events SELECT * FROM position_events WHERE true
@@ -90,21 +89,33 @@ def test_the_list_is_back_after_a_rebuild(written: Store) -> None:
         written._db.execute("DELETE FROM positions").fetchall()
 
 
+INSERT = "INSERT INTO position_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
 def test_an_event_without_its_position_cannot_be_inserted(written: Store) -> None:
-    row = (99, "nobody", "PositionMarked", "{}", "x", "t", 1, "h", "p")
-    insert = "INSERT INTO position_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    number, before = written.last_event_id + 1, written.head_hash
+    row = (number, "nobody", "PositionMarked", "{}", "x", "t", 1, "h", before)
     with pytest.raises(apsw.ConstraintError, match="FOREIGN KEY"):
-        written._db.execute(insert, row).fetchall()
+        written._db.execute(INSERT, row).fetchall()
 
 
-def test_two_events_cannot_follow_the_same_one(path: Path) -> None:
-    store = open_store(path)
-    history = History(1, store.book)
-    store.commit(history.open_position(), history.book)
-    store.close()
-    fork = (
-        "INSERT INTO position_events SELECT 99, position_id, event_type, event_data, actor, "
-        "timestamp, 99, hash, prev_hash FROM position_events WHERE event_id = 1"
-    )
-    with stranger(path) as db, pytest.raises(apsw.ConstraintError, match="prev_hash"):
-        db.execute(fork).fetchall()
+@pytest.mark.parametrize(
+    ("steps", "follows"),
+    [(1, -2), (1, 1), (2, -1), (1, 0), (99, 0)],
+    ids=["the last but one", "the first", "past a gap", "nothing", "nothing, past a gap"],
+)
+def test_an_event_follows_the_last_one_or_is_not_inserted(
+    written: Store, steps: int, follows: int
+) -> None:
+    before = [GENESIS, *(row.hash for row in stored_events(written._db))][follows]
+    number = written.last_event_id + steps
+    row = (number, "system", "AlarmRaised", "{}", "x", "t", 99, "h", before)
+    with pytest.raises(apsw.ConstraintError, match="is a chain: prev_hash"):
+        written._db.execute(INSERT, row).fetchall()
+
+
+def test_the_event_that_follows_the_last_one_is_inserted(written: Store) -> None:
+    number, before = written.last_event_id + 1, written.head_hash
+    row = (number, "system", "AlarmRaised", "{}", "x", "t", 99, "h", before)
+    written._db.execute(INSERT, row).fetchall()
+    assert written._db.execute("SELECT max(event_id) FROM position_events").get == number

@@ -9,6 +9,7 @@ import pytest
 from aegis.store.connection import open_writer
 from aegis.store.errors import StoreCorrupt, StoreTooNew
 from aegis.store.journal import Store
+from aegis.store.mark import mark_path
 from aegis.store.migrations import migrate, migrations, schema_version
 from aegis.store.verify import verify
 from tests.store.histories import History, open_store
@@ -103,6 +104,15 @@ def test_an_older_program_s_rows_are_made_anew(filled: Callable[..., Path]) -> N
     open_store(path).close()
     assert all_rows(path) == before
     assert verify(path).ok
+
+
+def test_a_lost_end_is_told_after_the_log_was_moved(filled: Callable[..., Path]) -> None:
+    path = filled()
+    tamper(path, "UPDATE sqlite_sequence SET seq = seq + 1", *BACK_TO_2)
+    mark_path(path).unlink()
+    open_store(path).close()
+    (problem,) = verify(path).problems
+    assert "were written" in problem.text
 
 
 def test_an_old_log_that_does_not_fold_stays_below_the_newest_schema(
