@@ -220,4 +220,8 @@ class Book:
         assert symbol not in self._alive, f"Two positions alive in {symbol}"
 
     def _is_leaving(self, position: PositionId) -> bool:
-        return any(order.role is not Role.ENTRY for order in self.active_orders(position))
+        active, orders = self._active, self.orders
+        return any(
+            each in active and orders[each].role is not Role.ENTRY
+            for each in self._orders_of.get(position, ())
+        )

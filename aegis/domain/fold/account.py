@@ -22,7 +22,7 @@ from aegis.domain.events import (
     ReconciliationCompleted,
     TradingStateChanged,
 )
-from aegis.domain.fold.coins import with_coin
+from aegis.domain.fold.coins import with_coin, with_coins
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
@@ -168,6 +168,11 @@ def _after_fill(
     is_buy = event.side is Side.BUY
     base = fill.amount if is_buy else negative(fill.amount)
     quote = negative(cost) if is_buy else cost
-    after = with_coin(balances, position.instrument.base, base)
-    after = with_coin(after, position.instrument.quote, quote)
-    return with_coin(after, fill.fee_currency, negative(fill.fee))
+    return with_coins(
+        balances,
+        (
+            (position.instrument.base, base),
+            (position.instrument.quote, quote),
+            (fill.fee_currency, negative(fill.fee)),
+        ),
+    )
