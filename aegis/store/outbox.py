@@ -18,6 +18,7 @@ from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import Recorded
 from aegis.domain.ids import EventId, Instant
 from aegis.domain.instants import instant_of, text_of
+from aegis.store.rows import write_rows
 from aegis.store.statements import INSERT_NOTICE
 
 NoticeOf = Callable[[Recorded, Book], str | None]
@@ -85,8 +86,7 @@ def write_notices(
         if (text := notice_of(recorded, book)) is not None
         for channel in channels
     ]
-    if rows:
-        db.executemany(INSERT_NOTICE, rows).fetchall()
+    write_rows(db, INSERT_NOTICE, rows)
     return len(rows)
 
 

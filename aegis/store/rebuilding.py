@@ -18,6 +18,7 @@ from aegis.domain.events import Recorded
 from aegis.store.folding import Fold
 from aegis.store.loading import quarantined_events
 from aegis.store.records import PAGE_ROWS, recorded_of, stored_events
+from aegis.store.rows import write_rows
 from aegis.store.statements import EMPTY_PROJECTIONS, UPSERT_ORDER, UPSERT_POSITION
 from aegis.store.writing import write_facts
 
@@ -47,5 +48,5 @@ def rebuild_projections(db: apsw.Connection) -> None:
             write_facts(db, page)
             page.clear()
     write_facts(db, page)
-    db.executemany(UPSERT_POSITION, list(fold.position_rows().values())).fetchall()
-    db.executemany(UPSERT_ORDER, list(fold.order_rows().values())).fetchall()
+    write_rows(db, UPSERT_POSITION, list(fold.position_rows().values()))
+    write_rows(db, UPSERT_ORDER, list(fold.order_rows().values()))

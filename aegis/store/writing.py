@@ -29,6 +29,7 @@ from aegis.store.projections import (
     reconciliation_row,
 )
 from aegis.store.records import INSERT_EVENT, rows_of
+from aegis.store.rows import write_rows
 from aegis.store.statements import (
     INSERT_FILL,
     INSERT_HEALTH,
@@ -46,21 +47,21 @@ def append(
     account_before: Account,
 ) -> str:
     """Write records and what follows from them; return the new head's hash."""
-    _write(db, UPSERT_POSITION, _position_rows(records, book, account_before))
+    write_rows(db, UPSERT_POSITION, _position_rows(records, book, account_before))
     events = rows_of(records, head_hash)
-    db.executemany(INSERT_EVENT, events).fetchall()
-    _write(db, UPSERT_ORDER, [order_row(book.orders[key]) for key in touched_orders(records)])
+    write_rows(db, INSERT_EVENT, events)
+    write_rows(db, UPSERT_ORDER, [order_row(book.orders[key]) for key in touched_orders(records)])
     write_facts(db, records)
     for recorded in records:
         if isinstance(recorded.event, DiagnosisCompleted):
-            _write(db, INSERT_HEALTH, health_rows(recorded, recorded.event))
+            write_rows(db, INSERT_HEALTH, health_rows(recorded, recorded.event))
     return events[-1][-2]
 
 
 def write_facts(db: apsw.Connection, records: Sequence[Recorded]) -> None:
     """Write the rows that follow from one event alone: fills and reconciliations."""
-    _write(db, INSERT_FILL, fill_rows(records))
-    _write(db, INSERT_RECONCILIATION, reconciliation_rows(records))
+    write_rows(db, INSERT_FILL, fill_rows(records))
+    write_rows(db, INSERT_RECONCILIATION, reconciliation_rows(records))
 
 
 def fill_rows(records: Sequence[Recorded]) -> list[Row]:
@@ -89,8 +90,3 @@ def _position_rows(records: Sequence[Recorded], book: Book, account_before: Acco
     if book.account is not account_before:
         rows.append(account_row(book.account))
     return rows
-
-
-def _write(db: apsw.Connection, statement: str, rows: Sequence[Row]) -> None:
-    if rows:
-        db.executemany(statement, rows).fetchall()

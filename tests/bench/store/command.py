@@ -7,6 +7,7 @@ that is full or failing; more than one busy thread.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import msgspec
 
 from actors.position_store import GROUP_MAX
 from aegis.cli.output import complain, pairs, table, tell, tell_json
+from supervisors.threads import SWITCH_INTERVAL_S
 from tests.bench.machine import machine
 from tests.bench.measuring import Failed
 from tests.bench.store.acting import busy_thread, run_asking, run_committing, run_telling
@@ -88,6 +90,7 @@ def compare(sizes: Sizes, *, runs: int, is_json: bool, folder: Path | None = Non
 
     All files are made below `folder`, else where temporary files go: that disk is measured.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as wherever actors have threads
     with tempfile.TemporaryDirectory(prefix="aegis-bench-", dir=folder) as name:
         own = Path(name)
         try:

@@ -70,12 +70,14 @@ class Raw:
         path = folder / "raw.db"
         self._db, self._wal = open_writer(path)
         self._mark = MarkFile(path, None)
-        self._head = GENESIS
         for migration in migrations():
             self._db.execute(migration.text).fetchall()
+        events = rows_of(begun.records, GENESIS)
         with self._db:
-            self._db.executemany(UPSERT_POSITION, _position_rows(begun))
-            self._db.executemany(UPSERT_ORDER, map(order_row, begun.book.orders.values()))
+            self._db.executemany(UPSERT_POSITION, _position_rows(begun)).fetchall()
+            self._db.executemany(INSERT_EVENT, events).fetchall()
+            self._db.executemany(UPSERT_ORDER, _order_rows(begun)).fetchall()
+        self._head = events[-1][-2]
 
     def commit(self, group: Sequence[Written]) -> None:
         self._db.execute("BEGIN IMMEDIATE").fetchall()
@@ -120,7 +122,8 @@ class Stdlib:
         path = folder / "stdlib.db"
         self._db = sqlite3.connect(path, isolation_level=None)
         self._mark = MarkFile(path, None)
-        self._head = GENESIS
+        events = rows_of(begun.records, GENESIS)
+        self._head = events[-1][-2]
         for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._db.execute(f"PRAGMA {setting}").fetchall()
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
@@ -128,7 +131,8 @@ class Stdlib:
             self._db.executescript(migration.text)
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(UPSERT_POSITION, _position_rows(begun))
-        self._db.executemany(UPSERT_ORDER, map(order_row, begun.book.orders.values()))
+        self._db.executemany(INSERT_EVENT, events)
+        self._db.executemany(UPSERT_ORDER, _order_rows(begun))
         self._db.execute("COMMIT")
 
     def commit(self, group: Sequence[Written]) -> None:
@@ -190,6 +194,10 @@ def _position_rows(begun: Opened) -> list[Row]:
     book = begun.book
     accepted = {each.position_id: each.exchange_order_id for each in book.orders.values()}
     return [position_row(each, accepted[key]) for key, each in book.positions.items()]
+
+
+def _order_rows(begun: Opened) -> list[Row]:
+    return [order_row(each) for each in begun.book.orders.values()]
 
 
 def _touched_rows(group: Sequence[Written]) -> list[Row]:
