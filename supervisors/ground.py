@@ -12,6 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from aegis.config.model import Config
+from aegis.config.rerun import Rerun
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant, Symbol
 from aegis.domain.recorded import Beginning
@@ -89,4 +90,20 @@ def ground_of(config: Config) -> Ground:
             )
             for symbol in config.exchange.symbols
         ),
+    )
+
+
+def ground_of_recording(rerun: Rerun) -> Ground:
+    """Return a recorded market, under the name that it had."""
+    return Ground(
+        name=rerun.market,
+        sources=tuple(
+            CandleSource(each.symbol, rerun.candles.get(each.symbol, ()), each.starts_at)
+            for each in rerun.beginnings
+        ),
+        first_prices={
+            each.symbol: each.first_price
+            for each in rerun.beginnings
+            if each.first_price is not None
+        },
     )

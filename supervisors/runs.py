@@ -19,6 +19,7 @@ import msgspec
 from aegis import __version__
 from aegis.clock import ManualClock, ScaledClock, SystemClock, draw_hex, seeded_random
 from aegis.config.model import Config, describe
+from aegis.config.rerun import Rerun
 from aegis.control import ControlServer
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant
@@ -29,6 +30,7 @@ from aegis.log.logger import Log
 from aegis.messages import ControlReply, ControlRequest
 from aegis.service import NOBODY, Service
 from supervisors.channels import messengers_of
+from supervisors.ground import ground_of_recording
 from supervisors.hanging import hanging_ended
 from supervisors.keeper import Keeper
 from supervisors.runtime import SeededRuntime, ThreadRuntime
@@ -80,6 +82,7 @@ class _Outside(msgspec.Struct, frozen=True, kw_only=True):
     faults: Faults
     service: Service
     is_kept: bool
+    rerun: Rerun | None
 
 
 class NoControl:
@@ -114,6 +117,7 @@ def run(
     faults: Faults = no_faults,
     service: Service = NOBODY,
     is_kept: bool = True,
+    rerun: Rerun | None = None,
 ) -> Run:
     """Run AEGIS as configured, to its end; raises what opening raises, before anything trades.
 
@@ -121,9 +125,11 @@ def run(
     called on SIGHUP, `before_abort` when a second signal ends the process at once. `faults` say
     what goes wrong between us and the paper exchange: nothing, but in drills. `service` is the
     manager that started this process; at speed 0 it is told nothing. A store that is not kept is
-    one that the caller throws away, and never waits for the disk: at speed 0 alone.
+    one that the caller throws away, and never waits for the disk: at speed 0 alone. With `rerun`
+    it goes once more through what an earlier run was shown, as far as that one came.
     """
     assert is_kept or config.market.speed == 0, "Expected a store that is kept, to trade on"
+    assert rerun is None or not is_kept, "Expected a store that is thrown away, to run again in"
     outside = _Outside(
         log=log,
         progress=progress,
@@ -132,6 +138,7 @@ def run(
         faults=faults,
         service=service,
         is_kept=is_kept,
+        rerun=rerun,
     )
     if config.market.speed == 0:
         return _run_to_the_end_of_data(config, folder, outside)
@@ -259,6 +266,7 @@ def seeded_incarnation(config: Config) -> str:
 
 
 def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> Run:
+    rerun = outside.rerun
     runtimes: list[SeededRuntime] = []
 
     def runtime_of(start: Instant) -> SeededRuntime:
@@ -272,8 +280,9 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
         log=outside.log,
         control=NoControl(),
         messengers=messengers_of(config, outside.log),
-        draw_incarnation=lambda: seeded_incarnation(config),
+        draw_incarnation=lambda: rerun.incarnation if rerun else seeded_incarnation(config),
         faults=outside.faults,
+        ground=ground_of_recording(rerun) if rerun else None,
         is_kept=outside.is_kept,
     )
     runtime, stopwatch = runtimes[0], SystemClock()
@@ -286,12 +295,13 @@ def _run_to_the_end_of_data(config: Config, folder: Path, outside: _Outside) -> 
     ):
         _tell_start(system, outside.log)
         system.start(seed=config.market.seed)
-        verdict = _go_through(system, runtime, way, told, outside.reread)
+        is_over = _go_through(system, runtime, way, told, outside)
+        verdict = _settled(system, runtime)
         system.close()
     return Run(
         exit_code=verdict.exit_code,
         reason=verdict.reason,
-        is_early=not system.is_market_ended,
+        is_early=not is_over,
         files=system.ground.files,
         candles=candles,
         candles_done=way.tell(),
@@ -318,9 +328,11 @@ class _Way:
 
 
 def _go_through(
-    system: System, runtime: SeededRuntime, way: _Way, told: _Told, reread: Reread
-) -> Verdict:
+    system: System, runtime: SeededRuntime, way: _Way, told: _Told, outside: _Outside
+) -> bool:
+    """Live to the end of the data, or to where a run that is gone again ended; False before it."""
     instants = 0
+    past = _Past(system, outside.rerun)
 
     def goes_on() -> bool:
         nonlocal instants
@@ -328,14 +340,21 @@ def _go_through(
         if instants % INSTANTS_PER_LOOK == 0:
             way.tell()
             if told.take_hang_up():
-                reread()
+                outside.reread()
             if not told.stop.empty():
                 return False
+        if past.is_over(runtime.clock.now()):
+            return False
         return not system.is_market_ended and system.verdicts.empty()
 
     way.tell()
     runtime.live_while(goes_on)
     system.note_end()
+    return system.is_market_ended or past.is_over(runtime.clock.now())
+
+
+def _settled(system: System, runtime: SeededRuntime) -> Verdict:
+    """Let orders finish, stop, and return how it ended."""
     at = f"{text_of(runtime.clock.now())[:19]}Z"
     why = "the data ended" if system.is_market_ended else f"stopped early at {at}"
     if system.verdicts.empty():
@@ -345,3 +364,18 @@ def _go_through(
         verdict = system.verdicts.get_nowait()
         return Verdict(verdict.exit_code, f"{why}; {verdict.reason}")
     return system.verdicts.get_nowait()
+
+
+class _Past:
+    """What befell a run that is gone again: other settings on the way, and its end."""
+
+    def __init__(self, system: System, rerun: Rerun | None) -> None:
+        self._system = system
+        self._ends_at = None if rerun is None else rerun.ends_at
+        self._changes = [] if rerun is None else list(rerun.changes)
+
+    def is_over(self, now: Instant) -> bool:
+        """Take over the settings that are due; say whether the run has come to its end."""
+        while self._changes and self._changes[0][0] <= now:
+            self._system.reconfigure(self._changes.pop(0)[1])
+        return self._ends_at is not None and now >= self._ends_at

@@ -191,7 +191,7 @@ class System:
 
     def note_end(self) -> None:
         """Record that this run was told to end, or has come to the end of its data."""
-        self._note(RunEnded())
+        self._note(RunEnded(is_market_over=self.is_market_ended))
 
     def stop(self) -> None:
         """Ask the tree to end: Strategy first, the store last."""

@@ -14,6 +14,7 @@ from aegis.cli.examples import epilog_of
 from aegis.cli.output import tell
 from aegis.cli.run_command import run
 from aegis.cli.session import AsJson, ConfigPath, Live, Version, session_of
+from aegis.cli.what_if_command import what_if
 
 LOOK = "Look (works beside a running AEGIS)"
 ACT = "Act (on the AEGIS that runs, else on the store)"
@@ -49,6 +50,8 @@ def root(
 
 for trade in (run, backtest):
     app.command(epilog=epilog_of(trade.__name__))(trade)
+
+app.command("what-if", epilog=epilog_of("what-if"))(what_if)
 
 for look in (
     look_commands.status,

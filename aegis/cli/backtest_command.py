@@ -44,10 +44,11 @@ def backtest(
     json: AsJson = False,
 ) -> None:
     """Try the strategy on candles of your own, as fast as it goes; nothing is left behind."""
-    from aegis.cli.backtesting import expect_nothing_at, thrown_away, try_out
+    from aegis.cli.backtesting import expect_nothing_at, try_out
+    from aegis.cli.thrown_away import thrown_away
 
     given = given_of(context, config, is_json=json)
-    with thrown_away() as folder:
+    with thrown_away("backtest") as folder:
 
         def overrides() -> Sequence[Override]:
             from aegis.cli.backtest_options import overrides_of

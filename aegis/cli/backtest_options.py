@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from aegis.cli.set_options import faults_of_settings, overrides_of_settings
 from aegis.config.faults import ConfigFaults, Fault
-from aegis.config.file import Override, literal
+from aegis.config.file import Override
 
 _SYMBOL = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
 
@@ -24,6 +25,7 @@ OWN_KEYS = {
     "store.path": "its store is thrown away, or kept by --keep",
     "log.path": "it writes no log",
     "log.level": "it writes no log",
+    "backup.path": "nobody backs it up",
     "notify.telegram.enabled": "it tells nobody",
     "notify.webhook.enabled": "it tells nobody",
 }
@@ -41,32 +43,18 @@ def overrides_of(
         "store.path": str(store),
         "log.path": str(log),
         "log.level": "warning",
+        "backup.path": str(log.parent / "backups"),
         "notify.telegram.enabled": False,
         "notify.webhook.enabled": False,
     }
-    faults = (*_faults_of_data(data), *map(_fault_of_setting, settings))
-    if found := tuple(fault for fault in faults if fault is not None):
-        raise ConfigFaults(found)
+    faults = (*_faults_of_data(data), *faults_of_settings(settings, OWN_KEYS, "a backtest"))
+    if faults:
+        raise ConfigFaults(faults)
     return (
         *(Override(option="backtest", key=key, value=value) for key, value in own.items()),
-        *map(_override_of, settings),
+        *overrides_of_settings(settings),
         *_overrides_of_data(data),
     )
-
-
-def _override_of(setting: str) -> Override:
-    key, _, value = setting.partition("=")
-    return Override(option=f"--set {key.strip()}", key=key.strip(), value=literal(value.strip()))
-
-
-def _fault_of_setting(setting: str) -> Fault | None:
-    key, equals, _ = setting.partition("=")
-    if not (equals and key.strip()):
-        return Fault("--set", "", f"expected key=value, was {setting!r}")
-    reason = OWN_KEYS.get(key.strip())
-    if reason is None:
-        return None
-    return Fault(f"--set {key.strip()}", "", f"a backtest says this itself: {reason}")
 
 
 def _overrides_of_data(data: Sequence[str]) -> Iterator[Override]:

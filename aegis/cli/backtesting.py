@@ -1,18 +1,13 @@
 """`backtest`: one run over candles of the past, in a store that is thrown away or kept.
 
-Invariants:
-1. Nothing outside of its own folder is written but the store that `--keep` names.
-2. Its folder is gone when the process ends, however it ends, but for a kill.
+Invariant: nothing outside of its own folder is written but the store that `--keep` names.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 
 from aegis.cli.backtest_options import OWN_KEYS
 from aegis.cli.codes import Code
@@ -21,6 +16,7 @@ from aegis.cli.running import Outcome, log_of, result_of
 from aegis.cli.session import Given
 from aegis.cli.settings import differing, folder_of
 from aegis.cli.summary import Result, replay_json, replay_rows
+from aegis.cli.thrown_away import discard
 from aegis.cli.warned import warnings_of
 from aegis.cli.wording import counted, moment, shown
 from aegis.config.faults import ConfigFaults, Fault
@@ -35,16 +31,6 @@ HASH_SHOWN = 12
 
 _BESIDE = ("", "-wal", "-shm", ".lock", ".mark", ".paper")
 """What a store has beside it; any of it is somebody's."""
-
-
-@contextmanager
-def thrown_away() -> Iterator[Path]:
-    """Yield a folder of one's own, and remove it with all that is in it."""
-    folder = Path(mkdtemp(prefix="aegis-backtest-"))
-    try:
-        yield folder
-    finally:
-        _remove(folder)
 
 
 def expect_nothing_at(store: Path) -> None:
@@ -69,7 +55,7 @@ def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int
                     folder=folder_of(given.path),
                     log=log,
                     progress=progress,
-                    before_abort=partial(_remove, folder),
+                    before_abort=partial(discard, folder),
                     is_kept=is_kept,
                 )
         finally:
@@ -81,10 +67,6 @@ def try_out(config: Config, given: Given, folder: Path, *, is_kept: bool) -> int
     else:
         tell(pairs(_as_rows(config, outcome, result, is_kept=is_kept)))
     return outcome.exit_code or (Code.INTERRUPTED if outcome.is_early else Code.DONE)
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _as_json(config: Config, outcome: Outcome, result: Result) -> dict[str, object]:

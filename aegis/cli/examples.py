@@ -10,6 +10,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "run.py backtest --data candles.csv",
         "run.py backtest --data candles.csv --set strategy.params.fast=5 --json",
     ),
+    "what-if": (
+        "run.py what-if",
+        "run.py what-if --set risk.stop_loss_pct=1.5 --from 2024-01-02",
+    ),
     "status": ("run.py status --watch", "run.py status --json | jq '.equity, .to_settle'"),
     "positions": ("run.py positions", "run.py positions --all --json | jq '.[].pnl'"),
     "history": ("run.py history --limit 20", "run.py history 066f169ab70f613d004c4657"),

@@ -30,6 +30,7 @@ from aegis.cli.summary import (
 )
 from aegis.clock import wall_text
 from aegis.config.model import Config
+from aegis.config.rerun import Rerun
 from aegis.domain.account import TradingState
 from aegis.domain.candles import Candle
 from aegis.domain.statistics.summary import summarize
@@ -77,6 +78,7 @@ class Start(Protocol):
         before_abort: Callable[[], None] = ...,
         service: Service = ...,
         is_kept: bool = ...,
+        rerun: Rerun | None = ...,
     ) -> Outcome: ...
 
 

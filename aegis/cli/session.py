@@ -121,7 +121,7 @@ def given_of(
     )
 
 
-def since_of(text: str | None) -> Instant:
+def since_of(text: str | None, option: str = "--since") -> Instant:
     """Return the beginning of a UTC date, or an instant of it; the first of all without any."""
     if text is None:
         return Instant(0)
@@ -132,7 +132,7 @@ def since_of(text: str | None) -> Instant:
     if moment is None or moment.tzinfo is not None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise typer.BadParameter(
             f"expected a UTC date as 2025-01-31 or 2025-01-31T10:00, was {text!r}",
-            param_hint="--since",
+            param_hint=option,
         )
     return instant_of(f"{moment.isoformat(timespec='seconds')[:19]}.{'0' * 9}Z")
 

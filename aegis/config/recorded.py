@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from aegis.config.model import Config, Section
 from aegis.config.text import toml
 
-NOT_KEPT = frozenset({"secrets", "notify", "log", "store"})
+NOT_KEPT = frozenset({"secrets", "notify", "log", "store", "backup"})
 
 
 def recorded_settings(config: Config) -> dict[str, str]:

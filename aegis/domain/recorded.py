@@ -43,7 +43,12 @@ class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="settings")
 
 
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
-    """Somebody, or the end of the data, told it to stop. A run that was killed has no end."""
+    """Somebody, or the end of the data, told it to stop. A run that was killed has no end.
+
+    `is_market_over` says that there were no more candles then, however many have come since.
+    """
+
+    is_market_over: bool = False
 
 
 Fact = RunStarted | SettingsChanged | RunEnded

@@ -16,6 +16,7 @@ from pathlib import Path
 from actors.base import outcome_of
 from aegis.cli.main import leave, main
 from aegis.config.model import Config
+from aegis.config.rerun import Rerun
 from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
 from aegis.domain.order import UNSETTLED
 from aegis.exchange.paper import Fault
@@ -87,6 +88,7 @@ def start(
     before_abort: Callable[[], None] = leave_all,
     service: Service = NOBODY,
     is_kept: bool = True,
+    rerun: Rerun | None = None,
 ) -> Run:
     """Run as run.py does, with the frontier in between."""
     return run(
@@ -98,6 +100,7 @@ def start(
         before_abort=before_abort,
         service=service,
         is_kept=is_kept,
+        rerun=rerun,
         faults=Frontier(folder, config.store.path),
     )
 

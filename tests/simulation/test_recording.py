@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aegis.config.model import Config, build
-from aegis.config.recorded import recorded_settings
+from aegis.config.model import Config, build, setting_paths
+from aegis.config.recorded import NOT_KEPT, recorded_settings
 from aegis.domain.instants import instant_of
 from aegis.domain.recorded import Recording, RunEnded, RunStarted, SettingsChanged
 from aegis.store.recorder import BLOCK_CANDLES
@@ -98,7 +98,5 @@ def test_no_secret_and_nobody_who_is_told_is_recorded() -> None:
 
 
 def test_every_other_setting_is_recorded() -> None:
-    from aegis.config.model import setting_paths
-
-    keys = {".".join(path) for path in setting_paths() if path[0] not in {"notify", "log", "store"}}
+    keys = {".".join(path) for path in setting_paths() if path[0] not in NOT_KEPT}
     assert recorded_settings(config_with()).keys() == keys

@@ -1,0 +1,210 @@
+"""`what-if`: a recording lived through again in a store that is thrown away, beside the original.
+
+It runs the same actors at speed 0 over the candles that the runs were shown, one leg after
+another, and shows what came of it. It must never write to the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from aegis.cli.codes import Code
+from aegis.cli.output import complain, shown_progress, stdout_kept_for_data, tell_json
+from aegis.cli.running import log_of
+from aegis.cli.session import Given
+from aegis.cli.settings import folder_of, load_config
+from aegis.cli.thrown_away import discard
+from aegis.cli.warned import warnings_of
+from aegis.cli.what_if_options import expect_settings, overrides_of_leg
+from aegis.cli.what_if_views import Compared, tell_compared
+from aegis.cli.wording import no_store_at, shown
+from aegis.config.changes import changed_keys, told
+from aegis.config.model import Config
+from aegis.config.rerun import Rerun
+from aegis.domain.candles import Candle
+from aegis.domain.contrast import Intent, Stray, as_of, contrasted, first_stray
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
+from aegis.domain.legs import Leg
+from aegis.domain.recorded import Recording
+from aegis.domain.way import NoWay, Way, candle_s, symbols_of, way_of
+from aegis.store.comparing import Difference, Lived, first_difference, read_lived
+from aegis.store.errors import NoStore
+from aegis.store.measuring import read_measures
+from aegis.store.recording import read_recording
+
+PAST_END_NS = 600 * NANOS_PER_SECOND
+"""A run goes on for a minute after its end, so that orders finish; it needs the candles for it."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person wants to know: settings to try, and an interval of the market's time."""
+
+    settings: tuple[str, ...]
+    begin: Instant | None
+    end: Instant | None
+
+
+class Leader(msgspec.Struct, frozen=True, kw_only=True):
+    """What leads through all legs: the way, its candles, and where the throw-away store is."""
+
+    way: Way
+    recording: Recording
+    asked: Asked
+    given: Given
+    folder: Path
+    balances: Mapping[Coin, Decimal] | None
+
+    def config_of(self, settings: Mapping[str, str], tried: Sequence[str]) -> Config:
+        """Return the configuration of recorded settings, with those to try over them."""
+        return load_config(
+            self.given.path,
+            {},
+            is_trading=True,
+            shield=self.given.shield,
+            overrides=overrides_of_leg(settings, tried, self.folder, self.balances),
+        )
+
+    def rerun_of(self, leg: Leg) -> Rerun:
+        """Return what a leg needs besides its configuration."""
+        return Rerun(
+            incarnation=leg.incarnation,
+            market=leg.market,
+            beginnings=leg.beginnings,
+            candles={symbol: self._candles(symbol, leg) for symbol in symbols_of(leg)},
+            ends_at=leg.ends_at,
+            changes=tuple(
+                (change.at, self.config_of({**leg.settings, **change.settings}, self.tried))
+                for change in leg.changes
+            ),
+        )
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        return self.asked.settings
+
+    def _candles(self, symbol: Symbol, leg: Leg) -> tuple[Candle, ...]:
+        series = self.recording.candles.get((symbol, candle_s(leg)), ())
+        if leg.ends_at is None:
+            return series
+        shown_until = leg.ends_at + (0 if leg.is_market_over else PAST_END_NS)
+        return tuple(each for each in series if each.open_at < shown_until)
+
+
+def tell_what_if(config: Config, asked: Asked, given: Given, folder: Path) -> int:
+    """Live through the recording of a store again, and show the difference."""
+    expect_settings(asked.settings)
+    path = config.store.path
+    try:
+        recording = read_recording(path)
+    except NoStore:
+        return _no(no_store_at(path), given)
+    way = way_of(recording, asked.begin, asked.end)
+    if isinstance(way, NoWay):
+        return _no(f"{shown(path)}: {way.text}", given)
+    leader = Leader(
+        way=way,
+        recording=recording,
+        asked=asked,
+        given=given,
+        folder=folder,
+        balances=None if way.begin is None else _balances(config, way.begin),
+    )
+    code = _lead(leader)
+    if code:
+        return code
+    compared = _compared(leader, path)
+    tell_compared(compared, is_json=given.is_json)
+    return Code.NO if compared.is_reproduced is False else Code.DONE
+
+
+def _no(reason: str, given: Given) -> Code:
+    """Say why there is nothing to compare."""
+    if given.is_json:
+        tell_json({"is_reproduced": None, "reason": reason})
+    complain(reason)
+    return Code.NO
+
+
+def _balances(config: Config, begin: Instant) -> Mapping[Coin, Decimal] | None:
+    """Return what the original was worth at an instant, all of it in the quote coin."""
+    quote = config.exchange.quote
+    with shown_progress("Reading") as progress:
+        path = read_measures(config.store.path, quote, since=begin, progress=progress).path
+    return None if path is None else {quote: path.first}
+
+
+def _lead(leader: Leader) -> int:
+    """Go through all legs in one store; return what the first one that fails ends with."""
+    for leg in leader.way.legs:
+        config = leader.config_of(leg.settings, leader.tried)
+        rerun = leader.rerun_of(leg)
+        with shown_progress("Candles") as progress:
+            log = log_of(config, console_level="error")
+            try:
+                with stdout_kept_for_data():
+                    outcome = leader.given.engine()(
+                        config,
+                        folder=folder_of(leader.given.path),
+                        log=log,
+                        progress=progress,
+                        before_abort=partial(discard, leader.folder),
+                        is_kept=False,
+                        rerun=rerun,
+                    )
+            finally:
+                log.close()
+        if outcome.exit_code or outcome.is_early:
+            complain(*warnings_of(config.log.path), f"The what-if ended early: {outcome.reason}")
+            return outcome.exit_code or Code.INTERRUPTED
+    complain(*warnings_of(config.log.path))
+    return Code.DONE
+
+
+def _compared(leader: Leader, path: Path) -> Compared:
+    """Return the original and what was lived through now, beside each other."""
+    way = leader.way
+    config = leader.config_of(way.legs[-1].settings, ())
+    tried = leader.config_of(way.legs[-1].settings, leader.tried)
+    original, other = read_lived(path), read_lived(config.store.path)
+    slack_ns = way.length_s * NANOS_PER_SECOND
+    begin = way.begin or Instant(0)
+    ours = as_of((*original.closed, *original.alive), begin, way.end)
+    theirs = as_of((*other.closed, *other.alive), begin, way.end)
+    parting = None if leader.tried else _parting(way, path, config.store.path, original, other)
+    return Compared(
+        quote=config.exchange.quote,
+        way=way,
+        candles=way.candles_of(leader.recording),
+        changes=tuple(told(key, config, tried) for key in changed_keys(config, tried)),
+        is_reproduced=None if leader.tried else parting is None,
+        parting=parting,
+        decisions=len(_within(original.intents, way)),
+        events=other.events,
+        head_hash=other.head_hash,
+        original=tuple(ours),
+        other=tuple(theirs),
+        pairs=contrasted(ours, theirs, slack_ns, has_figures=way.is_repeatable),
+    )
+
+
+def _parting(
+    way: Way, path: Path, again: Path, original: Lived, other: Lived
+) -> Difference | Stray | None:
+    """Return where the two logs part, or their decisions where no more can be expected."""
+    if not way.is_repeatable or way.begin is not None:
+        slack_ns = 0 if way.is_repeatable else way.length_s * NANOS_PER_SECOND
+        return first_stray(_within(original.intents, way), _within(other.intents, way), slack_ns)
+    found = first_difference(path, again)
+    if found is None or way.end is None or found.original is None:
+        return found
+    return found if found.original.at < way.end else None
+
+
+def _within(intents: Sequence[Intent], way: Way) -> list[Intent]:
+    begin = way.begin or Instant(0)
+    return [each for each in intents if begin <= each.at and (not way.end or each.at < way.end)]
