@@ -34,11 +34,15 @@ PATH_BYTES_MAX = 100
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client sends; `resolve` says what became of a position."""
+    """What the client sends; `resolve` says what became of a position.
+
+    `backup` names what is put back: an errand's, since nobody restores a store in use.
+    """
 
     command: str
     is_dry_run: bool = False
     resolve: ResolvePosition | None = None
+    backup: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

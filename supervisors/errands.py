@@ -45,6 +45,8 @@ from aegis.store.journal import Store
 from aegis.store.lock import take_lock
 from aegis.store.mark import mark_path
 from supervisors.channels import messengers_of
+from supervisors.recovering import Recovery
+from supervisors.restoring import Progress, no_progress, restore_life
 from supervisors.runs import INCARNATION_DIGITS
 from supervisors.runtime import SeededRuntime
 from supervisors.settings import about_of, identity_of, ledger_path, limits_of
@@ -70,16 +72,42 @@ class _Bag(msgspec.Struct, frozen=True, kw_only=True):
     ask: Ask
 
 
-def act(config: Config, *, folder: Path, log: log_file.Log, ask: Ask) -> Answer:
-    """Do what a person asks, and return the answer; raises what opening raises."""
+def act(
+    config: Config,
+    *,
+    folder: Path,
+    log: log_file.Log,
+    ask: Ask,
+    progress: Progress = no_progress,
+) -> Answer:
+    """Do what a person asks, and return the answer; raises what opening raises.
+
+    `progress` hears of the pages of a restore.
+    """
     messengers = messengers_of(config, log)
     bag = _Bag(config=config, folder=folder, log=log, messengers=messengers, ask=ask)
+    if ask.command == "restore":
+        return restore_life(config, ask.backup, messengers, log, progress)
     if ask.command in ("halt", "resume", "resolve"):
         return _write(bag)
     if not ask.is_dry_run:
-        return _Outing(bag).done()
+        return _go(bag)
     with _copy_of(config) as copied:
-        return _Outing(msgspec.structs.replace(bag, config=copied, log=_unheard)).done()
+        return _go(msgspec.structs.replace(bag, config=copied, log=_unheard))
+
+
+def _go(bag: _Bag) -> Answer:
+    """Do what takes the tree: all of it, or to compare before and after."""
+    if bag.ask.command != "recover":
+        return _Outing(bag).done()
+    compare = msgspec.structs.replace(bag, ask=Ask(command="reconcile"))
+    recovery = Recovery(
+        config=bag.config,
+        messengers=bag.messengers,
+        log=bag.log,
+        reconcile=lambda: _Outing(compare).done(),
+    )
+    return recovery.find() if bag.ask.is_dry_run else recovery.book()
 
 
 def _unheard(_event: str, /, **_fields: object) -> None:

@@ -66,7 +66,7 @@ def open_own_ledger(
         base = position.instrument.base
         begins_with[base] = plus(begins_with.get(base, ZERO), position.amount)
     ledger = open_ledger(
-        path, begins_with, market, owner=store.incarnation, may_create=is_new, is_kept=is_kept
+        path, begins_with, market, owner=store.birth, may_create=is_new, is_kept=is_kept
     )
     has_orders = ledger.next_order_number() > 1
     # Two runs of one seed draw one incarnation, so what they lived through is compared too.

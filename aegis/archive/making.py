@@ -40,14 +40,13 @@ from aegis.domain.instants import text_of
 from aegis.exchange.paper_ledger import copy_ledger
 from aegis.store.copying import Contents, copy_store, look_at, prove_whole
 from aegis.store.errors import StoreBusy
-from aegis.store.files import make_private, sync_path
+from aegis.store.files import PRIVATE_FOLDER, make_private, sync_path
 from aegis.store.lock import Lock, take_lock
 from aegis.store.mark import mark_path
 from aegis.store.migrations import migrations
 from aegis.store.reserve import FREE_BYTES_MIN, free_bytes
 
 HASH_DIGITS = 8
-PRIVATE_FOLDER = 0o700
 
 Progress = Callable[[int, int], None]
 

@@ -77,5 +77,7 @@ for act in (
     act_commands.flatten,
     act_commands.resolve,
     backup_commands.backup,
+    backup_commands.restore,
+    backup_commands.recover,
 ):
     app.command(rich_help_panel=ACT, epilog=epilog_of(act.__name__))(act)

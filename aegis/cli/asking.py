@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from aegis.cli.codes import Code
-from aegis.cli.output import complain, tell, tell_json
+from aegis.cli.output import Progress, complain, shown_progress, tell, tell_json
 from aegis.cli.settings import folder_of
 from aegis.cli.wording import no_store_at, shown
 from aegis.config.model import Config, refusal_of_mode
@@ -30,7 +30,15 @@ VITALS_TIMEOUT_S = 3.0
 class Act(Protocol):
     """What does a person's errand where no AEGIS runs; raises what opening raises."""
 
-    def __call__(self, config: Config, *, folder: Path, log: Log, ask: Ask) -> Answer: ...
+    def __call__(
+        self,
+        config: Config,
+        *,
+        folder: Path,
+        log: Log,
+        ask: Ask,
+        progress: Progress = ...,
+    ) -> Answer: ...
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +73,26 @@ def ask_or_act(place: Place, wanted: Ask, *, is_json: bool) -> Code:
         if refusal is not None:
             complain(refusal)
             return Code.CONFIG
-        answer = _act(place, wanted)
+        answer = _act(place, wanted, _unseen)
+    return tell_answer(answer, is_json=is_json)
+
+
+def act_alone(place: Place, wanted: Ask, what: str) -> Answer | Code:
+    """Do what nobody can do to a store in use; `what` names the bar. Else the code to end with."""
+    refusal = refusal_of_mode(place.config)
+    if refusal is not None:
+        complain(refusal)
+        return Code.CONFIG
+    holder = holder_of(place.config.store.path)
+    if holder is not None:
+        complain(f"{_holding(shown(place.config.store.path), holder)}; stop it first")
+        return Code.BUSY
+    with shown_progress(what) as progress:
+        return _act(place, wanted, progress)
+
+
+def tell_answer(answer: Answer, *, is_json: bool) -> Code:
+    """Show an answer; 1 where it is no."""
     if is_json:
         told: dict[str, object] = {"is_done": answer.is_done, "text": answer.text}
         if answer.checks:
@@ -86,13 +113,18 @@ def check_json(result: CheckResult) -> dict[str, object]:
     }
 
 
-def _act(place: Place, wanted: Ask) -> Answer:
+def _unseen(_done: int, _total: int) -> None:
+    """Show nothing: it takes no time worth a bar."""
+
+
+def _act(place: Place, wanted: Ask, progress: Progress) -> Answer:
     from aegis.cli.running import log_of  # it loads what takes time, and only who acts needs it
 
     log = log_of(place.config, console_level="error")
     try:
         act = place.office()
-        return act(place.config, folder=folder_of(place.path), log=log, ask=wanted)
+        folder = folder_of(place.path)
+        return act(place.config, folder=folder, log=log, ask=wanted, progress=progress)
     finally:
         log.close()
 
@@ -111,5 +143,9 @@ def _tell_no_store(store: Path, wanted: Ask, *, is_json: bool) -> Code:
 
 def not_answering(store: str, pid: int) -> str:
     """Return the line for whoever asked a process that has the store and says nothing."""
+    return f"{_holding(store, pid)} but does not answer; it is starting, stopping or stuck"
+
+
+def _holding(store: str, pid: int) -> str:
     who = f"AEGIS (pid {pid})" if pid else "AEGIS"
-    return f"{who} has {store} but does not answer; it is starting, stopping or stuck"
+    return f"{who} has {store}"

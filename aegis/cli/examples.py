@@ -28,6 +28,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "config show": ("run.py config show > all-settings.toml",),
     "backups": ("run.py backups --verify", "run.py backups --json | jq '.[0].head_hash'"),
     "backup": ("run.py backup && run.py backups",),
+    "restore": ("run.py restore latest && run.py reconcile",),
+    "recover": ("run.py recover --dry-run", "run.py recover"),
     "reconcile": ("run.py reconcile --dry-run", "run.py reconcile"),
     "diagnose": ("run.py diagnose --dry-run", "run.py diagnose --json"),
     "halt": ("run.py halt",),

@@ -73,6 +73,15 @@ def complain(*lines: str) -> None:
         return
 
 
+def is_answering(question: str) -> bool:
+    """Ask a person, and say whether the answer is yes; where nobody can answer it is no."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def plain(text: str) -> str:
     """Return a text on one line, with what a terminal may obey made visible."""
     if text.isprintable():

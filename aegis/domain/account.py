@@ -29,7 +29,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     finds them gone. `unresolved` is how much the exchange lacks of a position, until then or until
     a person resolves it. `looked_at` is the exchange's instant that the last one saw. `reason` and
     `cause` say why trading is in this state: words for people, and the machine's own word
-    (`daily_loss` ends at the next day start, every other by a person).
+    (`daily_loss` ends at the next day start, every other by a person). `restored_at` is when the
+    store was put back from a backup, until a reconciliation has found nothing forgotten, or a
+    person has looked at what was.
     """
 
     trading_state: TradingState = TradingState.ACTIVE
@@ -49,4 +51,5 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     day_started_at: Instant | None = None
     day_start_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO
+    restored_at: Instant | None = None
     version: int = 0

@@ -17,11 +17,13 @@ from aegis.domain.ids import (
     Coin,
     ExchangeOrderId,
     Generation,
+    Incarnation,
     Instant,
     PositionId,
     Symbol,
 )
 from aegis.domain.order import Fill, Order, OrderStep
+from aegis.domain.venue import VenueOrder
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +237,37 @@ class ArmStrategy(_Command, frozen=True, kw_only=True):
     taught_since: dict[Symbol, Instant] = {}
 
 
+class RecordRestore(_Command, frozen=True, kw_only=True):
+    """This store was just put back from a backup; see `StoreRestored`."""
+
+    backup: str
+    events: int
+    head_hash: str
+    replaced: str
+    replaced_events: int | None
+    incarnation: Incarnation
+
+
+class AdoptOrder(_Command, frozen=True, kw_only=True):
+    """An order of ours that the exchange knows and a restored store has forgotten.
+
+    `fills` are all its trades, eldest first. `position_id` and `opening` are for the position that
+    it opens, where none is held in its symbol.
+    """
+
+    order: VenueOrder
+    fills: tuple[Fill, ...]
+    position_id: PositionId
+    opening: Opening
+    strategy: str
+
+
+class CompleteRecovery(_Command, frozen=True, kw_only=True):
+    orders: int
+    fills: int
+    left: tuple[str, ...]
+
+
 Command = (
     IntendOrder
     | SubmitOrder
@@ -260,6 +293,9 @@ Command = (
     | CompleteDiagnosis
     | RaiseAlarm
     | ArmStrategy
+    | RecordRestore
+    | AdoptOrder
+    | CompleteRecovery
 )
 
 

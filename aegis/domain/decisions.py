@@ -12,6 +12,7 @@ from typing import assert_never
 from aegis.domain.book import Book
 from aegis.domain.commands import (
     AcceptOrder,
+    AdoptOrder,
     ArmStrategy,
     AskForHuman,
     BookEntry,
@@ -21,6 +22,7 @@ from aegis.domain.commands import (
     Command,
     CompleteDiagnosis,
     CompleteReconciliation,
+    CompleteRecovery,
     EndOrder,
     ImportPosition,
     IntendOrder,
@@ -31,6 +33,7 @@ from aegis.domain.commands import (
     RecordExternalChange,
     RecordFills,
     RecordPeak,
+    RecordRestore,
     Refusal,
     RequestCancel,
     ResolvePosition,
@@ -58,6 +61,7 @@ from aegis.domain.intents import intend, submit
 from aegis.domain.money import is_amount, is_figure
 from aegis.domain.order import TRANSITIONS, OrderState, OrderStep
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed, proposed_of_account, unlawful
+from aegis.domain.restored import adopt_order, complete_recovery, record_restore
 from aegis.domain.risk import Limits
 from aegis.domain.steering import (
     change_trading_state,
@@ -118,6 +122,12 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
                     taught_since=command.taught_since,
                 )
             )
+        case RecordRestore():
+            return record_restore(book, command)
+        case AdoptOrder():
+            return adopt_order(book, command, now)
+        case CompleteRecovery():
+            return complete_recovery(command)
         case _:
             assert_never(command)
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from aegis.domain.account import TradingState
+from aegis.domain.event import BaseEvent
 from aegis.domain.ids import (
     ClientOrderId,
     Coin,
@@ -25,10 +26,7 @@ from aegis.domain.ids import (
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Fill, OrderType, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
-
-
-class _Event(msgspec.Struct, frozen=True, kw_only=True):
-    schema: int = 1
+from aegis.domain.restores import RecoveryCompleted, StoreRestored
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +38,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument
 
 
-class OrderIntended(_Event, frozen=True, kw_only=True):
+class OrderIntended(BaseEvent, frozen=True, kw_only=True):
     """An order was decided on; nothing was sent. `opening` is set on the entry that opens."""
 
     client_order_id: ClientOrderId
@@ -60,23 +58,23 @@ class OrderIntended(_Event, frozen=True, kw_only=True):
     opening: Opening | None
 
 
-class OrderSubmitted(_Event, frozen=True, kw_only=True):
+class OrderSubmitted(BaseEvent, frozen=True, kw_only=True):
     """All gates passed; whoever receives this answer, and nobody else, sends the order."""
 
     client_order_id: ClientOrderId
 
 
-class OrderAccepted(_Event, frozen=True, kw_only=True):
+class OrderAccepted(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     exchange_order_id: ExchangeOrderId
 
 
-class OrderOutcomeUnknown(_Event, frozen=True, kw_only=True):
+class OrderOutcomeUnknown(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     reason: str
 
 
-class OrderFilled(_Event, frozen=True, kw_only=True):
+class OrderFilled(BaseEvent, frozen=True, kw_only=True):
     """One trade of an order. `is_complete` when the order's whole amount is filled by it."""
 
     client_order_id: ClientOrderId
@@ -86,18 +84,18 @@ class OrderFilled(_Event, frozen=True, kw_only=True):
     is_complete: bool
 
 
-class OrderCancelRequested(_Event, frozen=True, kw_only=True):
+class OrderCancelRequested(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     reason: str
 
 
-class OrderCanceled(_Event, frozen=True, kw_only=True):
+class OrderCanceled(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     filled: Decimal
     reason: str
 
 
-class OrderRejected(_Event, frozen=True, kw_only=True):
+class OrderRejected(BaseEvent, frozen=True, kw_only=True):
     """Refused: by a gate of ours before it was sent, or by the exchange."""
 
     client_order_id: ClientOrderId
@@ -105,25 +103,25 @@ class OrderRejected(_Event, frozen=True, kw_only=True):
     reason: str
 
 
-class OrderExpired(_Event, frozen=True, kw_only=True):
+class OrderExpired(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     filled: Decimal
     reason: str
 
 
-class OrderNotPlaced(_Event, frozen=True, kw_only=True):
+class OrderNotPlaced(BaseEvent, frozen=True, kw_only=True):
     """Proven absent after the barrier, with a scan of the trades; a tombstone."""
 
     client_order_id: ClientOrderId
     reason: str
 
 
-class OrderNeedsHuman(_Event, frozen=True, kw_only=True):
+class OrderNeedsHuman(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     reason: str
 
 
-class PositionOpened(_Event, frozen=True, kw_only=True):
+class PositionOpened(BaseEvent, frozen=True, kw_only=True):
     """The first fill of an entry; the stops are in force from here."""
 
     symbol: Symbol
@@ -132,7 +130,7 @@ class PositionOpened(_Event, frozen=True, kw_only=True):
     take_profit_price: Decimal | None
 
 
-class PositionImported(_Event, frozen=True, kw_only=True):
+class PositionImported(BaseEvent, frozen=True, kw_only=True):
     """A position came in with its coins, which cost nothing here and are worth `price` each."""
 
     symbol: Symbol
@@ -147,7 +145,7 @@ class PositionImported(_Event, frozen=True, kw_only=True):
     reference: str
 
 
-class PositionMarked(_Event, frozen=True, kw_only=True):
+class PositionMarked(BaseEvent, frozen=True, kw_only=True):
     """What one unit is worth; `high` and `low` are the best and worst bid since the last mark.
 
     Schema 2 brought the two; in older events they are None.
@@ -159,12 +157,12 @@ class PositionMarked(_Event, frozen=True, kw_only=True):
     low: Decimal | None = None
 
 
-class StopRaised(_Event, frozen=True, kw_only=True):
+class StopRaised(BaseEvent, frozen=True, kw_only=True):
     stop_price: Decimal
     price: Decimal
 
 
-class DustSetAside(_Event, frozen=True, kw_only=True):
+class DustSetAside(BaseEvent, frozen=True, kw_only=True):
     """What was left is too small to sell; its cost is booked to this trade."""
 
     coin: Coin
@@ -172,25 +170,25 @@ class DustSetAside(_Event, frozen=True, kw_only=True):
     cost: Decimal
 
 
-class PositionClosed(_Event, frozen=True, kw_only=True):
+class PositionClosed(BaseEvent, frozen=True, kw_only=True):
     symbol: Symbol
     pnl: Decimal
     reason: str
 
 
-class PositionVoided(_Event, frozen=True, kw_only=True):
+class PositionVoided(BaseEvent, frozen=True, kw_only=True):
     symbol: Symbol
     reason: str
 
 
-class PositionUnpriced(_Event, frozen=True, kw_only=True):
+class PositionUnpriced(BaseEvent, frozen=True, kw_only=True):
     """Gone from the exchange without a fill to say at what price."""
 
     symbol: Symbol
     reason: str
 
 
-class PositionTransferred(_Event, frozen=True, kw_only=True):
+class PositionTransferred(BaseEvent, frozen=True, kw_only=True):
     """A person says that coins of a position went elsewhere unsold, and their cost with them.
 
     Neither a gain nor a loss: `value`, what they were worth in quote, is forgotten by limits.
@@ -203,7 +201,7 @@ class PositionTransferred(_Event, frozen=True, kw_only=True):
     value: Decimal
 
 
-class PositionRepriced(_Event, frozen=True, kw_only=True):
+class PositionRepriced(BaseEvent, frozen=True, kw_only=True):
     """What had closed unpriced was sold at `price` after all; `pnl` is the whole trade's."""
 
     symbol: Symbol
@@ -212,13 +210,13 @@ class PositionRepriced(_Event, frozen=True, kw_only=True):
     reason: str
 
 
-class BalancesStarted(_Event, frozen=True, kw_only=True):
+class BalancesStarted(BaseEvent, frozen=True, kw_only=True):
     """What the account held when this store first saw it."""
 
     balances: dict[Coin, Decimal]
 
 
-class ExternalChangeSeen(_Event, frozen=True, kw_only=True):
+class ExternalChangeSeen(BaseEvent, frozen=True, kw_only=True):
     """The owner's, or anybody else's, doing: recorded, told, never traded.
 
     `amount` is signed, in `coin`. `reference` names the exchange's order or trade, if any.
@@ -234,18 +232,18 @@ class ExternalChangeSeen(_Event, frozen=True, kw_only=True):
     counts_as_equity: bool = False
 
 
-class DayStarted(_Event, frozen=True, kw_only=True):
+class DayStarted(BaseEvent, frozen=True, kw_only=True):
     day_started_at: Instant
     equity: Decimal
 
 
-class EquityPeaked(_Event, frozen=True, kw_only=True):
+class EquityPeaked(BaseEvent, frozen=True, kw_only=True):
     """The marked equity reached a new height, from where the drawdown is measured."""
 
     equity: Decimal
 
 
-class TradingStateChanged(_Event, frozen=True, kw_only=True):
+class TradingStateChanged(BaseEvent, frozen=True, kw_only=True):
     state: TradingState
     cause: str
     reason: str
@@ -270,7 +268,7 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     missing: Decimal | None = None
 
 
-class ReconciliationCompleted(_Event, frozen=True, kw_only=True):
+class ReconciliationCompleted(BaseEvent, frozen=True, kw_only=True):
     """`as_of` is the instant of the exchange's account that was looked at, on its clock."""
 
     generation: Generation
@@ -294,20 +292,20 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     is_news: bool = True
 
 
-class DiagnosisCompleted(_Event, frozen=True, kw_only=True):
+class DiagnosisCompleted(BaseEvent, frozen=True, kw_only=True):
     generation: Generation
     trigger: str
     checks: tuple[CheckResult, ...]
 
 
-class AlarmRaised(_Event, frozen=True, kw_only=True):
+class AlarmRaised(BaseEvent, frozen=True, kw_only=True):
     """Something that people are told of before it is acted on."""
 
     check: str
     text: str
 
 
-class StrategyArmed(_Event, frozen=True, kw_only=True):
+class StrategyArmed(BaseEvent, frozen=True, kw_only=True):
     """The strategy may enter. `taught_since`: each later close of a symbol was shown to it.
 
     Schema 1 had no `taught_since`.
@@ -316,7 +314,7 @@ class StrategyArmed(_Event, frozen=True, kw_only=True):
     schema: int = 2
     generation: Generation
     strategy: str
-    taught_since: dict[Symbol, Instant] = {}
+    taught_since: dict[Symbol, Instant] = msgspec.field(default_factory=dict)
 
 
 Event = (
@@ -350,6 +348,8 @@ Event = (
     | DiagnosisCompleted
     | AlarmRaised
     | StrategyArmed
+    | StoreRestored
+    | RecoveryCompleted
 )
 
 OrderEnding = OrderCanceled | OrderRejected | OrderExpired | OrderNotPlaced

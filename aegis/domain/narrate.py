@@ -28,6 +28,7 @@ from aegis.domain.events import (
 from aegis.domain.ids import SYSTEM_POSITION, Instant
 from aegis.domain.instants import text_of
 from aegis.domain.money import text
+from aegis.domain.restores import RecoveryCompleted, StoreRestored
 
 LOUD = (
     AlarmRaised,
@@ -37,6 +38,8 @@ LOUD = (
     OrderOutcomeUnknown,
     PositionTransferred,
     PositionUnpriced,
+    RecoveryCompleted,
+    StoreRestored,
     TradingStateChanged,
 )
 """Events that a person should not miss: their lines are warnings."""

@@ -31,6 +31,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.money import HUNDRED, ROUNDED, ZERO, distance, ratio, text, times
+from aegis.domain.restores import RecoveryCompleted, StoreRestored
 
 WARNING = "\u26a0\ufe0f"
 OPENED = "\U0001f4c8"
@@ -94,6 +95,13 @@ def _sentence(recorded: Recorded, book: Book, about: About) -> str | None:
             return _diagnosed(event)
         case AlarmRaised():
             return f"{WARNING} {event.text}"
+        case StoreRestored():
+            return f"{WARNING} The store was restored from {event.backup}"
+        case RecoveryCompleted():
+            booked = f"{_counted(event.orders, 'forgotten order')} booked"
+            return f"{WARNING} {booked}" + (
+                f", {len(event.left)} left for you" if event.left else ""
+            )
         case _:
             return None
 

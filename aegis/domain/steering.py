@@ -95,8 +95,15 @@ def _not_resumable(book: Book) -> Refusal | None:
     if book.account.orphans:
         return Refusal(
             code="orphan",
-            text=f"{', '.join(book.account.orphans)} at the exchange is not known here; cancel it "
-            "there, see that one AEGIS uses the account, then run reconcile",
+            text=f"{', '.join(book.account.orphans)} at the exchange is not known here; after a "
+            "restore: run recover; else cancel it there, see that one AEGIS uses the account, then "
+            "run reconcile",
+        )
+    if book.account.restored_at is not None:
+        return Refusal(
+            code="restored",
+            text="the store was restored and not compared with the exchange since; run reconcile",
+            mends_with_time=True,
         )
     return _unresolved(book)
 

@@ -27,10 +27,15 @@ import msgspec
 from aegis.domain.ids import Incarnation, Instant
 from aegis.domain.instants import instant_of
 from aegis.store.chain import GENESIS
-from aegis.store.connection import failing, open_reader, open_unlogged
+from aegis.store.connection import failing, open_reader, open_unlogged, open_writer
 from aegis.store.errors import StoreCorrupt
 from aegis.store.files import make_private, wal_path
-from aegis.store.identity import StoredIdentity, read_birth, read_stored_identity
+from aegis.store.identity import (
+    StoredIdentity,
+    read_birth,
+    read_stored_identity,
+    write_identity,
+)
 from aegis.store.mark import Mark, MarkFile, read_mark
 from aegis.store.migrations import migrations, refuse_newer, schema_version
 from aegis.store.records import head_of, stored_events, timestamp_at
@@ -136,6 +141,17 @@ def _write_mark(target: Path, head: Mark) -> None:
         mark.fill(head)
     finally:
         mark.close()
+
+
+def begin_life(copy: Path, incarnation: Incarnation) -> None:
+    """Give a copy that is to take its store's place a life of its own, before anybody opens it.
+
+    It begins with the last event: no order from then on is one of the lives before.
+    """
+    with failing("begin"), closing(open_writer(copy)[0]) as db:
+        contents = contents_of(db)
+        with db:
+            write_identity(db, contents.identity.identity, lambda: incarnation, contents.last_at)
 
 
 # Proof ----------------------------------------------------------------------------------------

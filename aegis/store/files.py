@@ -16,7 +16,7 @@ from aegis.store.errors import StoreFailed
 FileIdentity = tuple[int, int]
 """Device and inode."""
 
-PRIVATE = 0o600
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 """Whose files these are: nobody else's. SQLite gives the WAL the mode of its database."""
 
 

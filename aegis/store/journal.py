@@ -84,6 +84,7 @@ class Store:
         self.book = parts.book
         self._account = parts.book.account  # as its row has it
         self.incarnation = parts.incarnation
+        self.birth = parts.birth  # the first incarnation, by which others know the store
         self.recovered_events = parts.head.event_id
         self.findings = parts.findings
         self.last_checkpoint = Checkpoint(0, 0)

@@ -22,6 +22,7 @@ from aegis.store.errors import StoreCorrupt, StoreError
 from aegis.store.files import FileWatch, make_private
 from aegis.store.identity import (
     Identity,
+    read_birth,
     read_stored_identity,
     refuse_foreign,
     write_identity,
@@ -60,6 +61,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     last_at: Instant
     book: Book
     incarnation: Incarnation
+    birth: Incarnation
     findings: tuple[str, ...]
 
 
@@ -111,6 +113,7 @@ def open_parts(
             last_at=_last_at(db, head),
             book=book,
             incarnation=stored.incarnation,
+            birth=read_birth(db),
             findings=(*repairs, *findings),
         )
         undo.pop_all()

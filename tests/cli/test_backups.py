@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
-from tests.cli.place import Place
+from tests.cli.place import METRONOME, Foreground, Place
 
 
 @pytest.fixture
@@ -114,3 +115,95 @@ def test_settings_of_backups_that_cannot_be_are_told(
     said = place.say("config", "check")
     assert said.code == 78
     assert word in said.err
+
+
+# Putting one back ------------------------------------------------------------------------------
+
+
+def test_a_store_is_put_back_and_the_old_one_kept(lived: Place) -> None:
+    lived.say("backup")
+    head = lived.say("status", "--json").json["head_hash"]
+    lived.store.unlink()
+    assert lived.say("status").code == 65
+    said = lived.say("restore", "latest")
+    assert said.code == 0, said.err
+    assert "run.py reconcile" in said.out
+    (fact,) = (
+        each
+        for each in lived.say("history", "--json").json
+        if each["event_type"] == "StoreRestored"
+    )
+    assert fact["data"]["head_hash"] == head
+    assert lived.say("status", "--json").json["cause"] == "restore"
+
+
+def test_restoring_over_a_running_aegis_is_refused(
+    place: Place, foreground: Callable[..., Foreground]
+) -> None:
+    place.configure(METRONOME.format(speed=600, period_s=60))
+    running = foreground()
+    running.wait_for("StrategyArmed")
+    assert place.say("backup").code == 0
+    for command in (("restore", "latest"), ("recover", "--yes")):
+        said = place.say(*command)
+        assert said.code == 75
+        assert "stop it first" in said.err
+    running.end()
+    assert place.say("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("which", "word"),
+    [
+        ("latest", "found none"),
+        ("nothing", "Expected latest, a backup in"),
+        (".", "Expected latest"),
+    ],
+)
+def test_a_restore_of_what_is_not_there_is_one_line(lived: Place, which: str, word: str) -> None:
+    before = lived.say("status", "--json").json
+    said = lived.say("restore", which)
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert word in said.err
+    assert lived.say("status", "--json").json == before
+
+
+def test_rubbish_is_no_store_to_put_back(lived: Place) -> None:
+    said = lived.say("restore", "candles.csv")
+    assert said.code == 65
+    assert said.err.count("\n") == 1
+
+
+@pytest.fixture
+def forgetful(place: Place) -> Place:
+    """Return a place where AEGIS went on trading after its backup, and was put back."""
+    place.configure(REPLAY)
+    for count in (20, 60):
+        write(place.folder, [HEADER, *rows(count)])
+        assert place.say("run").code == 0
+        if count == 20:
+            assert place.say("backup").code == 0
+    assert place.say("restore", "latest").code == 0
+    return place
+
+
+def test_what_was_forgotten_is_shown_and_without_a_yes_nothing_is_booked(
+    forgetful: Place,
+) -> None:
+    before = forgetful.say("status", "--json").json["head_hash"]
+    shown = forgetful.say("recover", "--dry-run")
+    assert shown.code == 1
+    assert "would book: " in shown.out
+    asked = forgetful.say("recover")
+    assert (asked.code, asked.out) == (1, shown.out)
+    assert "Nothing was booked; say --yes" in asked.err
+    assert forgetful.say("status", "--json").json["head_hash"] == before
+
+
+def test_what_was_forgotten_is_booked_with_a_yes_and_trading_resumed(forgetful: Place) -> None:
+    assert forgetful.say("resume").code == 1
+    booked = forgetful.say("recover", "--yes")
+    assert booked.code == 0, booked.out
+    assert "0 discrepancies" in booked.out
+    assert forgetful.say("resume").code == 0
+    assert forgetful.say("verify").code == 0

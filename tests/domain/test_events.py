@@ -164,7 +164,9 @@ def test_the_log_s_names_are_those_of_every_release() -> None:
         "PositionUnpriced",
         "PositionVoided",
         "ReconciliationCompleted",
+        "RecoveryCompleted",
         "StopRaised",
+        "StoreRestored",
         "StrategyArmed",
         "TradingStateChanged",
     ]

@@ -27,6 +27,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
 from aegis.domain.position import Position
+from aegis.domain.restores import RecoveryCompleted, StoreRestored
 
 replace = msgspec.structs.replace
 
@@ -83,6 +84,10 @@ def evolve_account(
                 is_flattening=event.is_flattening,
                 peak_equity=account.peak_equity if event.equity is None else event.equity,
             )
+        case StoreRestored():
+            return replace(account, restored_at=at)
+        case RecoveryCompleted():
+            return replace(account, restored_at=None)
         case ReconciliationCompleted() if not event.is_dry_run:
             return _reconciled(account, event, at)
         case _:
@@ -98,18 +103,28 @@ def _closed(
 
 
 def _reconciled(account: Account, event: ReconciliationCompleted, at: Instant) -> Account:
+    """Return the account after a comparison.
+
+    What a restored store has forgotten stays in sight until it is booked: the next look begins
+    where this one began.
+    """
     open_ends = [found for found in event.discrepancies if not found.is_healed]
+    orphans = tuple(f.subject for f in open_ends if f.kind == "orphan")
+    is_forgetful = account.restored_at is not None and bool(orphans)
+    looked = (
+        account
+        if is_forgetful
+        else replace(account, reconciled_at=at, looked_at=event.as_of, restored_at=None)
+    )
     return replace(
-        account,
+        looked,
         blocked=tuple(sorted({f.symbol for f in open_ends if f.symbol is not None})),
-        orphans=tuple(f.subject for f in open_ends if f.kind == "orphan"),
+        orphans=orphans,
         unresolved={
             f.position_id: f.missing
             for f in open_ends
             if f.position_id is not None and f.missing is not None
         },
-        reconciled_at=at,
-        looked_at=event.as_of,
     )
 
 

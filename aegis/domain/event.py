@@ -1,0 +1,9 @@
+"""What every event is: a fact in the past tense, with the version of its shape."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class BaseEvent(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = 1

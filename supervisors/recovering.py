@@ -1,0 +1,195 @@
+"""What a restored store has forgotten: found at the exchange, shown, and booked on a person's word.
+
+Done under the store's lock, where no AEGIS runs. What reconciliation does by itself (orders that
+the store knows, by their trades and ends; what others did) it does first, so that it is done once;
+what is left with our tag is no difference to heal but a past to take up.
+
+Invariants:
+1. A dry run is done in a copy; what it shows is what is booked afterwards, if nothing moves.
+2. Each order is decided on the book that the ones before it have made.
+3. A kill leaves the orders that were booked; the same command again goes on with the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import partial
+
+import msgspec
+
+from actors.base import Log
+from actors.reconciler import trades_since
+from aegis.clock import ManualClock, draw_hex
+from aegis.config.model import Config
+from aegis.control import Answer
+from aegis.dialogue import AccountFetched, FetchAccount, FindOrder, OrderFound
+from aegis.domain.commands import AdoptOrder, Command, CompleteRecovery, Refusal
+from aegis.domain.discrepancies import named_orders
+from aegis.domain.events import name_of
+from aegis.domain.ids import Instant, Symbol, account_tag
+from aegis.domain.instrument import Instrument
+from aegis.domain.money import text
+from aegis.domain.narrate import describe
+from aegis.domain.notices import notice_of
+from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_order
+from aegis.exchange.instruments import paper_instruments
+from aegis.exchange.paper import PaperExchange
+from aegis.ports import Messenger
+from aegis.store.clerk import Clerk
+from aegis.store.journal import Store
+from supervisors.ground import ground_of
+from supervisors.preflight import open_own_ledger
+from supervisors.runs import INCARNATION_DIGITS
+from supervisors.settings import (
+    about_of,
+    identity_of,
+    ledger_path,
+    limits_of,
+    market_of,
+    paper_rules,
+    stop_policy_of,
+)
+
+OPERATOR = "operator"
+
+NOTHING = Answer(is_done=True, text="nothing is forgotten: no order of ours is unknown here")
+
+
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """What recovers. `reconcile` compares the books with the exchange's, and heals."""
+
+    config: Config
+    messengers: tuple[Messenger, ...]
+    log: Log
+    reconcile: Callable[[], Answer]
+
+    def find(self) -> Answer:
+        """Tell what would be booked, by booking it in the copy that this is done in."""
+        self.reconcile()
+        with closing(self._open()) as store:
+            booked, left = self._take_up(store, self._clerk(store))
+        if not booked and not left:
+            return NOTHING
+        return Answer(is_done=False, text="\n".join(_told("would book", booked, left)))
+
+    def book(self) -> Answer:
+        """Book what was forgotten, and compare once more; done when nothing is left."""
+        self.reconcile()
+        with closing(self._open()) as store:
+            clerk = self._clerk(store)
+            booked, left = self._take_up(store, clerk)
+            if not booked and not left:
+                return NOTHING
+            fills = sum(len(each.fills) for each in booked)
+            done = CompleteRecovery(orders=len(booked), fills=fills, left=left)
+            self._execute(clerk, done)
+        compared = self.reconcile()
+        lines = [*_told("booked", booked, left), compared.text]
+        return Answer(is_done=compared.is_done and not left, text="\n".join(lines))
+
+    def _open(self) -> Store:
+        return Store.open(
+            self.config.store.path,
+            identity_of(self.config),
+            draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
+            now=Instant(0),
+            channels=tuple(each.channel for each in self.messengers),
+            notice_of=partial(notice_of, about=about_of(self.config)),
+        )
+
+    def _clerk(self, store: Store) -> Clerk:
+        return Clerk(store, limits_of(self.config), by=OPERATOR)
+
+    def _take_up(
+        self, store: Store, clerk: Clerk
+    ) -> tuple[tuple[AdoptOrder, ...], tuple[str, ...]]:
+        """Decide on each forgotten order; return what is booked, and why the others are not.
+
+        In the exchange's order of things, once: tried again later, one that belongs to nobody
+        might fit a position that it never was of.
+        """
+        booked: list[AdoptOrder] = []
+        left: list[str] = []
+        terms = self._terms(store)
+        for lost in in_turn(self._lost(store)):
+            adoption = adoption_of(lost, terms)
+            if isinstance(adoption, Refusal):
+                left.append(adoption.text)
+            elif why := _known(store, adoption) or self._execute(clerk, adoption):
+                left.append(why)
+            else:
+                booked.append(adoption)
+        return tuple(booked), tuple(left)
+
+    def _execute(self, clerk: Clerk, command: Command) -> str:
+        """Decide and write; return why not, or nothing."""
+        done = clerk.execute(command, now=Instant(0))
+        if isinstance(done, Refusal):
+            return done.text
+        for recorded in done:
+            level, fields = describe(recorded)
+            self.log(name_of(recorded.event), level=level, **fields)
+        return ""
+
+    # The exchange's record --------------------------------------------------------------------
+
+    def _lost(self, store: Store) -> Iterator[LostOrder]:
+        """Yield the orders with our tag that the exchange tells of and the store does not know."""
+        identity = identity_of(self.config)
+        tag = account_tag(identity.mode, identity.exchange, identity.account)
+        with closing(self._exchange(store)) as exchange:
+            since = trades_since(store.book)
+            told = exchange.execute(FetchAccount(trades_since=since))
+            assert isinstance(told, AccountFetched), f"Expected the account, was {told}"
+            account = told.account
+            symbols = {each.client_order_id: each.symbol for each in account.open_orders}
+            symbols |= {each.client_order_id: each.symbol for each in account.trades}
+            for order_id in named_orders(account, tag):
+                if order_id in store.book.orders or store.find_order(order_id) is not None:
+                    continue
+                asked = FindOrder(client_order_id=order_id, symbol=symbols[order_id], since=since)
+                found = exchange.execute(asked)
+                assert isinstance(found, OrderFound), f"Expected {order_id}, was {found}"
+                yield LostOrder(order=found.order, trades=found.trades)
+
+    def _exchange(self, store: Store) -> PaperExchange:
+        config = self.config
+        balances, market = dict(config.paper.balances), market_of(config)
+        ledger = open_own_ledger(ledger_path(config), store, balances, market, is_kept=True)
+        return PaperExchange(
+            ledger=ledger,
+            rules=paper_rules(config),
+            instruments=self._instruments,
+            clock=ManualClock(max(store.stamp(Instant(0)), ledger.last_instant)),
+        )
+
+    @property
+    def _instruments(self) -> Mapping[Symbol, Instrument]:
+        first_prices = ground_of(self.config).first_prices
+        return paper_instruments(self.config.exchange.symbols, first_prices)
+
+    def _terms(self, store: Store) -> Terms:
+        return Terms(
+            incarnation=store.incarnation,
+            strategy=self.config.strategy.name,
+            policy=stop_policy_of(self.config),
+            instruments=self._instruments,
+        )
+
+
+def _known(store: Store, command: AdoptOrder) -> str:
+    """Return which trades of an order the store has booked elsewhere, or nothing."""
+    symbol, fills = command.order.symbol, command.fills
+    known = [each.trade_id for each in fills if store.is_known_trade(symbol, each.trade_id)]
+    if not known:
+        return ""
+    return f"{told_order(command)}: trades {', '.join(known)} are booked already"
+
+
+def _told(what: str, booked: tuple[AdoptOrder, ...], left: tuple[str, ...]) -> Iterator[str]:
+    for each in booked:
+        price = ", ".join(f"{text(fill.amount)} at {text(fill.price)}" for fill in each.fills)
+        yield f"{what}: {told_order(each)}" + (f": {price}" if price else "")
+    for why in left:
+        yield f"left for you: {why}"
