@@ -18,7 +18,7 @@ from aegis.domain.ids import Instant, Symbol
 from aegis.domain.recorded import Beginning
 from aegis.exchange.candle_source import CandleSource
 from aegis.exchange.paced import Source
-from aegis.exchange.replay import ReplayFile
+from aegis.exchange.replay import FileFormat, ReplayFile
 from aegis.exchange.replay_files import read_files, remarks_of
 from aegis.exchange.simulated import SimulatedSource
 from supervisors.settings import market_of
@@ -70,7 +70,8 @@ def ground_of(config: Config) -> Ground:
     market = config.market
     if market.source == "replay":
         symbols = config.exchange.symbols
-        files = read_files(market.path, symbols, market.timeframe_s, market.stamp)
+        form = FileFormat(timeframe_s=market.timeframe_s, stamp=market.stamp, volume=market.volume)
+        files = read_files(market.path, symbols, form)
         return Ground(
             name=market_of(config),
             sources=tuple(CandleSource(file.symbol, file.candles) for file in files),

@@ -122,6 +122,7 @@ def test_the_defaults_are_those_of_the_contract(loaded: Load, tmp_path: Path) ->
         source="simulated",
         path=(),
         stamp="open",
+        volume="base",
         speed=600,
         seed=1,
         timeframe="1m",

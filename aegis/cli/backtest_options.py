@@ -26,6 +26,7 @@ OWN_KEYS = {
     "log.path": "it writes no log",
     "log.level": "it writes no log",
     "backup.path": "nobody backs it up",
+    "backup.copy_to": "nobody backs it up",
     "notify.telegram.enabled": "it tells nobody",
     "notify.webhook.enabled": "it tells nobody",
 }

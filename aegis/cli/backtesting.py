@@ -76,7 +76,7 @@ def _as_json(config: Config, outcome: Outcome, result: Result) -> dict[str, obje
         "is_early": outcome.is_early,
         "closed": [_trade_json(position) for position in result.closed],
         "settings": {key: _plain(value) for key, value in _settings(config).items()},
-        "data": [_file_json(file) for file in outcome.files],
+        "data": [_file_json(file, config) for file in outcome.files],
     }
 
 
@@ -87,7 +87,7 @@ def _as_rows(
     kept = [("Kept in", shown(config.store.path))] if is_kept else []
     return [
         *replay_rows(result, candles=outcome.candles_done, seconds=outcome.seconds),
-        *(("Data", _file_words(file)) for file in outcome.files),
+        *(("Data", _file_words(file, config)) for file in outcome.files),
         ("Settings", settings or "all at their defaults"),
         *kept,
     ]
@@ -124,7 +124,7 @@ def _trade_json(trade: Position) -> dict[str, object]:
     }
 
 
-def _file_json(file: ReplayFile) -> dict[str, object]:
+def _file_json(file: ReplayFile, config: Config) -> dict[str, object]:
     return {
         "symbol": file.symbol,
         "path": str(file.path),
@@ -135,14 +135,21 @@ def _file_json(file: ReplayFile) -> dict[str, object]:
         "gaps": len(file.gaps),
         "candles_missing": sum(gap.candles_missing for gap in file.gaps),
         "repeated": file.repeated,
+        "volume_in": _volume_coin(file, config),
     }
 
 
-def _file_words(file: ReplayFile) -> str:
+def _file_words(file: ReplayFile, config: Config) -> str:
     first, last = file.candles[0], file.candles[-1]
     span = f"{moment(first.open_at)} to {moment(last.close_at)}"
     missing = sum(gap.candles_missing for gap in file.gaps)
     gaps = f", {counted(len(file.gaps), 'gap')} ({missing:,} missing)" if file.gaps else ""
     digest = f"sha256 {file.sha256[:HASH_SHOWN]}"
     what = f"{counted(len(file.candles), 'candle')} of {shown(file.path)}"
-    return f"{file.symbol}: {what}, {span}{gaps}, {digest}"
+    coin = _volume_coin(file, config)
+    return f"{file.symbol}: {what}, {span}{gaps}, volume in {coin}, {digest}"
+
+
+def _volume_coin(file: ReplayFile, config: Config) -> str:
+    base, _, quote = file.symbol.partition("/")
+    return quote if config.market.volume == "quote" else base

@@ -99,14 +99,16 @@ class ExchangeConfig(Section):
 
 
 class MarketConfig(Section):
-    """`speed` is times real time, 0 as fast as it goes; `stamp` is the end a file's rows name.
+    """`speed` is times real time, 0 as fast as it goes.
 
-    `path` is one file for each symbol, in their order.
+    `path` is one file for each symbol, in their order; `stamp` is the end of its candle that a
+    row's time names, `volume` the coin that its volume is counted in.
     """
 
     source: Literal["simulated", "replay", "exchange"] = "simulated"
     path: Annotated[tuple[Path, ...], BeforeValidator(config_values.paths)] = ()
     stamp: Literal["open", "close"] = "open"
+    volume: Literal["base", "quote"] = "base"
     speed: Annotated[int, BeforeValidator(config_values.speed)] = 600
     seed: Annotated[int, BeforeValidator(config_values.whole(0, 2**63 - 1))] = 1
     timeframe: Annotated[str, BeforeValidator(_timeframe)] = "1m"

@@ -1,9 +1,8 @@
 """Candles from a file: read and checked whole before anything trades on them.
 
-Two formats, both CSV with a header, column order free, further columns ignored:
-- `timestamp` as text, `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC: a public data set's format, whose
-  `volume` is in the quote coin. It is divided by the close and rounded down to 8 digits.
-- `timestamp` as epoch seconds or milliseconds: plain OHLCV, whose `volume` is in the base coin.
+CSV with a header, column order free, further columns ignored. `timestamp` is text in UTC
+(`YYYY-MM-DD HH:MM:SS[.ffffff]`) or epoch seconds or milliseconds. A volume in the quote coin is
+divided by the close and rounded down to 8 digits.
 
 Invariants:
 1. A file with a fault gives no candle at all: every fault is found, and named by its line.
@@ -73,6 +72,14 @@ class Rows(Protocol):
     def __next__(self) -> list[str]: ...
 
 
+class FileFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file's rows mean: their length, the end their time names, their volume's coin."""
+
+    timeframe_s: int
+    stamp: Literal["open", "close"] = "open"
+    volume: Literal["base", "quote"] = "base"
+
+
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch without candles, from the close before it to the open after it."""
 
@@ -105,15 +112,10 @@ class ReplayFaults(Exception):  # noqa: N818  it holds all faults of a file, not
         self.count = count
 
 
-def read_candles(
-    path: Path, symbol: Symbol, timeframe_s: int, stamp: Literal["open", "close"]
-) -> ReplayFile:
-    """Return the candles of a file, or raise `ReplayFaults` with everything wrong in it.
-
-    `stamp` says which end of its candle a timestamp names.
-    """
+def read_candles(path: Path, symbol: Symbol, form: FileFormat) -> ReplayFile:
+    """Return the candles of a file, or raise `ReplayFaults` with everything wrong in it."""
     content = _content_of(path)
-    reading = _Reading(path, symbol, timeframe_s, stamp)
+    reading = _Reading(path, symbol, form)
     candles = reading.candles(_text_of(path, content))
     if reading.count:
         raise ReplayFaults(tuple(reading.faults), reading.count)
@@ -167,15 +169,16 @@ def _gaps(candles: tuple[Candle, ...]) -> tuple[Gap, ...]:
 class _Reading:
     """One pass through a file's lines; it gathers candles and faults."""
 
-    def __init__(self, path: Path, symbol: Symbol, timeframe_s: int, stamp: str) -> None:
+    def __init__(self, path: Path, symbol: Symbol, form: FileFormat) -> None:
         self.faults: list[str] = []
         self.count = 0
         self.repeated = 0
         self._path = path
         self._symbol = symbol
-        self._length_s = timeframe_s
-        self._length_ns = timeframe_s * NANOS_PER_SECOND
-        self._shift_ns = self._length_ns if stamp == "close" else 0
+        self._length_s = form.timeframe_s
+        self._length_ns = form.timeframe_s * NANOS_PER_SECOND
+        self._shift_ns = self._length_ns if form.stamp == "close" else 0
+        self._is_volume_in_quote = form.volume == "quote"
         self._line = 1
         self._rows = self._off_grid = 0
         self._places: tuple[int, ...] = ()
@@ -249,7 +252,7 @@ class _Reading:
         volume = self._volume(fields[5])
         if self.count > faults_before:
             return None
-        if self._is_text_time:
+        if self._is_volume_in_quote:
             volume = floor_to(ratio(volume, close), VOLUME_STEP)
         candle = Candle(
             symbol=self._symbol,

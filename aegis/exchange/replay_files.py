@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import text_of
 from aegis.exchange.replay import (
     GAP_S_MAX,
     SECONDS_PER_DAY,
+    FileFormat,
     ReplayFaults,
     ReplayFile,
     read_candles,
@@ -25,17 +25,14 @@ from aegis.exchange.replay import (
 
 
 def read_files(
-    paths: Sequence[Path],
-    symbols: Sequence[Symbol],
-    timeframe_s: int,
-    stamp: Literal["open", "close"],
+    paths: Sequence[Path], symbols: Sequence[Symbol], form: FileFormat
 ) -> tuple[ReplayFile, ...]:
     """Return each symbol's file, or raise `ReplayFaults` with everything wrong in all of them."""
     files: list[ReplayFile] = []
     refused: list[ReplayFaults] = []
     for path, symbol in zip(paths, symbols, strict=True):
         try:
-            files.append(read_candles(path, symbol, timeframe_s, stamp))
+            files.append(read_candles(path, symbol, form))
         except ReplayFaults as faults:
             refused.append(faults)
     if not refused:

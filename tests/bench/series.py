@@ -11,14 +11,15 @@ from pathlib import Path
 
 from aegis.domain.ids import NANOS_PER_SECOND, Symbol
 from aegis.exchange.replay import read_candles
+from tests.real_candles import FORMAT
 
 SYMBOL = Symbol("BTC/USDT")
 CENT, VOLUME_STEP = Decimal("0.01"), Decimal("0.00001")
 
 
 def write_series(source: Path, target: Path, *, count: int | None) -> int:
-    """Write the first `count` candles of a file stamped at the close; return how many."""
-    candles = read_candles(source, SYMBOL, 60, "close").candles[:count]
+    """Write the first `count` candles of a file like the real one; return how many."""
+    candles = read_candles(source, SYMBOL, FORMAT).candles[:count]
     rows = ["timestamp,open,high,low,close,volume"]
     for candle in candles:
         prices = (candle.open, candle.high, candle.low, candle.close)

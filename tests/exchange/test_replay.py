@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -10,12 +9,13 @@ from aegis.domain.candles import fault_of
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.replay import (
     FAULTS_NAMED_MAX,
+    FileFormat,
     Gap,
     ReplayFaults,
     ReplayFile,
     read_candles,
 )
-from tests.real_candles import CANDLES, needs_real_candles
+from tests.real_candles import CANDLES, FORMAT, needs_real_candles
 
 BTC_USDT = Symbol("BTC/USDT")
 HEAD = "timestamp,open,high,low,close,volume\n"
@@ -27,12 +27,13 @@ def at(seconds: int) -> Instant:
     return Instant(seconds * NANOS_PER_SECOND)
 
 
-def read(
-    folder: Path, content: str | bytes, stamp: Literal["open", "close"] = "open"
-) -> ReplayFile:
+MINUTES = FileFormat(timeframe_s=MINUTE)
+
+
+def read(folder: Path, content: str | bytes, form: FileFormat = MINUTES) -> ReplayFile:
     path = folder / "candles.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_candles(path, BTC_USDT, MINUTE, stamp)
+    return read_candles(path, BTC_USDT, form)
 
 
 def faults(folder: Path, content: str | bytes) -> list[str]:
@@ -60,15 +61,20 @@ def test_epoch_milliseconds_are_known_by_their_size(tmp_path: Path) -> None:
     assert candle.open_at == at(T)
 
 
-def test_text_stamps_mean_volume_in_quote(tmp_path: Path) -> None:
-    line = "2024-01-01 00:00:00.000000,3,3,3,3,10\n"
-    (candle,) = read(tmp_path, HEAD + line).candles
-    assert candle.open_at == at(T)
-    assert candle.volume == Decimal("3.33333333")  # rounded down
+@pytest.mark.parametrize("time", [str(T), f"{T}000", "2024-01-01 00:00:00.000000"])
+def test_volume_is_in_the_coin_that_is_named_whatever_the_time_looks_like(
+    tmp_path: Path, time: str
+) -> None:
+    in_quote = FileFormat(timeframe_s=MINUTE, volume="quote")
+    (candle,) = read(tmp_path, HEAD + f"{time},3,3,3,3,10\n").candles
+    (divided,) = read(tmp_path, HEAD + f"{time},3,3,3,3,10\n", in_quote).candles
+    assert candle.open_at == divided.open_at == at(T)
+    assert candle.volume == 10
+    assert divided.volume == Decimal("3.33333333")  # rounded down
 
 
 def test_a_stamp_at_the_close_is_a_candle_earlier(tmp_path: Path) -> None:
-    (candle,) = read(tmp_path, HEAD + row(1), stamp="close").candles
+    (candle,) = read(tmp_path, HEAD + row(1), FileFormat(timeframe_s=MINUTE, stamp="close")).candles
     assert (candle.open_at, candle.close_at) == (at(T), at(T + MINUTE))
 
 
@@ -212,12 +218,12 @@ def test_a_bad_file_is_named_by_line_and_column(tmp_path: Path, name: str) -> No
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReplayFaults, match=r"nowhere\.csv: expected a readable file, was: No such"):
-        read_candles(tmp_path / "nowhere.csv", BTC_USDT, MINUTE, "open")
+        read_candles(tmp_path / "nowhere.csv", BTC_USDT, MINUTES)
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ReplayFaults, match="expected a readable file, was: Is a directory"):
-        read_candles(tmp_path, BTC_USDT, MINUTE, "open")
+        read_candles(tmp_path, BTC_USDT, MINUTES)
 
 
 def test_all_faults_of_a_row_are_told_at_once(tmp_path: Path) -> None:
@@ -235,7 +241,7 @@ def test_beyond_twenty_faults_only_their_number_is_told(tmp_path: Path) -> None:
 
 @needs_real_candles
 def test_the_real_month_is_read_whole_and_without_gaps() -> None:
-    found = read_candles(CANDLES, BTC_USDT, MINUTE, "close")
+    found = read_candles(CANDLES, BTC_USDT, FORMAT)
     assert (len(found.candles), found.gaps, found.repeated) == (45_031, (), 0)
     assert found.candles[0].open_at == at(1_640_991_600)  # 2021-12-31 23:00:00
     assert found.candles[0].volume == Decimal("49.60246953")

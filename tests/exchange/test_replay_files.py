@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aegis.domain.ids import Symbol
-from aegis.exchange.replay import ReplayFaults, ReplayFile
+from aegis.exchange.replay import FileFormat, ReplayFaults, ReplayFile
 from aegis.exchange.replay_files import read_files, remarks_of
 
 BTC, ETH, DOGE = Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("DOGE/USDT")
@@ -27,7 +27,7 @@ def write(
 
 
 def read(*paths: Path, timeframe_s: int = MINUTE_S) -> tuple[ReplayFile, ...]:
-    return read_files(paths, (BTC, ETH, DOGE)[: len(paths)], timeframe_s, "open")
+    return read_files(paths, (BTC, ETH, DOGE)[: len(paths)], FileFormat(timeframe_s=timeframe_s))
 
 
 def test_each_symbol_has_the_candles_of_its_own_file(tmp_path: Path) -> None:

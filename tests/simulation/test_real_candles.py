@@ -19,12 +19,13 @@ from aegis.store.reading import View, read_fills, read_positions, read_status
 from aegis.store.verify import verify
 from supervisors.settings import ledger_path
 from tests.crash.evidence import differing, look, unlawful
-from tests.real_candles import CANDLES, needs_real_candles
+from tests.real_candles import CANDLES, FORMAT, needs_real_candles
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
 COUNTS = {"quote": 45_031, "received": 10_000}
 CUT = 3_000
+MEANT = {"stamp": FORMAT.stamp, "volume": FORMAT.volume}
 BASE, QUOTE = Coin("BTC"), Coin("USDT")
 
 pytestmark = [needs_real_candles, pytest.mark.timeout(300)]
@@ -58,7 +59,7 @@ def first_of(source: Path, count: int, target: Path) -> Path:
 
 
 def config_of_real(folder: Path, candles: Path, *settings: Settings) -> Config:
-    market = {"source": "replay", "path": candles, "stamp": "close", "speed": 0}
+    market = {"source": "replay", "path": candles, **MEANT, "speed": 0}
     return config_of(folder, {"market": market}, *settings)
 
 
