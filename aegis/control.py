@@ -20,6 +20,7 @@ import msgspec
 
 from aegis.domain.commands import ResolvePosition
 from aegis.domain.events import CheckResult
+from aegis.domain.incoming import Incoming
 from aegis.messages import ControlReply, ControlRequest
 from aegis.vitals import Vitals
 
@@ -36,13 +37,15 @@ PATH_BYTES_MAX = 100
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What the client sends; `resolve` says what became of a position.
 
-    `backup` names what is put back: an errand's, since nobody restores a store in use.
+    `backup` names what is put back, `incoming` the positions to take over: errands', since nobody
+    does that to a store in use.
     """
 
     command: str
     is_dry_run: bool = False
     resolve: ResolvePosition | None = None
     backup: str = ""
+    incoming: tuple[Incoming, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

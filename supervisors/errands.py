@@ -1,6 +1,6 @@
 """What a person asks of an AEGIS that does not run: done under the store's lock, then it is over.
 
-`halt`, `resume` and `resolve` only write events. `reconcile`, `diagnose` and `flatten` start the
+`halt`, `resume`, `resolve` and `import` only write. `reconcile`, `diagnose` and `flatten` start the
 tree without Strategy, at the last stored instant, on one thread; the market stands still there.
 
 Invariants:
@@ -12,7 +12,7 @@ Invariants:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -45,11 +45,13 @@ from aegis.store.journal import Store
 from aegis.store.lock import take_lock
 from aegis.store.mark import mark_path
 from supervisors.channels import messengers_of
+from supervisors.importing import take_over, told_import
+from supervisors.preflight import refuse_stray_ledger
 from supervisors.recovering import Recovery
 from supervisors.restoring import Progress, no_progress, restore_life
 from supervisors.runs import INCARNATION_DIGITS
 from supervisors.runtime import SeededRuntime
-from supervisors.settings import about_of, identity_of, ledger_path, limits_of
+from supervisors.settings import about_of, identity_of, ledger_path, limits_of, market_of
 from supervisors.system import System
 from supervisors.tree import TRADING, Errand
 
@@ -57,6 +59,9 @@ ERRAND_S_MAX = 120
 """Market seconds that an errand may take; the exchange on paper answers within one."""
 
 OPERATOR = "operator"
+
+WRITTEN = frozenset({"halt", "resume", "resolve", "import"})
+"""What only writes; nothing is started for it."""
 
 RECONCILING, FLATTENING = 1, 2
 """Tokens of the two questions that an errand may ask."""
@@ -88,12 +93,11 @@ def act(
     bag = _Bag(config=config, folder=folder, log=log, messengers=messengers, ask=ask)
     if ask.command == "restore":
         return restore_life(config, ask.backup, messengers, log, progress)
-    if ask.command in ("halt", "resume", "resolve"):
-        return _write(bag)
+    do = _write if ask.command in WRITTEN else _go
     if not ask.is_dry_run:
-        return _go(bag)
+        return do(bag)
     with _copy_of(config) as copied:
-        return _go(msgspec.structs.replace(bag, config=copied, log=_unheard))
+        return do(msgspec.structs.replace(bag, config=copied, log=_unheard))
 
 
 def _go(bag: _Bag) -> Answer:
@@ -120,6 +124,7 @@ def _unheard(_event: str, /, **_fields: object) -> None:
 def _write(bag: _Bag) -> Answer:
     """Decide and write events; nothing else is started."""
     config, ask = bag.config, bag.ask
+    refuse_stray_ledger(config.store.path, ledger_path(config))
     store = Store.open(
         config.store.path,
         identity_of(config),
@@ -130,6 +135,8 @@ def _write(bag: _Bag) -> Answer:
     )
     try:
         clerk = Clerk(store, limits_of(config), by=OPERATOR)
+        if ask.incoming:
+            return _import(bag, store, clerk)
         if ask.resolve is not None:
             return _resolve(bag, store, clerk, ask.resolve)
         before = store.book.account
@@ -138,6 +145,13 @@ def _write(bag: _Bag) -> Answer:
         return _answer(told_change(ask.command, before, *done))
     finally:
         store.close()
+
+
+def _import(bag: _Bag, store: Store, clerk: Clerk) -> Answer:
+    config, ask = bag.config, bag.ask
+    imported = take_over(config, store, clerk, ask.incoming, market_of(config))
+    _tell(bag, imported.records)
+    return _answer(told_import(imported, is_dry_run=ask.is_dry_run))
 
 
 def _resolve(bag: _Bag, store: Store, clerk: Clerk, word: ResolvePosition) -> Answer:
@@ -169,10 +183,14 @@ def _execute(
     done = clerk.execute(command, now=Instant(0))  # at the last stored instant
     if isinstance(done, Refusal):
         return (), done
-    for recorded in done:
+    _tell(bag, done)
+    return done, None
+
+
+def _tell(bag: _Bag, records: Iterable[Recorded]) -> None:
+    for recorded in records:
         level, fields = describe(recorded)
         bag.log(name_of(recorded.event), level=level, **fields)
-    return done, None
 
 
 def _answer(told: tuple[bool, str]) -> Answer:
@@ -297,7 +315,7 @@ def _errand_of(ask: Ask) -> Errand:
 def _copy_of(config: Config) -> Iterator[Config]:
     """Yield the configuration of a copy of the store and the account, made under the lock."""
     path = config.store.path
-    lock = take_lock(path)
+    lock = take_lock(path) if path.exists() else None  # else there is nothing to be changed
     try:
         with TemporaryDirectory(prefix="aegis-dry-run-") as folder:
             for file in _files_of(config):
@@ -306,7 +324,8 @@ def _copy_of(config: Config) -> Iterator[Config]:
             store = config.store.model_copy(update={"path": Path(folder) / path.name})
             yield config.model_copy(update={"store": store})
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def _files_of(config: Config) -> tuple[Path, ...]:

@@ -22,6 +22,7 @@ from actors.base import Log
 from actors.reconciler import trades_since
 from aegis.clock import ManualClock, draw_hex
 from aegis.config.model import Config
+from aegis.config.policy import stop_policy_of
 from aegis.control import Answer
 from aegis.dialogue import AccountFetched, FetchAccount, FindOrder, OrderFound
 from aegis.domain.commands import AdoptOrder, Command, CompleteRecovery, Refusal
@@ -48,7 +49,6 @@ from supervisors.settings import (
     limits_of,
     market_of,
     paper_rules,
-    stop_policy_of,
 )
 
 OPERATOR = "operator"

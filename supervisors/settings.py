@@ -10,8 +10,8 @@ import hashlib
 from pathlib import Path
 
 from aegis.config.model import Config, describe
+from aegis.config.policy import stop_policy_of
 from aegis.domain.notices import About
-from aegis.domain.position import StopPolicy
 from aegis.domain.risk import Limits
 from aegis.domain.sizing import Sizing
 from aegis.exchange.paper_ledger import ledger_beside
@@ -109,15 +109,6 @@ def limits_of(config: Config) -> Limits:
         daily_loss_max=risk.daily_loss_max,
         drawdown_max_pct=risk.drawdown_max_pct,
         cooldown_s=risk.cooldown_s,
-    )
-
-
-def stop_policy_of(config: Config) -> StopPolicy:
-    """Return what is recorded with each new position; those that are there keep their own."""
-    return StopPolicy(
-        stop_loss_pct=config.risk.stop_loss_pct,
-        take_profit_pct=config.risk.take_profit_pct,
-        trailing_stop_pct=config.risk.trailing_stop_pct,
     )
 
 

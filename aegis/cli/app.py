@@ -11,6 +11,7 @@ from aegis import __version__
 from aegis.cli import act_commands, backup_commands, config_commands, look_commands
 from aegis.cli.backtest_command import backtest
 from aegis.cli.examples import epilog_of
+from aegis.cli.import_command import take_positions
 from aegis.cli.output import tell
 from aegis.cli.run_command import run
 from aegis.cli.session import AsJson, ConfigPath, Live, Version, session_of
@@ -81,3 +82,5 @@ for act in (
     backup_commands.recover,
 ):
     app.command(rich_help_panel=ACT, epilog=epilog_of(act.__name__))(act)
+
+app.command("import", rich_help_panel=ACT, epilog=epilog_of("import"))(take_positions)

@@ -43,18 +43,29 @@ def expected_errors() -> tuple[type[Exception], ...]:
     A function, so that the doors load only when one of them has raised.
     """
     from aegis.archive.errors import ArchiveError
+    from aegis.cli.position_file import PositionFileFaults
     from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError
     from aegis.exchange.replay import ReplayFaults
     from aegis.store.errors import StoreError
     from aegis.strategy_loader import StrategyFault
 
-    return ArchiveError, ConfigFaults, LedgerError, ReplayFaults, StoreError, StrategyFault, OSError
+    return (
+        ArchiveError,
+        ConfigFaults,
+        LedgerError,
+        PositionFileFaults,
+        ReplayFaults,
+        StoreError,
+        StrategyFault,
+        OSError,
+    )
 
 
 def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
     """Return an expected exception as lines and an exit code; `store` is the one in use."""
     from aegis.archive.errors import ArchiveError
+    from aegis.cli.position_file import PositionFileFaults
     from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
     from aegis.exchange.replay import ReplayFaults
@@ -63,7 +74,7 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
 
     lines = tuple(str(error).splitlines())
     match error:
-        case ConfigFaults() | ReplayFaults() | StrategyFault():
+        case ConfigFaults() | PositionFileFaults() | ReplayFaults() | StrategyFault():
             return Trouble(Code.CONFIG, lines)
         case errors.StoreForeign() | errors.StoreTooNew() | errors.StoreUnguarded():
             return Trouble(Code.CONFIG, lines)

@@ -35,6 +35,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "halt": ("run.py halt",),
     "resume": ("run.py status && run.py resume",),
     "flatten": ("run.py flatten --dry-run", "run.py flatten"),
+    "import": (
+        "run.py import old_state.json --dry-run",
+        "run.py import positions.csv",
+    ),
     "resolve": (
         "run.py resolve 066f169ab70f613d004c4657 --transferred",
         "run.py resolve 066f169ab70f613d004c4657 --closed-at 40100.5",

@@ -95,7 +95,7 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
         case BookEntry():
             return book_entry(book, command)
         case ImportPosition():
-            return import_position(book, command, now)
+            return import_position(book, command)
         case CloseUnpriced():
             return close_unpriced(book, command)
         case ResolvePosition():

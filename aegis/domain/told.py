@@ -54,7 +54,7 @@ def book_entry(book: Book, command: BookEntry) -> Decision:
     return refusal or _entered(command)
 
 
-def import_position(book: Book, command: ImportPosition, now: Instant) -> Decision:
+def import_position(book: Book, command: ImportPosition) -> Decision:
     """Return a position that comes in with its coins."""
     if command.position_id in book.positions:
         return NOTHING_NEW
@@ -81,7 +81,7 @@ def import_position(book: Book, command: ImportPosition, now: Instant) -> Decisi
         price=price,
         stop_price=stop,
         take_profit_price=target,
-        opened_at=min(command.opened_at, now),
+        opened_at=command.opened_at,
         reference=command.reference,
     )
     return proposed(command.position_id, imported)

@@ -24,7 +24,7 @@ RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/
 COMMANDS = (
     "run", "backtest", "what-if", "status", "positions", "history", "statistics", "report",
     "verify", "health", "config check", "config show", "reconcile", "diagnose", "halt", "resume",
-    "flatten", "resolve", "backup", "backups", "restore", "recover",
+    "flatten", "resolve", "import", "backup", "backups", "restore", "recover",
 )  # fmt: skip
 
 

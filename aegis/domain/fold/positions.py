@@ -72,7 +72,7 @@ def imported_position(position: PositionId, event: PositionImported, at: Instant
         stop_price=event.stop_price,
         stop_first=event.stop_price,
         take_profit_price=event.take_profit_price,
-        opened_at=event.opened_at,
+        opened_at=min(event.opened_at, at),  # a market may have a time of its own
         imported_at=at,
     )
     return _widened(imported, event.entry_price, event.price)
