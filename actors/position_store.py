@@ -127,13 +127,13 @@ class PositionStore(Actor):
         now = self._store.stamp(self.clock.now())
         for message in messages:
             match message:
-                case Reconfigured():
-                    self._limits = message.tuning.limits
                 case Execute():
                     executed = self._execute(message, now)
                     written.extend(executed.records)
                     if message.reply_to is not None:
                         answers.append((message.reply_to, executed))
+                case Reconfigured():
+                    self._limits = message.tuning.limits
                 case ReadBook() | ReadKnown() | ReadPast() | MendStore():
                     asked.append(message)
                 case ReadNotices() | MarkNotified() | MarkNotifyFailed():

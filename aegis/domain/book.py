@@ -21,13 +21,13 @@ import msgspec
 from aegis.domain.account import Account
 from aegis.domain.events import OrderIntended, PositionImported, Proposed, Recorded
 from aegis.domain.fold import (
-    ORDER_EVENTS,
     evolve_account,
     evolve_order,
     evolve_position,
     imported_position,
     intended_order,
     is_beginning,
+    is_of_order,
     opening_position,
     status_of,
 )
@@ -163,7 +163,7 @@ class Book:
             return False
         if is_beginning(event):
             return True
-        if isinstance(event, ORDER_EVENTS) and event.client_order_id not in self.orders:
+        if is_of_order(event) and event.client_order_id not in self.orders:
             return False
         return held == SYSTEM_POSITION or held in self.positions
 
@@ -195,7 +195,7 @@ class Book:
         elif isinstance(event, PositionImported):
             self._expect_none(recorded.position_id, event.symbol)
             position = imported_position(recorded.position_id, event, at)
-        elif isinstance(event, ORDER_EVENTS):
+        elif is_of_order(event):
             known = self.orders.get(event.client_order_id)
             assert known is not None, f"No order {event.client_order_id} for {event}"
             assert known.position_id == recorded.position_id, f"{known} is not {recorded}'s"

@@ -82,6 +82,8 @@ ALREADY: dict[OrderStep, OrderState] = {
 def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Decision:
     """Return the events that a command makes true now, or why it must not."""
     match command:
+        case MarkPosition() | RaiseStop():  # first, as they come most often
+            return _guard(book, command)
         case IntendOrder():
             return intend(book, command)
         case SubmitOrder():
@@ -102,8 +104,6 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
             return resolve(book, command, now)
         case AcceptOrder() | LoseSight() | RequestCancel() | AskForHuman():
             return _step(book, command)
-        case MarkPosition() | RaiseStop():
-            return _guard(book, command)
         case ChangeTradingState():
             return change_trading_state(book, command)
         case StartDay():
@@ -171,7 +171,7 @@ def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
     if position is None or not position.is_alive:
         return Refusal(code="no_position", text=f"{command.position_id} is not alive")
     for price in _prices(command):
-        if not (is_amount(price) and is_figure(price)):
+        if price is not None and not (is_amount(price) and is_figure(price)):
             return Refusal(code="no_price", text=f"expected a positive price, was {price}")
     if isinstance(command, MarkPosition):
         marked = PositionMarked(price=command.price, high=command.high, low=command.low)
@@ -185,8 +185,7 @@ def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
     )
 
 
-def _prices(command: MarkPosition | RaiseStop) -> tuple[Decimal, ...]:
+def _prices(command: MarkPosition | RaiseStop) -> tuple[Decimal | None, ...]:
     if isinstance(command, RaiseStop):
         return (command.stop_price,)
-    extremes = (price for price in (command.high, command.low) if price is not None)
-    return (command.price, *extremes)
+    return (command.price, command.high, command.low)

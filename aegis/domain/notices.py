@@ -16,11 +16,15 @@ from aegis.domain.events import (
     AlarmRaised,
     DiagnosisCompleted,
     ExternalChangeSeen,
+    OrderAccepted,
+    OrderIntended,
     OrderNeedsHuman,
     OrderNotPlaced,
     OrderOutcomeUnknown,
+    OrderSubmitted,
     PositionClosed,
     PositionImported,
+    PositionMarked,
     PositionOpened,
     PositionRepriced,
     PositionTransferred,
@@ -60,6 +64,8 @@ def notice_of(recorded: Recorded, book: Book, about: About) -> str | None:
 def _sentence(recorded: Recorded, book: Book, about: About) -> str | None:
     event = recorded.event
     match event:
+        case PositionMarked() | OrderIntended() | OrderSubmitted() | OrderAccepted():
+            return None  # no news, and first, as they come most often
         case PositionOpened():
             return _opened(event)
         case PositionImported():

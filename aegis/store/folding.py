@@ -15,7 +15,7 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.events import OrderAccepted, OrderIntended, Recorded
-from aegis.domain.fold import OrderEvent
+from aegis.domain.fold import is_of_order
 from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, ExchangeOrderId, PositionId
 from aegis.domain.order import Role
 from aegis.store.errors import StoreCorrupt
@@ -97,7 +97,7 @@ def touched_orders(records: Iterable[Recorded]) -> dict[ClientOrderId, None]:
     return {
         event.client_order_id: None
         for event in (recorded.event for recorded in records)
-        if isinstance(event, (OrderIntended, OrderEvent))
+        if is_of_order(event) or isinstance(event, OrderIntended)
     }
 
 

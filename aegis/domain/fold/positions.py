@@ -90,6 +90,10 @@ def evolve_position(
 ) -> Position:
     """Return the position after one event of its own; `order` is the event's, evolved."""
     match event:
+        case PositionMarked():  # first, as they come most often
+            assert position.is_alive, f"A mark for what is not alive: {position}"
+            high, low = _extremes(position, event.high, event.low)
+            return replace(position, mark=event.price, price_high=high, price_low=low)
         case OrderIntended() if event.role is not Role.ENTRY:
             assert position.is_alive, f"An exit from what is not alive: {position}"
             return position
@@ -104,10 +108,6 @@ def evolve_position(
         case PositionOpened():
             assert position.amount > 0, f"Opened with nothing entered: {position}"
             return _opened(position, event, at)
-        case PositionMarked():
-            assert position.is_alive, f"A mark for what is not alive: {position}"
-            seen = [price for price in (event.high, event.low) if price is not None]
-            return _widened(replace(position, mark=event.price), *seen)
         case StopRaised():
             assert position.is_alive, f"A stop for what is not alive: {position}"
             return replace(position, stop_price=event.stop_price)
@@ -223,9 +223,17 @@ def _left(position: Position, event: OrderFilled) -> Position:
 
 def _widened(position: Position, *prices: Decimal) -> Position:
     """Return the position with its extremes beyond or at some prices."""
-    highs = (price for price in (position.price_high, *prices) if price is not None)
-    lows = (price for price in (position.price_low, *prices) if price is not None)
-    return replace(position, price_high=max(highs, default=None), price_low=min(lows, default=None))
+    high, low = _extremes(position, *prices)
+    return replace(position, price_high=high, price_low=low)
+
+
+def _extremes(position: Position, *prices: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+    high, low = position.price_high, position.price_low
+    for price in prices:
+        if price is not None:
+            high = price if high is None or price > high else high
+            low = price if low is None or price < low else low
+    return high, low
 
 
 def _exit_ended(position: Position) -> Position:
