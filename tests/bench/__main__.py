@@ -1,4 +1,4 @@
-"""`python -m tests.bench backtest` and `store`: see docs/performance.md."""
+"""`python -m tests.bench backtest`, `store` and `load`: see docs/performance.md."""
 
 from __future__ import annotations
 
@@ -33,11 +33,22 @@ def main(arguments: list[str]) -> int:
     of_store.add_argument("--rounds", type=int, default=5, help="of each contender, in turns")
     of_store.add_argument("--folder", type=Path, default=None, help="on the disk to be measured")
     of_store.add_argument("--json", action="store_true")
+    of_load = commands.add_parser("load", help="how long updates wait beside a backup and a reader")
+    of_load.add_argument("--rate", type=int, default=1_000, help="updates a second")
+    of_load.add_argument("--seconds", type=float, default=30)
+    of_load.add_argument("--positions", type=int, default=1_000)
+    of_load.add_argument("--folder", type=Path, default=None, help="on the disk to be measured")
+    of_load.add_argument("--json", action="store_true")
     given = vars(parser.parse_args(arguments))
     if given["command"] == "store":
         from tests.bench.store.command import Sizes, compare
 
         return compare(Sizes(), runs=given["rounds"], is_json=given["json"], folder=given["folder"])
+    if given["command"] == "load":
+        from tests.bench.store.load import Load, compare_loads
+
+        load = Load(rate=given["rate"], seconds=given["seconds"], positions=given["positions"])
+        return compare_loads(load, is_json=given["json"], folder=given["folder"])
     pythons = {peer.name: given[peer.name] for peer in PEERS_KNOWN if given[peer.name]}
     return backtest.compare(
         given["data"],

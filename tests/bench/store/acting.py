@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from actors import names
-from actors.base import Stopped
+from actors.base import Started, Stopped
 from actors.directory import Address, Directory, Seat
 from actors.position_store import PositionStore, subscribers
 from aegis.clock import SystemClock
@@ -44,14 +44,19 @@ class Client:
         self._seat = Seat()
         self._seat.bind(directory, self._address, 1)
 
-    def tell(self, command: Command, *, reply_to: str | None = None) -> None:
-        told = Execute(command=command, by=BY, reply_to=reply_to)
+    def tell(self, command: Command, *, is_answered: bool = False) -> None:
+        name = self._address.name if is_answered else None
+        told = Execute(command=command, by=BY, reply_to=name)
         self._directory.tell(self._address, names.POSITION_STORE, told)
+
+    def hear(self) -> object:
+        """Wait for the next answer."""
+        return self._seat.wait()
 
     def ask(self, command: Command) -> None:
         """Tell a command and wait for what came of it."""
-        self.tell(command, reply_to=self._address.name)
-        self._seat.wait()
+        self.tell(command, is_answered=True)
+        self.hear()
 
 
 @contextmanager
@@ -72,6 +77,7 @@ def acting(folder: Path, begun: Opened) -> Iterator[Directory]:
         ),
         epoch=EPOCH,
     )
+    stage.wait_for(lambda: any(isinstance(each, Started) for each in stage.told_boss()))
     yield stage.directory
     stage.directory.stop(names.POSITION_STORE, EPOCH)
     stage.wait_for(lambda: any(isinstance(each, Stopped) for each in stage.told_boss()))
