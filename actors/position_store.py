@@ -94,6 +94,7 @@ class PositionStore(Actor):
         self._subscribers = subscribers
         self._reconciled = Generation(0)
         self._diagnosed = Generation(0)
+        self._is_wal_held_back = False
 
     def on_started(self) -> None:
         self._store = self._open_store()
@@ -249,12 +250,21 @@ class PositionStore(Actor):
 
     def _commit(self, records: tuple[Recorded, ...]) -> None:
         notices = self._store.commit(records, self._book)
+        self._watch_wal()
         for recorded in records:
             self._tell_log(recorded)
         for name in self._subscribers:
             self.tell(name, Committed(records=records))
         if notices:
             self.tell(names.NOTIFIER, NoticesAdded())
+
+    def _watch_wal(self) -> None:
+        """Tell once that readers hold the WAL back, and again when it comes back."""
+        was_held_back, self._is_wal_held_back = self._is_wal_held_back, self._store.wal.is_held_back
+        if self._is_wal_held_back and not was_held_back:
+            pages = self._store.wal.pages
+            text = f"a reader keeps {pages} pages in the WAL; end whatever reads the store for long"
+            self.log("StoreFinding", level="warning", text=text)
 
     def _note_completion(self, recorded: Recorded) -> None:
         """Keep in step with the book: who reads it later in this batch hears of this no more."""

@@ -114,8 +114,10 @@ def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | Non
         )
     if isinstance(cause, OSError):
         return _trouble_of_file(cause)
-    if store is not None and os.path.lexists(store) and not os.access(store, os.R_OK | os.W_OK):
-        return Trouble(Code.NO_PERMISSION, (f"{store}: expected to read and write it, may not",))
+    for path in () if store is None else (store, store.parent):
+        if os.path.lexists(path) and not os.access(path, os.R_OK | os.W_OK):
+            text = f"{path}: expected to read and write it, may not"
+            return Trouble(Code.NO_PERMISSION, (text,))
     return Trouble(Code.NO, lines)
 
 

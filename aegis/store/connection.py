@@ -13,6 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -55,6 +56,12 @@ _UNLOGGED = (
     ("PRAGMA synchronous = OFF", "PRAGMA synchronous", 0),
     ("PRAGMA application_id = 0x41454749", "PRAGMA application_id", APPLICATION_ID),
 )
+
+_ADVICE = {
+    apsw.FullError: ", make room on it",
+    apsw.IOError: ", look at the disk and the system's log",
+    apsw.ReadOnlyError: ", let AEGIS write to it",
+}
 
 _UNSYNCED = (("PRAGMA synchronous = OFF", "PRAGMA synchronous", 0),)
 
@@ -99,6 +106,8 @@ def open_writer(store: Path, *, is_kept: bool = True) -> tuple[apsw.Connection, 
     with failing("open"):
         db = _connect(str(store), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         with closed_on_failure(db):
+            if db.readonly("main"):  # SQLite takes what it gets
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(store))
             db.set_busy_timeout(BUSY_TIMEOUT_MS)
             _prepare_pages(db)
             _set(db, (*_WRITER_SETTINGS, *_SETTINGS, *(() if is_kept else _UNSYNCED)))
@@ -240,4 +249,5 @@ def _expect(what: str, expected: object, found: object) -> None:
 
 def _described(error: BaseException) -> str:
     name = type(error).__name__.removesuffix("Error")
-    return f"{name}: {error}"
+    advice = next((text for kind, text in _ADVICE.items() if isinstance(error, kind)), "")
+    return f"{name}: {error}{advice}"

@@ -25,6 +25,20 @@ def wal_path(store: Path) -> Path:
     return store.with_name(store.name + "-wal")
 
 
+def shm_path(store: Path) -> Path:
+    """Return the path of the memory that those who have a store open share."""
+    return store.with_name(store.name + "-shm")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there are none: on the disk when this returns."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_path(folder.parent)
+
+
 def make_private(store: Path) -> None:
     """Make an empty file for a new database; nothing where there is one, which is not opened."""
     with suppress(FileExistsError):
@@ -41,16 +55,30 @@ def sync_path(path: Path) -> None:
 
 
 class FileWatch:
-    """Remembers which files the database and its WAL are."""
+    """Remembers which files the database, its WAL and their shared memory are."""
 
     def __init__(self, store: Path) -> None:
-        self._wal = str(wal_path(store))
-        self.expected = {name: identity_of(name) for name in (str(store), self._wal)}
+        """Raise `StoreFailed` when one that is open has lost its name already."""
+        self._database, self._wal = str(store), str(wal_path(store))
+        names = (self._database, self._wal, str(shm_path(store)))
+        self.expected = {name: identity_of(name) for name in names}
+        for name, identity in self.expected.items():
+            if identity is None:
+                raise StoreFailed("files", f"{name} was removed while in use")
 
     def check(self) -> None:
         """Raise `StoreFailed` when one of them was removed or replaced."""
         for name in changed(self.expected):
             raise StoreFailed("files", f"{name} was removed or replaced while in use")
+
+    def has_lost_wal(self) -> bool:
+        """Whether the WAL has no name any more, while its database is the one that is open.
+
+        A WAL that was replaced is somebody else's, who may have written to the database.
+        """
+        if identity_of(self._wal) is not None:
+            return False
+        return identity_of(self._database) == self.expected[self._database]
 
 
 def changed(expected: Mapping[str, FileIdentity | None]) -> Iterator[str]:

@@ -37,7 +37,7 @@ from aegis.domain.unusual import unusual_trades
 from aegis.store.chain import GENESIS
 from aegis.store.connection import failing
 from aegis.store.errors import StoreCorrupt, StoreError
-from aegis.store.files import FileIdentity, changed, wal_path
+from aegis.store.files import FileIdentity, changed, identity_of, wal_path
 from aegis.store.housekeeping import closed_since, is_trim_due, peers_pct, strays
 from aegis.store.inspector import FoldLook, Inspector
 from aegis.store.mark import MarkReading, read_mark
@@ -83,6 +83,7 @@ class Inspection:
     def __init__(self, places: Places) -> None:
         self._places, self._path = places, places.path
         self._inspector: Inspector | None = None
+        self._wal_seen: FileIdentity | None = None
         self._proved = (0, GENESIS)
         self._is_proved = places.is_proved
         self._closed: tuple[Position, ...] | None = None
@@ -90,7 +91,7 @@ class Inspection:
     def look(self, ask: Ask) -> tuple[Judgement, ...]:
         """Return what the store looks like now, by as many checks as the depth asks for."""
         try:
-            inspector = self._inspector = self._inspector or Inspector(self._path)
+            inspector = self._inspector = self._own_inspector()
         except StoreError as error:
             return (judged("chain", (str(error),)), *self._files())
         chain = self._chain(inspector)
@@ -126,6 +127,15 @@ class Inspection:
         if self._inspector is not None:
             self._inspector.close()
             self._inspector = None
+
+    def _own_inspector(self) -> Inspector:
+        """Return the inspector, a new one where the elder's WAL is not the store's any more."""
+        wal = identity_of(str(wal_path(self._path)))
+        if self._inspector is not None and wal != self._wal_seen:
+            self.close()
+        inspector = self._inspector or Inspector(self._path)
+        self._wal_seen = identity_of(str(wal_path(self._path)))
+        return inspector
 
     # The log and its rows -------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
-import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.delivery import Failed, Notice
@@ -31,13 +30,7 @@ from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
 from aegis.store import housekeeping, loading, outbox
 from aegis.store.authority import REBUILD, TRIM, WRITE, Authority, authorize
-from aegis.store.connection import (
-    CHECKPOINT_PAGES,
-    close_quietly,
-    empty_wal,
-    failing,
-    finish_writing,
-)
+from aegis.store.connection import close_quietly, failing, finish_writing
 from aegis.store.errors import StoreFailed, StoreForked
 from aegis.store.files import FileIdentity
 from aegis.store.identity import Identity
@@ -58,17 +51,6 @@ from aegis.store.statements import INSERT_QUARANTINE
 from aegis.store.writing import append
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
-    """How many pages the WAL held, and how many of them are in the database now.
-
-    Fewer moved than held means that a reader is in the way; a WAL that keeps growing so is a
-    matter for the diagnosis.
-    """
-
-    wal_pages: int
-    moved_pages: int
-
-
 class Store:
     """One open store. Used by one thread at a time."""
 
@@ -87,13 +69,11 @@ class Store:
         self.birth = parts.birth  # the first incarnation, by which others know the store
         self.recovered_events = parts.head.event_id
         self.findings = parts.findings
-        self.last_checkpoint = Checkpoint(0, 0)
-        self._db, self._wal = parts.db, parts.wal
+        self._db, self.wal = parts.db, parts.wal
         self._lock, self._files, self._mark = parts.lock, parts.files, parts.mark
         self._head, self._last_at = parts.head, parts.last_at
         self._channels, self._notice_of = tuple(channels), notice_of
         self._tape = Tape(parts.db, recorder)
-        self._checkpoint_due_pages = CHECKPOINT_PAGES
         self._refusal = ""
         self._is_let_go = False
         # An owner that was given up may close beside the one who opens it anew.
@@ -140,11 +120,6 @@ class Store:
         """Whether it takes anything more; one that failed, or was closed, must be opened again."""
         return not self._refusal
 
-    @property
-    def wal_pages(self) -> int:
-        """How many pages the WAL held after the last commit."""
-        return self._wal.pages
-
     def stamp(self, now: Instant) -> Instant:
         """Return the instant for events that happen now: never before the last one's."""
         return max(now, self._last_at)
@@ -171,7 +146,8 @@ class Store:
             self.book, self._account = book, book.account
             self._mark.write(self._head)
             self._tape.settle()
-            self._checkpoint_when_due()
+            if self.wal.checkpoint_when_due():
+                self._mark.sync()
         return notices
 
     def quarantine(self, event_id: EventId, reason: str, at: Instant) -> None:
@@ -199,7 +175,7 @@ class Store:
     def empty_wal(self) -> None:
         """Move the whole WAL into the database and cut it short, unless a reader is in the way."""
         with self._working("checkpoint"):
-            empty_wal(self._db)
+            self.wal.empty()
 
     def trim(self, before: Instant) -> None:
         """Delete checks' rows and sent notices from before an instant, a bounded number."""
@@ -373,25 +349,16 @@ class Store:
 
     def _expect_own_files(self) -> None:
         self._lock.check()
+        if self._files.has_lost_wal():
+            self.wal.save()
+            text = "the WAL was removed while in use; all that it held is in the database now"
+            raise StoreFailed("files", text)
         self._files.check()
 
     def _expect_own_head(self) -> None:
         found = head_of(self._db)
         if found != self._head:
             raise StoreForked(_named(self._head), _named(found))
-
-    def _checkpoint_when_due(self) -> None:
-        """Move the WAL's pages into the database when there are many; readers are not waited for.
-
-        While a reader holds them back, each attempt is `CHECKPOINT_PAGES` after the one before.
-        """
-        if self._wal.pages < min(self._checkpoint_due_pages, CHECKPOINT_PAGES):
-            self._checkpoint_due_pages = CHECKPOINT_PAGES
-        if self._wal.pages < self._checkpoint_due_pages:
-            return
-        self.last_checkpoint = Checkpoint(*self._db.wal_checkpoint())
-        self._checkpoint_due_pages = self._wal.pages + CHECKPOINT_PAGES
-        self._mark.sync()
 
 
 def _named(head: Mark) -> str:

@@ -17,9 +17,9 @@ from aegis.domain.account import Account
 from aegis.domain.book import Book
 from aegis.domain.ids import EventId, Incarnation, Instant
 from aegis.domain.instants import instant_of
-from aegis.store.connection import WalWatch, close_quietly, failing, guard, open_writer
+from aegis.store.connection import close_quietly, failing, guard, open_writer
 from aegis.store.errors import StoreCorrupt, StoreError
-from aegis.store.files import FileWatch, make_private
+from aegis.store.files import FileWatch, make_folder, make_private
 from aegis.store.identity import (
     Identity,
     read_birth,
@@ -43,6 +43,7 @@ from aegis.store.reindex import (
 from aegis.store.reserve import settle_reserve
 from aegis.store.snapshot import check_mark, refuse_lost
 from aegis.store.statements import UPSERT_POSITION
+from aegis.store.wal import Wal
 
 INTEGRITY_BYTES_MAX = 256 * 1024 * 1024
 """Up to here an opening proves the indices: 1.7 s of the 4 that a start of such a store takes.
@@ -53,7 +54,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What an open store holds. `findings` are for a person: true, odd, and not in the way."""
 
     db: apsw.Connection
-    wal: WalWatch
+    wal: Wal
     lock: Lock
     files: FileWatch
     mark: MarkFile
@@ -76,7 +77,7 @@ def open_parts(
 ) -> Parts:
     """Return the parts of a store that is locked, checked, migrated, and ours."""
     with failing("open"), ExitStack() as undo:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = take_lock(path)
         undo.callback(lock.release)
         reading = read_mark(path)
@@ -84,14 +85,14 @@ def open_parts(
             refuse_lost(path, reading)  # opening makes it, and removes the WAL of an empty one
         repairs = settle_reserve(path)
         make_private(path)
-        db, wal = open_writer(path, is_kept=is_kept)
+        db, watch = open_writer(path, is_kept=is_kept)
         undo.callback(close_quietly, db)
         _refuse_untrue(db, path, identity, reading)
         damage = _damage(db, path, may_mend=may_mend)
         if damage and may_mend:
             close_quietly(db)
             repairs = (*repairs, _mended(path, damage))
-            db, wal = open_writer(path, is_kept=is_kept)
+            db, watch = open_writer(path, is_kept=is_kept)
             undo.callback(close_quietly, db)
         migrate(db)
         _settle(db, identity, draw_incarnation, now)
@@ -105,7 +106,7 @@ def open_parts(
         guard(db)
         parts = Parts(
             db=db,
-            wal=wal,
+            wal=Wal(db, watch),
             lock=lock,
             files=FileWatch(path),
             mark=mark,

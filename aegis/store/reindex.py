@@ -25,7 +25,7 @@ import apsw
 
 from aegis.store.connection import empty_wal, failing, open_reader, open_writer
 from aegis.store.errors import StoreError
-from aegis.store.files import make_private, sync_path, wal_path
+from aegis.store.files import make_private, shm_path, sync_path, wal_path
 from aegis.store.verify import verify
 
 DAMAGED_MAX = 1_000
@@ -152,5 +152,5 @@ def _names(store: Path) -> Iterator[Path]:
 
 
 def _remove(copy: Path) -> None:
-    for path in (copy, wal_path(copy), copy.with_name(copy.name + "-shm")):
+    for path in (copy, wal_path(copy), shm_path(copy)):
         path.unlink(missing_ok=True)

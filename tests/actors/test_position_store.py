@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from aegis.messages import (
     ReadNotices,
     StoreMended,
 )
+from aegis.store.connection import open_reader
 from aegis.store.identity import Identity
 from aegis.store.journal import Store
 from aegis.store.verify import verify
@@ -49,6 +51,7 @@ from tests.domain.kit import (
     fill,
     halt,
     opening,
+    resume,
     submit,
 )
 from tests.stage import Stage
@@ -272,3 +275,21 @@ def test_a_mark_that_was_missing_is_told_at_the_start(scene: Scene) -> None:
     scene.wait_heard(ASKER, Executed, 2)
 
     assert "StoreFinding" in scene.stage.events()
+
+
+def test_a_reader_that_holds_the_wal_back_is_told_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aegis.store.wal.CHECKPOINT_PAGES", 5)
+    monkeypatch.setattr("aegis.store.wal.HELD_BACK_PAGES_MAX", 20)
+    scene.wants(FUNDED)
+    scene.begin()
+    scene.wait_heard(ASKER, Executed)
+    with closing(open_reader(scene.path)) as reader:
+        reader.execute("BEGIN").fetchall()
+        reader.execute("SELECT count(*) FROM orders").fetchall()
+        for number in range(2, 14):
+            scene.wants(halt() if number % 2 else resume())
+            scene.wait_heard(ASKER, Executed, number)
+
+    assert scene.stage.events().count("StoreFinding") == 1

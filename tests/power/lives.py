@@ -31,7 +31,7 @@ Contents = str
 def small_disk(checkpoint_pages: int = CHECKPOINT_PAGES) -> Iterator[None]:
     """Let checkpoints come soon, and leave out the reserve, which has no content."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aegis.store.journal.CHECKPOINT_PAGES", checkpoint_pages)
+        patch.setattr("aegis.store.wal.CHECKPOINT_PAGES", checkpoint_pages)
         patch.setattr("aegis.store.reserve.free_bytes", lambda _store: 0)
         yield
 

@@ -141,10 +141,10 @@ def test_a_bit_of_the_wal_that_turns_is_found(folder: Path, killed: Image) -> No
 def test_a_bit_of_a_wal_that_is_in_the_database_already_is_found_where_it_counts(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aegis.store.journal.CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr("aegis.store.wal.CHECKPOINT_PAGES", 50)
     store = open_store(folder / STORE)
     _live(store)
-    assert store.last_checkpoint.moved_pages > 0
+    assert store.wal.last_checkpoint.moved_pages > 0
     store.abandon()
     met = Flips(folder, _image(folder)).met(WAL, FLIPS // 5)
     assert met["wrong"] == 0

@@ -191,7 +191,7 @@ def test_a_file_that_is_taken_away_stops_the_next_commit(path: Path, suffix: str
     store = open_store(path)
     history, records = _filled(store)
     path.with_name(path.name + suffix).rename(path.with_name("elsewhere"))
-    with pytest.raises(StoreFailed, match="removed or replaced"):
+    with pytest.raises(StoreFailed, match="was removed"):
         store.commit(history.mark(records[0].position_id), history.book)
     store.close()
 
@@ -365,9 +365,9 @@ def test_a_mark_that_is_lost_is_set_anew_and_told(path: Path, content: bytes | N
 def test_a_long_wal_is_moved_into_the_database(store: Store) -> None:
     history, records = _filled(store)
     key = records[0].position_id
-    while store.wal_pages < CHECKPOINT_PAGES and not store.last_checkpoint.wal_pages:
+    while store.wal.pages < CHECKPOINT_PAGES and not store.wal.last_checkpoint.wal_pages:
         store.commit([r for _ in range(400) for r in history.mark(key)], history.book)
-    moved = store.last_checkpoint
+    moved = store.wal.last_checkpoint
     assert moved.moved_pages == moved.wal_pages >= CHECKPOINT_PAGES
 
 
@@ -377,10 +377,10 @@ def test_a_reader_that_holds_the_wal_back_is_seen(store: Store) -> None:
     with stranger(store.path) as reader:
         reader.execute("BEGIN").fetchall()
         reader.execute("SELECT count(*) FROM orders").fetchall()
-        while not store.last_checkpoint.wal_pages:
+        while not store.wal.last_checkpoint.wal_pages:
             store.commit([r for _ in range(400) for r in history.mark(key)], history.book)
         reader.execute("COMMIT").fetchall()
-    assert store.last_checkpoint.moved_pages < store.last_checkpoint.wal_pages
+    assert store.wal.last_checkpoint.moved_pages < store.wal.last_checkpoint.wal_pages
 
 
 def test_a_reader_does_not_hold_up_a_stop(path: Path) -> None:
