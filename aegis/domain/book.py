@@ -145,12 +145,18 @@ class Book:
 
         One whose order has come back to life stays until that order has ended too.
         """
-        for position in tuple(self._ended):
-            if self.active_orders(position):
-                continue
-            del self._ended[position], self.positions[position]
-            for order_id in self._orders_of.pop(position, ()):
-                del self.orders[order_id]
+        for position in self.settled_positions():
+            self.forget(position)
+
+    def settled_positions(self) -> tuple[PositionId, ...]:
+        """Return those held that have ended, with all their orders."""
+        return tuple(each for each in self._ended if not self.active_orders(each))
+
+    def forget(self, position: PositionId) -> None:
+        """Let go of a position that has ended, and of its orders."""
+        del self._ended[position], self.positions[position]
+        for order_id in self._orders_of.pop(position, ()):
+            del self.orders[order_id]
 
     def follows(self, recorded: Recorded) -> bool:
         """Say whether an event is the next one, and speaks only of what is held here.

@@ -33,11 +33,11 @@ class Fold:
     def __init__(self, quarantined: Collection[int] = ()) -> None:
         self.book = Book()
         self.entry_ids: dict[PositionId, ExchangeOrderId] = {}
-        self._quarantined = quarantined
+        self.quarantined = quarantined
 
     def is_skipped(self, recorded: Recorded) -> bool:
         """Whether an event was set aside and changes nothing."""
-        return recorded.event_id in self._quarantined
+        return recorded.event_id in self.quarantined
 
     def apply(self, recorded: Recorded) -> None:
         """Add an event; `StoreCorrupt` when it does not follow from what came before."""
@@ -49,8 +49,9 @@ class Fold:
         except FOLD_FAULTS as error:
             text = f"event {recorded.event_id} does not follow: {type(error).__name__}: {error}"
             raise StoreCorrupt("fold", text) from error
-        for position, entry_id in accepted_entries((recorded,), self.book).items():
-            self.entry_ids.setdefault(position, entry_id)
+        if isinstance(recorded.event, OrderAccepted):
+            for position, entry_id in accepted_entries((recorded,), self.book).items():
+                self.entry_ids.setdefault(position, entry_id)
 
     def position_rows(self, positions: Iterable[PositionId] | None = None) -> dict[str, Row]:
         """Return the rows of some positions, or of all with the account's, by id."""
@@ -65,6 +66,11 @@ class Fold:
     def order_rows(self) -> dict[str, Row]:
         """Return the rows of all orders, by id."""
         return {key: order_row(order) for key, order in self.book.orders.items()}
+
+    def forget(self, position: PositionId) -> None:
+        """Let go of a position that has ended, and of its orders."""
+        self.book.forget(position)
+        self.entry_ids.pop(position, None)
 
     def forget_ended(self) -> None:
         """Let go of what has ended: a look that goes on for months keeps to what is alive."""

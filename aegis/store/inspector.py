@@ -9,7 +9,7 @@ look folds the log from its beginning, and so does one that meets an event that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +26,11 @@ from aegis.store.folding import Fold
 from aegis.store.loading import find_account, quarantined_events
 from aegis.store.orphans import has_strays, whole_fold
 from aegis.store.projections import Row, account_row, order_row
-from aegis.store.records import hash_at, head_of, recorded_of, stored_events, stored_events_of
+from aegis.store.records import hash_at, head_of, recorded_of, stored_events
+from aegis.store.rowcheck import difference, take_up
 from aegis.store.snapshot import refuse_other_schema
 from aegis.store.statements import SELECT_ORDER, SELECT_POSITION, SELECT_WORKING_POSITIONS
-from aegis.store.verify import ChainCursor, Problem, differences
+from aegis.store.verify import ChainCursor, Problem
 
 
 class ChainLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +161,7 @@ class Inspector:
         for row in self._db.execute(SELECT_WORKING_POSITIONS).fetchall():
             position = PositionId(str(row[0]))
             if position != SYSTEM_POSITION:
-                self._take_up(fold, position, before=None)
+                take_up(self._db, fold, position)
         fold.book.last_event_id = EventId(head_of(self._db).event_id)
         return fold
 
@@ -171,41 +172,27 @@ class Inspector:
             position = recorded.position_id
             is_held = position == SYSTEM_POSITION or position in fold.book.positions
             if not is_held and not is_beginning(recorded.event):
-                self._take_up(fold, position, before=recorded.event_id)
+                take_up(self._db, fold, position, before=recorded.event_id)
             fold.apply(recorded)
-
-    def _take_up(self, fold: Fold, position: PositionId, before: EventId | None) -> None:
-        """Fold one position's own events into a book aside, and hold what they make."""
-        aside = Fold(self._quarantined)
-        for stored in stored_events_of(self._db, position):
-            if before is not None and stored.event_id >= before:
-                break
-            aside.apply(recorded_of(stored))
-        for held in aside.book.positions.values():
-            fold.book.keep_position(held)
-        for order in aside.book.orders.values():
-            fold.book.keep_order(order)
-        fold.entry_ids.update(aside.entry_ids)
 
     def _differing(self, fold: Fold) -> Iterator[Problem]:
         book = fold.book
         made: dict[str, Row] = fold.position_rows(book.positions)
         made[SYSTEM_POSITION] = account_row(book.account)
-        made_positions = made.keys()
-        yield from _differences("positions", made, self._rows(SELECT_POSITION, made))
-        made = {key: order_row(order) for key, order in book.orders.items()}
-        yield from _differences("orders", made, self._rows(SELECT_ORDER, made))
+        yield from self._compared_rows("positions", SELECT_POSITION, made)
+        orders: dict[str, Row] = {key: order_row(order) for key, order in book.orders.items()}
+        yield from self._compared_rows("orders", SELECT_ORDER, orders)
         working = {str(row[0]) for row in self._db.execute(SELECT_WORKING_POSITIONS).fetchall()}
-        for key in working - made_positions:
+        for key in working - made.keys():
             yield Problem("positions", f"{key} is alive in its row, and not in the events")
 
-    def _rows(self, question: str, keys: dict[str, Row]) -> dict[str, Row]:
-        found = ((key, self._db.execute(question, (key,)).fetchone()) for key in keys)
-        return {key: tuple(row) for key, row in found if row is not None}
-
-
-def _differences(table: str, made: dict[str, Row], stored: dict[str, Row]) -> Iterator[Problem]:
-    return (Problem(table, text) for text in differences(made, stored))
+    def _compared_rows(
+        self, table: str, question: str, made: Mapping[str, Row]
+    ) -> Iterator[Problem]:
+        for key, row in made.items():
+            text = difference(key, row, self._db.execute(question, (key,)).fetchone())
+            if text is not None:
+                yield Problem(table, text)
 
 
 def _problem(check: str, error: StoreError) -> Problem:

@@ -5,8 +5,9 @@ Invariant: what is hashed is what is stored. Nothing is decoded and encoded agai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import apsw
@@ -130,13 +131,24 @@ def timestamp_at(db: apsw.Connection, event_id: int) -> str | None:
 
 def stored_events(db: apsw.Connection, after: int = 0) -> Iterator[StoredEvent]:
     """Yield the log's rows past an event, in order; `StoreCorrupt` on one that is none."""
+    return chain.from_iterable(stored_pages(db, after))
+
+
+def stored_pages(db: apsw.Connection, after: int = 0) -> Iterator[Sequence[StoredEvent]]:
+    """Yield the same rows, as many at once as are read at once."""
     last = after
     while True:
         rows = _fetched(db, _EVENTS, (last, PAGE_ROWS), last)
-        for row in rows:
-            stored = _stored(row, last)
-            last = stored.event_id
-            yield stored
+        try:
+            page = msgspec.convert(rows, list[StoredEvent])
+        except msgspec.ValidationError:  # the good ones first, then what is wrong with the next
+            for row in rows:
+                stored = _stored(row, last)
+                last = stored.event_id
+                yield (stored,)
+        else:
+            yield page
+            last = page[-1].event_id if page else last
         if len(rows) < PAGE_ROWS:
             return
 

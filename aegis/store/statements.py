@@ -200,11 +200,15 @@ INSERT INTO reconciliations (
 ) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
-SELECT_RECONCILIATIONS = """
+_RECONCILIATIONS = """
 SELECT reconciliation_id, timestamp, exchange_positions, local_positions, discrepancies,
        actions_taken, status
-FROM reconciliations ORDER BY reconciliation_id
+FROM reconciliations
 """
+
+SELECT_RECONCILIATION = _RECONCILIATIONS + "WHERE reconciliation_id = ?"
+
+SELECT_RECONCILIATIONS = _RECONCILIATIONS + "ORDER BY reconciliation_id"
 
 INSERT_HEALTH = """
 INSERT INTO system_health (timestamp, check_type, status, details, auto_fixed, event_id)

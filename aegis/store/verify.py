@@ -22,7 +22,6 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from aegis.domain.events import Recorded
 from aegis.store.chain import GENESIS
 from aegis.store.connection import failing
 from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
@@ -30,17 +29,10 @@ from aegis.store.folding import Fold
 from aegis.store.housekeeping import strays
 from aegis.store.loading import quarantined_events
 from aegis.store.mark import MarkReading
-from aegis.store.projections import Row
 from aegis.store.recording import faults_of
-from aegis.store.records import PAGE_ROWS, StoredEvent, head_of, recorded_of, stored_events
+from aegis.store.records import StoredEvent, head_of, recorded_of, stored_pages
+from aegis.store.rowcheck import RowCheck
 from aegis.store.snapshot import Snapshot, check_mark, snapshot_of
-from aegis.store.statements import (
-    SELECT_FILLS,
-    SELECT_ORDERS,
-    SELECT_POSITIONS,
-    SELECT_RECONCILIATIONS,
-)
-from aegis.store.writing import fill_rows, reconciliation_rows
 
 PROBLEMS_MAX = 20
 """Of one kind; one fault can spoil every row, and a person reads the first few."""
@@ -72,7 +64,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 def verify(path: Path, *, progress: Progress | None = None) -> Verification:
     """Prove a store; `NoStore`, `StoreTooNew`, and `StoreFailed` where it may not be read."""
-    look = _Look(progress)
+    look = _Look(progress or (lambda _done, _total: None))
     with look.noting("open"), snapshot_of(path, "verify") as snapshot:
         look.at(snapshot)
     return look.result()
@@ -108,14 +100,13 @@ class ChainCursor:
 class _Look:
     """One verification as it goes on."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._problems: list[Problem] = []
         self._cursor = ChainCursor(0, GENESIS)
-        self._fold = Fold()
-        self._fills: dict[str, Row] = {}
-        self._reconciliations: dict[str, Row] = {}
+        self._check: RowCheck | None = None
         self._is_chain_whole = self._is_fold_whole = True
+        self._is_log_read = False
 
     def at(self, snapshot: Snapshot) -> None:
         """Run all checks; what one finds does not keep the others from looking."""
@@ -131,18 +122,21 @@ class _Look:
                 self._note("recording", fault)
         with self.noting("mark"):
             self._mark(db, snapshot.mark)
-        if self._is_fold_whole:
-            self._projections(db)
+        if self._check is not None and self._is_log_read and self._is_fold_whole:
+            with self.noting("rows"):
+                for table, text in self._check.differences():
+                    self._note(table, text)
 
     def result(self) -> Verification:
+        made = {} if self._check is None else self._check.made
         return Verification(
             ok=not self._problems,
             events=self._cursor.event_id,
             head_hash=self._cursor.hash,
             problems=tuple(self._problems),
-            positions=len(self._fold.book.positions),
-            orders=len(self._fold.book.orders),
-            fills=len(self._fills),
+            positions=made.get("positions", 0),
+            orders=made.get("orders", 0),
+            fills=made.get("fills", 0),
         )
 
     @contextmanager
@@ -177,15 +171,18 @@ class _Look:
             self._note("foreign keys", stray.text)
 
     def _log(self, db: apsw.Connection) -> None:
-        self._fold = Fold(quarantined_events(db))
-        total = head_of(db).event_id
-        for done, stored in enumerate(stored_events(db), start=1):
-            if self._is_chain_whole:
-                self._link(stored)
-            if self._is_fold_whole:
-                self._add(stored)
-            if self._progress is not None and (done % PAGE_ROWS == 0 or done == total):
-                self._progress(done, total)
+        self._check = check = RowCheck(db, Fold(quarantined_events(db)))
+        total, done = head_of(db).event_id, 0
+        for page in stored_pages(db):
+            for stored in page:
+                if self._is_chain_whole:
+                    self._link(stored)
+                if self._is_fold_whole:
+                    self._add(check, stored)
+            check.settle()
+            done += len(page)
+            self._progress(done, total)
+        self._is_log_read = True
         counted = db.execute(_COUNTED).get
         if self._is_chain_whole and (counted or 0) != self._cursor.event_id:
             text = f"the log ends at event {self._cursor.event_id}, {counted} were written"
@@ -198,22 +195,12 @@ class _Look:
             self._is_chain_whole = False
             self._note(corrupt.check, corrupt.text)
 
-    def _add(self, stored: StoredEvent) -> None:
+    def _add(self, check: RowCheck, stored: StoredEvent) -> None:
         try:
-            recorded = recorded_of(stored)
-            self._fold.apply(recorded)
+            check.add(recorded_of(stored))
         except StoreCorrupt as corrupt:
             self._is_fold_whole = False
             self._note(corrupt.check, corrupt.text)
-        else:
-            if not self._fold.is_skipped(recorded):
-                self._add_facts(recorded)
-
-    def _add_facts(self, recorded: Recorded) -> None:
-        for row in fill_rows((recorded,)):
-            self._fills[f"{row[0]} {row[1]}"] = row
-        for row in reconciliation_rows((recorded,)):
-            self._reconciliations[str(row[0])] = row
 
     def _mark(self, db: apsw.Connection, reading: MarkReading) -> None:
         if reading.mark is not None:
@@ -221,33 +208,3 @@ class _Look:
         elif head_of(db).event_id > 0:
             what = "is missing" if reading.is_missing else "cannot be read"
             self._note("mark", f"the mark {what}: a log that lost its end could not be told")
-
-    def _projections(self, db: apsw.Connection) -> None:
-        fold = self._fold
-        compared = (
-            ("positions", SELECT_POSITIONS, fold.position_rows, 1),
-            ("orders", SELECT_ORDERS, fold.order_rows, 1),
-            ("fills", SELECT_FILLS, lambda: self._fills, 2),
-            ("reconciliations", SELECT_RECONCILIATIONS, lambda: self._reconciliations, 1),
-        )
-        for table, question, made, key_columns in compared:
-            with self.noting(table):
-                stored = {
-                    " ".join(str(cell) for cell in row[:key_columns]): tuple(row)
-                    for row in db.execute(question)
-                }
-                for text in differences(made(), stored):
-                    self._note(table, text)
-
-
-def differences(made: dict[str, Row], stored: dict[str, Row]) -> Iterator[str]:
-    """Yield how stored rows differ from those that the events make."""
-    for key, row in made.items():
-        found = stored.get(key)
-        if found is None:
-            yield f"{key} is missing"
-        elif found != row:
-            expected, was = next((a, b) for a, b in zip(row, found, strict=True) if a != b)
-            yield f"{key}: the events make {expected!r}, the row says {was!r}"
-    for key in stored.keys() - made.keys():
-        yield f"{key} is in no event"
