@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,11 @@ from tests.power.beneath import BASE, beneath_checksums
 
 _NAME = "refusing"
 
-CODES = {
+SHARED_MEMORY = tuple(
+    f"shm {name}" for name in ("open", "fcntl", "fstat", "ftruncate", "pwrite64", "mmap")
+)
+
+CODES: Mapping[str, int] = {
     "read": apsw.SQLITE_IOERR_READ,
     "write": apsw.SQLITE_IOERR_WRITE,
     "sync": apsw.SQLITE_IOERR_FSYNC,
@@ -34,37 +38,49 @@ CODES = {
     "access": apsw.SQLITE_IOERR_ACCESS,
     "open": apsw.SQLITE_CANTOPEN,
     "reserved": apsw.SQLITE_IOERR_CHECKRESERVEDLOCK,
+    **dict.fromkeys(("mark open", "mark write", "mark truncate", "mark sync"), apsw.SQLITE_IOERR),
+    **dict.fromkeys(SHARED_MEMORY, apsw.SQLITE_IOERR),
 }
-"""What SQLite is told when a call of its own fails."""
+"""Each call that can fail, and what SQLite is told when it is one of its own."""
 
-FULL = {**CODES, "write": apsw.SQLITE_FULL}
+FULL = {"write": apsw.SQLITE_FULL}
 """The same where a write finds no room."""
 
 
+def _never(_number: int) -> bool:
+    return False
+
+
 class Plan:
-    """Which calls fail: none until one is chosen."""
+    """Which calls fail: none until some are chosen."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self._codes = CODES
-        self._first: int | None = None
-        self._stays = False
+        self._is_due: Callable[[int], bool] = _never
 
-    def fail(self, at: int | None, *, stays: bool = False, codes: dict[str, int] = CODES) -> None:
+    def fail(
+        self, at: int | None, *, stays: bool = False, codes: Mapping[str, int] = CODES
+    ) -> None:
         """Let the call of this number fail, or none, and with `stays` all after; count anew."""
-        self.calls, self._first, self._stays, self._codes = [], at, stays, codes
+        self.calls, self._codes = [], codes
+        if at is None:
+            self._is_due = _never
+        else:
+            self._is_due = lambda number: number == at or (stays and number > at)
+
+    def fail_while(self, is_due: Callable[[], bool], codes: Mapping[str, int] = CODES) -> None:
+        """Let calls fail that come while something holds."""
+        self._codes, self._is_due = codes, lambda _number: is_due()
 
     def relent(self) -> None:
         """Let nothing fail any more."""
-        self._first = None
+        self._is_due = _never
 
     def does_fail(self, name: str) -> bool:
         """Count a call, and say whether it is to fail."""
-        number = len(self.calls)
         self.calls.append(name)
-        if self._first is None:
-            return False
-        return number == self._first or (self._stays and number > self._first)
+        return name in self._codes and self._is_due(len(self.calls) - 1)
 
     def call(self, name: str) -> None:
         """Count a call of SQLite's, and raise what it is to be told."""

@@ -7,7 +7,7 @@ nothing that was acknowledged was lost, and nothing that was repeated is there t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -66,7 +66,9 @@ class Runs:
         self._wishes = wishes(1, 1)
         self.whole = self.run(None)
 
-    def run(self, at: int | None, *, stays: bool = False, codes: dict[str, int] = CODES) -> Outcome:
+    def run(
+        self, at: int | None, *, stays: bool = False, codes: Mapping[str, int] = CODES
+    ) -> Outcome:
         """Run it with a fault at one call, or from there on until the client gives up."""
         lay(self._folder, self._image)
         self._plan.fail(at, stays=stays, codes=codes)
@@ -87,7 +89,7 @@ class Runs:
         assert client.want(wish), f"Expected a store that works again, after {client.faults}"
 
     def wrong(
-        self, places: Iterable[int], *, stays: bool = False, codes: dict[str, int] = CODES
+        self, places: Iterable[int], *, stays: bool = False, codes: Mapping[str, int] = CODES
     ) -> tuple[list[str], set[str]]:
         """Let calls fail in turn; return what went wrong, and which kinds of calls were told."""
         wrong, told = [], set()
