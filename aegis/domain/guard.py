@@ -87,7 +87,12 @@ def opening_stops(position: Position, price: Decimal) -> tuple[Decimal | None, D
 
 
 def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
-    """Return what a bid asks of a long position that is held."""
+    """Return what a bid asks of a long position that is held.
+
+    What is being left is left to its end: an entry may still have filled, an exit have failed.
+    """
+    if position.leaving:
+        return ExitWanted(reason=ExitReason(position.leaving), trigger_price=None)
     stop, target = position.stop_price, position.take_profit_price
     if stop is not None and bid <= stop:
         return ExitWanted(reason=_stop_reason(position), trigger_price=stop)

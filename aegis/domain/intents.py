@@ -85,6 +85,8 @@ def _fault_of_place(book: Book, order: Order, opening: Opening | None) -> Refusa
             text=f"{in_flight[0].client_order_id} ({in_flight[0].role}) has not ended",
             mends_with_time=True,
         )
+    if order.role is Role.ENTRY and alive is not None and alive.leaving:
+        return Refusal(code="leaving", text=f"{alive.position_id} is being left: {alive.leaving}")
     return None
 
 

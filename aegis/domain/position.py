@@ -94,6 +94,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     totals of its fills. `pnl` is realised and after fees in quote; a fee in base has already
     raised the cost of what was left. `fees` are by coin. `stop_first` is the stop at its opening;
     `price_high` and `price_low` are the extremes at which it was entered, could be left, or was.
+    `leaving` is the reason of the first exit that was intended: from there on all of it is left.
     `imported_at` is when it came in from elsewhere, and so later than `opened_at`; None of one
     that was opened here.
     """
@@ -123,6 +124,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     price_high: Decimal | None = None
     price_low: Decimal | None = None
     exits_ended: int = 0
+    leaving: str = ""
     opened_at: Instant = Instant(0)
     imported_at: Instant | None = None
     closed_at: Instant | None = None

@@ -116,7 +116,7 @@ def _prospect(
 
 
 def _may_add(book: Book, held: Position, wish: Wish, plan: Plan) -> bool:
-    is_free = is_held(held) and not book.active_orders(held.position_id)
+    is_free = is_held(held) and not held.leaving and not book.active_orders(held.position_id)
     return wish.was_holding and is_free and entries_sent(book, held.position_id) < plan.entries_max
 
 

@@ -51,6 +51,7 @@ class PositionMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     pnl: Decimal
     fees: dict[Coin, Decimal]
     exits_ended: int
+    leaving: str
     stop_first: Decimal | None
     price_high: Decimal | None
     price_low: Decimal | None
@@ -84,6 +85,7 @@ def position_row(position: Position, exchange_order_id: ExchangeOrderId | None) 
         pnl=position.pnl,
         fees=position.fees,
         exits_ended=position.exits_ended,
+        leaving=position.leaving,
         stop_first=position.stop_first,
         price_high=position.price_high,
         price_low=position.price_low,

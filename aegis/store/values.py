@@ -131,6 +131,7 @@ def _position_of(cells: _Cells) -> Position:
         price_high=metadata.price_high,
         price_low=metadata.price_low,
         exits_ended=metadata.exits_ended,
+        leaving=metadata.leaving,
         opened_at=cells.instant("opened_at"),
         imported_at=metadata.imported_at,
         closed_at=cells.instant_or_none("closed_at"),

@@ -228,10 +228,19 @@ def test_a_stop_that_rests_keeps_neither_an_entry_nor_an_exit_waiting() -> None:
     held = desk.holding("1")
     resting = exit_of(held, "0.5", role=Role.PROTECTIVE, client_order_id=KEY)
     desk.accepted(resting)
+    desk.intended(entry("1", at=desk.now, into=held.position_id))
     desk.intended(exit_of(desk.position(), "0.5"))
+
+
+def test_nothing_enters_what_is_being_left_though_its_exit_has_failed() -> None:
+    desk = Desk()
+    held = desk.holding("1")
+    desk.intended(exit_of(held))
     desk.does(end(exit_of(held), OrderStep.EXPIRE))
     desk.waits(1)
-    desk.intended(entry("1", at=desk.now, into=held.position_id))
+    again = entry("1", at=desk.now, into=held.position_id)
+    assert desk.refuses(IntendOrder(order=again)).code == "leaving"
+    desk.intended(exit_of(desk.position()))
 
 
 def test_an_exit_is_not_kept_waiting_by_an_entry() -> None:

@@ -196,3 +196,33 @@ def test_an_entry_that_still_fills_is_called_off_when_the_stop_triggers(
     assert entry.state == "CANCELED"
     assert entry.filled < entry.amount
     world.expect_truth()
+
+
+THIN: Settings = merged(FREE, risk(), {"paper": {"volume_share_max": Decimal("0.0001")}})
+"""A tick brings a fortieth of what is asked for."""
+
+COMES_AND_GOES = {"enters": [2], "leaves": [4]}
+
+
+def test_a_leave_calls_off_the_entry_that_still_fills_and_leaves_all_of_it(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(flat(30), script=COMES_AND_GOES, settings=THIN).live()
+
+    (position,) = world.positions()
+    orders = world.evidence().orders.values()
+    (entry,) = (order for order in orders if order.role == "entry")
+    assert (position["status"], entry.state) == ("CLOSED", "CANCELED")
+    assert 0 < entry.filled < entry.amount
+    assert {order.reason for order in orders if order.role == "exit"} == {"strategy"}
+    world.expect_truth()
+
+
+def test_a_leave_is_gone_through_with_after_a_restart(make_world: MakeWorld) -> None:
+    world = make_world(flat(30), script=COMES_AND_GOES, settings=THIN).start()
+    world.run_until(lambda: bool(world.history("OrderCancelRequested")))
+    world.restart().run_to_the_end()
+
+    (position,) = world.positions()
+    assert position["status"] == "CLOSED"
+    world.expect_truth()

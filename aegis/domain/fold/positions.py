@@ -96,7 +96,8 @@ def evolve_position(
             return replace(position, mark=event.price, price_high=high, price_low=low)
         case OrderIntended() if event.role is not Role.ENTRY:
             assert position.is_alive, f"An exit from what is not alive: {position}"
-            return position
+            is_first = event.role is Role.EXIT and not position.leaving
+            return replace(position, leaving=event.reason) if is_first else position
         case OrderFilled():
             assert order is not None
             filled = _entered(position, event) if order.adds else _left(position, event)
