@@ -11,6 +11,7 @@ from aegis import __version__
 from aegis.cli import act_commands, backup_commands, config_commands, look_commands
 from aegis.cli.backtest_command import backtest
 from aegis.cli.examples import epilog_of
+from aegis.cli.export_command import export
 from aegis.cli.import_command import take_positions
 from aegis.cli.output import tell
 from aegis.cli.run_command import run
@@ -60,6 +61,7 @@ for look in (
     look_commands.history,
     look_commands.statistics,
     look_commands.report,
+    export,
     look_commands.verify,
     look_commands.health,
     backup_commands.backups,

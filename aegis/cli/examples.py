@@ -22,6 +22,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "run.py report --html report.html",
         "run.py report --since 2024-01-01 --html new.html",
     ),
+    "export": (
+        "run.py export --from 2024-01-01 --to 2025-01-01 --out trades-2024.csv",
+        "run.py export --what fills --format jsonl | jq .fee",
+    ),
     "verify": ("run.py verify && cp data/aegis.log elsewhere/",),
     "health": ("run.py health || systemctl restart aegis",),
     "config check": ("AEGIS_RISK__STOP_LOSS_PCT=1.5 run.py config check",),

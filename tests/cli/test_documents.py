@@ -23,8 +23,8 @@ TEST_COMMAND = (
 RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python run.py"
 COMMANDS = (
     "run", "backtest", "what-if", "status", "positions", "history", "statistics", "report",
-    "verify", "health", "config check", "config show", "reconcile", "diagnose", "halt", "resume",
-    "flatten", "resolve", "import", "backup", "backups", "restore", "recover",
+    "export", "verify", "health", "config check", "config show", "reconcile", "diagnose", "halt",
+    "resume", "flatten", "resolve", "import", "backup", "backups", "restore", "recover",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli.report import replace_file
+from aegis.cli.files import replacing
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import Place
 
@@ -110,7 +110,7 @@ def test_a_page_that_cannot_be_written_whole_changes_nothing(
     page = tmp_path / "page.html"
     page.write_text("old")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        replace_file(page, b"new")
+    with pytest.raises(OSError, match="No space"), replacing(page) as file:
+        file.write(b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     assert page.read_text() == "old"
