@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
             help=f"a Python that has {peer.name}; else {peer.variable}",
         )
     of_store = commands.add_parser("store", help="the store beside what it is made of")
-    of_store.add_argument("--rounds", type=int, default=5, help="of each contender, in turns")
+    of_store.add_argument("--rounds", type=int, default=9, help="of each contender, in turns")
     of_store.add_argument("--folder", type=Path, default=None, help="on the disk to be measured")
     of_store.add_argument("--json", action="store_true")
     of_load = commands.add_parser("load", help="how long updates wait beside a backup and a reader")

@@ -26,13 +26,17 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """Medians of a contender's rounds; times are of one event. `is_met` is None without a goal."""
+    """Medians of a contender's rounds; times are of one event. `is_met` is None without a goal.
+
+    `cpu_ratio` is what `ratio` would be if nobody waited for a disk, a lock or a neighbour.
+    """
 
     name: str
     rate: float
     wall_us: float
     cpu_us: float
     ratio: float | None = None
+    cpu_ratio: float | None = None
     to: str = ""
     goal: float | None = None
     is_met: bool | None = None
@@ -63,7 +67,17 @@ def _plain(name: str, made: Sequence[Timing]) -> Row:
 
 
 def _against(row: Row, goal: Goal, timings: Mapping[str, Sequence[Timing]]) -> Row:
-    pairs = zip(timings[goal.of], timings[goal.to], strict=True)
+    pairs = list(zip(timings[goal.of], timings[goal.to], strict=True))
     ratio = median(rate(ours) / rate(theirs) for ours, theirs in pairs)
-    is_met = None if goal.least is None else ratio >= goal.least
-    return msgspec.structs.replace(row, ratio=ratio, to=goal.to, goal=goal.least, is_met=is_met)
+    return msgspec.structs.replace(
+        row,
+        ratio=ratio,
+        cpu_ratio=median(_cpu_s(theirs) / _cpu_s(ours) for ours, theirs in pairs),
+        to=goal.to,
+        goal=goal.least,
+        is_met=None if goal.least is None else ratio >= goal.least,
+    )
+
+
+def _cpu_s(timing: Timing) -> float:
+    return timing.cpu_s / timing.events
