@@ -23,7 +23,8 @@ from tests.power.lives import folder_in_memory, small_disk
 from tests.power.shared_memory import refusing_shared_memory
 from tests.store.histories import open_store
 
-CHECKPOINT_PAGES = 25  # so that one comes within a trade
+WISHES = 5  # an entry, and the intent to leave: what is held is what matters
+CHECKPOINT_PAGES = 20  # so that one comes within them
 TRIES_MAX = 3  # a call that failed once does not fail again
 WAIT_MS = 2  # for a lock that is refused for good
 
@@ -63,7 +64,7 @@ class Runs:
 
     def __init__(self, folder: Path, image: Image, plan: Plan) -> None:
         self._folder, self._image, self._plan = folder, image, plan
-        self._wishes = wishes(1, 1)
+        self._wishes = wishes(1, 1)[:WISHES]
         self.whole = self.run(None)
 
     def run(

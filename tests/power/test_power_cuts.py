@@ -23,7 +23,7 @@ CUTS = 2_000
 CUTS_LONG = 25_000
 LIVES_LONG = 10
 
-ENOUGH = 300  # to see a store fail that does not wait for its disk
+ENOUGH = 150  # to see a store fail that does not wait for its disk
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.simulation.world import FREE, World
 
 __all__ = ["make_world"]
 
-SEEDS, SEEDS_LONG = range(6), range(6, 200)
+SEEDS, SEEDS_LONG = range(4), range(4, 200)
 FAULTY_CANDLES, CANDLES = 30, 45
 RATES = (0.0005, 0.002, 0.01)
 SCRIPT = {"enters": [0, 2], "leaves": [4], "period": 6}
