@@ -105,7 +105,7 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
         case AcceptOrder() | LoseSight() | RequestCancel() | AskForHuman():
             return _step(book, command)
         case ChangeTradingState():
-            return change_trading_state(book, command)
+            return change_trading_state(book, command, limits)
         case StartDay():
             return start_day(book, command)
         case CompleteReconciliation():

@@ -48,7 +48,7 @@ from aegis.domain.order import OrderStep, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
 from aegis.domain.restores import RecoveryCompleted, StoreRestored
-from aegis.domain.steering import change_trading_state
+from aegis.domain.steering import state_changed
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 
 RECOVERED = "recovered"
@@ -98,7 +98,7 @@ def record_restore(book: Book, command: RecordRestore) -> Decision:
         reason=f"restored from {command.backup}: entries are halted until the books were compared "
         "with the exchange's, and you resume",
     )
-    halted = change_trading_state(book, halt)
+    halted = state_changed(book, halt)
     assert not isinstance(halted, Refusal), f"Expected a halt to be taken, was {halted}"
     return (*restored, *halted)
 

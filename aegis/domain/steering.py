@@ -2,8 +2,8 @@
 
 Invariants:
 1. REDUCING by the daily limit ends with the day, every other only by a person's `resume`.
-2. `resume` is refused while an outcome is unknown, an order is an orphan, or the exchange differs
-   in what only a person can resolve.
+2. `resume` is refused while an outcome is unknown, an order is an orphan, the exchange differs in
+   what only a person can resolve, or the day has lost more than it may.
 3. A flatten under way ends when it is flat or resumed, and no halt ends it sooner.
 """
 
@@ -38,11 +38,20 @@ from aegis.domain.foreign import told_missing
 from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, is_figure
 from aegis.domain.order import OrderState
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
-from aegis.domain.risk import Limits
+from aegis.domain.risk import Limits, equity_of, loss_breach
 
 
-def change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
+def change_trading_state(book: Book, command: ChangeTradingState, limits: Limits) -> Decision:
     """Return the change where it is one, and where nothing stronger holds trading back."""
+    if command.state is TradingState.ACTIVE:
+        refusal = _not_resumable(book) or _lost_today(book, limits)
+        if refusal is not None:
+            return refusal
+    return state_changed(book, command)
+
+
+def state_changed(book: Book, command: ChangeTradingState) -> Decision:
+    """Return a change that nobody has to agree to, as a halt, where it is one."""
     account = book.account
     if command.equity is not None and not command.equity.is_finite():
         return _bad_figure(command.equity)
@@ -51,10 +60,6 @@ def change_trading_state(book: Book, command: ChangeTradingState) -> Decision:
     if _is_latched(account, command):
         command = replace(command, is_flattening=True)
     wanted = (command.state, command.cause, command.is_flattening)
-    if command.state is TradingState.ACTIVE:
-        refusal = _not_resumable(book)
-        if refusal is not None:
-            return refusal
     if (account.trading_state, account.cause, account.is_flattening) == wanted:
         return NOTHING_NEW
     return proposed_of_account(
@@ -106,6 +111,15 @@ def _not_resumable(book: Book) -> Refusal | None:
             mends_with_time=True,
         )
     return _unresolved(book)
+
+
+def _lost_today(book: Book, limits: Limits) -> Refusal | None:
+    """Return the day's loss where it is beyond its limit: a `resume` would not last a candle."""
+    breach = loss_breach(book, equity_of(book, limits.quote_coin), limits)
+    if breach is None or breach.code != "daily_loss":
+        return None
+    text = "the new day ends it; to go on today set risk.daily_loss_max above that loss, or to 0"
+    return replace(breach, text=text)
 
 
 def _unresolved(book: Book) -> Refusal | None:
@@ -175,7 +189,7 @@ def complete_reconciliation(book: Book, command: CompleteReconciliation) -> Deci
         cause="orphan",
         reason=f"orders with our tag that this store does not know: {', '.join(orphans)}",
     )
-    halted = change_trading_state(book, halt)
+    halted = state_changed(book, halt)
     assert not isinstance(halted, Refusal), f"Expected a halt to be taken, was {halted}"
     return (*completed, *halted)
 

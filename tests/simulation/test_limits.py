@@ -52,6 +52,19 @@ def test_the_next_day_resumes_what_the_daily_loss_halted(make_world: MakeWorld) 
     assert world.bought() == 2
 
 
+def test_a_day_that_lost_too_much_is_not_resumed(make_world: MakeWorld) -> None:
+    settings = merged(TEN_COINS, DAY_OF_20)
+    world = make_world(losing_day(20), script=ALWAYS, settings=settings).start()
+    world.run_until_candle(10)
+
+    reply = world.say("resume")
+
+    assert not reply.is_done
+    assert reply.text.startswith("still REDUCING (lost 22.2805 since the day began")
+    assert "risk.daily_loss_max" in reply.text
+    assert world.status().account.cause == "daily_loss"
+
+
 def test_the_day_may_begin_at_another_hour(make_world: MakeWorld) -> None:
     settings = merged(TEN_COINS, {"risk": {"daily_loss_max": 20, "day_starts_at": "00:30"}})
     world = make_world(losing_day(40), script=ALWAYS, settings=settings).start()
