@@ -44,6 +44,7 @@ from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
 from aegis.store.lock import take_lock
 from aegis.store.mark import mark_path
+from supervisors.backing import back_up_before_migration
 from supervisors.channels import messengers_of
 from supervisors.importing import take_over, told_import
 from supervisors.preflight import refuse_stray_ledger
@@ -132,6 +133,7 @@ def _write(bag: _Bag) -> Answer:
         now=Instant(0),
         channels=tuple(each.channel for each in bag.messengers),
         notice_of=partial(notice_of, about=about_of(config)),
+        backup=partial(back_up_before_migration, config),
     )
     try:
         clerk = Clerk(store, limits_of(config), by=OPERATOR)

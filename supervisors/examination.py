@@ -1,4 +1,4 @@
-"""What the Diagnostician cannot see in the book: the store's files, the market's news, the clocks.
+"""What the Diagnostician cannot see in the book: its files, the market's news, the clocks.
 
 It only asks those who know, one after another, on the Diagnostician's worker; the judgement is
 the domain's.
@@ -14,6 +14,7 @@ from aegis.domain.ids import Symbol
 from aegis.domain.judgement import Ask, Judgement
 from aegis.domain.surroundings import Clocks, stale_symbols, stepped
 from aegis.store.inspection import Inspection
+from supervisors.backing import Backing
 
 
 class RealTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +32,18 @@ class RealTime(msgspec.Struct, frozen=True, kw_only=True):
 class Examination:
     """Used by one thread at a time; remembers the clocks from look to look."""
 
-    def __init__(self, store: Inspection, real_time: RealTime | None) -> None:
+    def __init__(
+        self, store: Inspection, real_time: RealTime | None, backing: Backing | None = None
+    ) -> None:
         self._store = store
+        self._backing = backing
         self._real_time = real_time
         self._clocks = None if real_time is None else real_time.read_clocks()
 
     def look(self, ask: Ask) -> tuple[Judgement, ...]:
         """Return what store and surroundings look like now."""
-        return (*self._store.look(ask), *self._around(ask))
+        kept = () if self._backing is None else (self._backing.judge(ask.now),)
+        return (*self._store.look(ask), *self._around(ask), *kept)
 
     def _around(self, ask: Ask) -> tuple[Judgement, ...]:
         real_time, before = self._real_time, self._clocks

@@ -39,6 +39,7 @@ from aegis.exchange.paper import PaperExchange
 from aegis.ports import Messenger
 from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
+from supervisors.backing import back_up_before_migration
 from supervisors.ground import ground_of
 from supervisors.preflight import open_own_ledger
 from supervisors.runs import INCARNATION_DIGITS
@@ -96,6 +97,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
             now=Instant(0),
             channels=tuple(each.channel for each in self.messengers),
             notice_of=partial(notice_of, about=about_of(self.config)),
+            backup=partial(back_up_before_migration, self.config),
         )
 
     def _clerk(self, store: Store) -> Clerk:

@@ -17,7 +17,8 @@ from actors.base import ActorRuntime, Log, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
 from aegis import __version__
-from aegis.clock import read_clocks
+from aegis.archive.settings import archive_of
+from aegis.clock import read_clocks, wall_text
 from aegis.config.model import Config
 from aegis.config.recorded import recorded_settings
 from aegis.dialogue import ExchangeRequest
@@ -42,6 +43,7 @@ from aegis.store.journal import Store
 from aegis.store.recorder import Recorder
 from aegis.strategy_loader import strategy_maker
 from aegis.tuning import Reconfigured
+from supervisors.backing import Backing, back_up_before_migration
 from supervisors.examination import Examination, RealTime
 from supervisors.ground import Ground, ground_of
 from supervisors.keeper import Pulse
@@ -149,7 +151,10 @@ class System:
             opened.callback(self.paper.close)  # the market may still move on another thread
             self.market = self._market(lived_until)
             self._tuning = tuning_of(config, self.runtime.clock)
-            self._examination = Examination(self._inspection(opened), self._real_time())
+            self._backing = self._backing_of(self.runtime.clock.now())
+            self._examination = Examination(
+                self._inspection(opened), self._real_time(), self._backing
+            )
             self.tree = self._tree(folder, control)
             self._opened = opened.pop_all()
         self.directory = Directory(on_overflow=self._overflowed, on_dead_letter=self._dead_lettered)
@@ -239,7 +244,14 @@ class System:
             recorder=self._recorder,
             may_mend=is_first,
             is_kept=self._is_kept,
+            backup=partial(back_up_before_migration, self.config) if self._is_kept else None,
         )
+
+    def _backing_of(self, now: Instant) -> Backing | None:
+        """Return who makes backups; nobody at speed 0, where a day is a moment."""
+        if self.config.market.speed == 0 or not self._is_kept:
+            return None
+        return Backing(archive_of(self.config), wall_text, now)
 
     def _open_ledger(self) -> PaperLedger:
         return open_own_ledger(
@@ -377,5 +389,9 @@ class System:
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
             feed_check_s=config.market.stale_after_s if is_watched else None,
             pulse=self.pulse,
+            make_backup=None
+            if self._backing is None or self._errand is not None
+            else self._backing.make,
+            backup_interval_s=self.runtime.clock.real_s(config.backup.interval_s),
         )
         return tree_of(parts)

@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from actors import names
+from actors.archivist import Archivist
 from actors.base import Actor, Context
 from actors.bystander import Bystander
 from actors.command_listener import CommandListener, ControlPort
@@ -23,6 +24,7 @@ from actors.notifier import Notifier
 from actors.position_store import PositionStore, subscribers
 from actors.reconciler import Reconciler
 from actors.strategy import StrategyRunner
+from aegis.archive.making import Made
 from aegis.domain.diagnose import Bounds
 from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
@@ -54,7 +56,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the actors are given: ports, and intervals in real seconds.
 
     `tuning` returns what applies at the moment when it is called. Without `make_strategy` nobody
-    decides to trade.
+    decides to trade, without `make_backup` nobody makes backups.
     """
 
     tag: str
@@ -77,6 +79,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_s: float | None
     feed_check_s: float | None
     pulse: Pulse
+    make_backup: Callable[[str], Made] | None = None
+    backup_interval_s: float = 0.0
     errand: Errand = TRADING
 
 
@@ -119,8 +123,16 @@ def _watch(parts: Parts) -> Branch:
             Child(name=names.DIAGNOSTICIAN, build=partial(_diagnostician, parts)),
             Child(name=names.NOTIFIER, build=partial(Notifier, messengers=parts.messengers)),
             Child(name=names.COMMAND_LISTENER, build=listener),
+            *_archive(parts),
         ),
     )
+
+
+def _archive(parts: Parts) -> tuple[Child, ...]:
+    if parts.make_backup is None:
+        return ()
+    archivist = partial(Archivist, make=parts.make_backup, interval_s=parts.backup_interval_s)
+    return (Child(name=names.ARCHIVIST, build=archivist),)
 
 
 # Those whose settings may have changed since the last start ---------------------------------

@@ -64,6 +64,11 @@ def backups_in(folder: Path, store_name: str) -> tuple[Backup, ...]:
     return tuple(sorted(found, key=lambda each: (each.manifest.made_at, each.folder.name))[::-1])
 
 
+def newest_in(folder: Path, store_name: str) -> Backup | None:
+    """Return the newest backup of a store that has lost nothing."""
+    return next((each for each in backups_in(folder, store_name) if not each.fault), None)
+
+
 def _found(folder: Path, store_name: str) -> Iterator[Backup]:
     for entry in folder.glob("*/" + MANIFEST):
         try:

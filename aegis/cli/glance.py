@@ -13,13 +13,14 @@ from itertools import groupby
 import msgspec
 
 from aegis import __version__
+from aegis.archive.shelf import Backup
 from aegis.cli.holdings import figure, with_figures
 from aegis.cli.unsettled import to_settle
-from aegis.cli.wording import amount, balances, counted, moment, money, percent, price
+from aegis.cli.wording import amount, balances, counted, moment, money, percent, price, span
 from aegis.config.model import Config
 from aegis.domain.account import Account
-from aegis.domain.ids import Coin
-from aegis.domain.instants import text_of
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
+from aegis.domain.instants import instant_of, text_of
 from aegis.domain.money import negative, text
 from aegis.domain.risk import Losses, losses_of, marked_equity
 from aegis.store.outbox import Backlog
@@ -40,6 +41,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     vitals: Vitals | None
     config: Config
     shown_path: str
+    backup: Backup | None = None
 
     @property
     def account(self) -> Account:
@@ -89,6 +91,7 @@ def rows_of(glance: Glance) -> Rows:
         ("Reconciled", _reconciled(status.last_reconciliation)),
         ("Diagnosed", _diagnosed(status.last_diagnosis)),
         *_named("Notices", _notices(status)),
+        ("Backup", _backup(glance)),
         ("Events", f"{status.events:,}, the last at {moment(status.last_event_at)}, head {head}"),
         ("Positions", f"{len(status.positions):,} open"),
         (
@@ -209,6 +212,21 @@ def _reconciled(view: View | None) -> str:
     return f"{moment(view['timestamp'])}, {found} {what}, {view['status']}"
 
 
+def _backup(glance: Glance) -> str:
+    """Tell how far the last good one goes, and how much came after it."""
+    if glance.backup is None:
+        return "none yet; make one with: python run.py backup"
+    manifest, status = glance.backup.manifest, glance.status
+    until = moment(manifest.last_event_at)
+    behind = status.events - manifest.events
+    if behind <= 0 or status.last_event_at is None:
+        return f"until {until}, all there is"
+    age_ns = instant_of(status.last_event_at) - manifest.last_event_at
+    return (
+        f"until {until}, {counted(behind, 'event')} and {span(age_ns // NANOS_PER_SECOND)} behind"
+    )
+
+
 def _diagnosed(views: Sequence[View]) -> str:
     if not views:
         return "never"
@@ -260,6 +278,7 @@ def json_of(glance: Glance) -> dict[str, object]:
         "quarantined": status.quarantined,
         "last_reconciliation": status.last_reconciliation,
         "last_diagnosis": status.last_diagnosis,
+        "last_backup": None if glance.backup is None else _backup_json(glance.backup),
         "events": status.events,
         "last_event_at": status.last_event_at,
         "head_hash": status.head_hash,
@@ -275,6 +294,17 @@ def _notices(status: StoreStatus) -> list[str]:
         tries = counted(each.attempts, "try", "tries")
         lines.append(waits if each.error is None else f"{waits}, {tries}, the last {each.error}")
     return lines
+
+
+def _backup_json(backup: Backup) -> dict[str, object]:
+    manifest = backup.manifest
+    return {
+        "folder": str(backup.folder),
+        "made_at": manifest.made_at,
+        "last_event_at": text_of(Instant(manifest.last_event_at)),
+        "events": manifest.events,
+        "head_hash": manifest.head_hash,
+    }
 
 
 def _by_name(backlog: Backlog) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from aegis.archive.shelf import newest_in
 from aegis.cli.asking import vitals_of
 from aegis.cli.codes import Code
 from aegis.cli.glance import ORDER_COLUMNS, Glance, json_of, order_cells, rows_of
@@ -55,6 +56,7 @@ def look(config: Config) -> Glance | None:
         vitals=None if status.writer_pid is None else vitals_of(config.store.path),
         config=config,
         shown_path=shown(config.store.path),
+        backup=newest_in(config.backup.path, config.store.path.name),
     )
 
 

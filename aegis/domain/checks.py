@@ -180,6 +180,13 @@ CHECKS: tuple[Check, ...] = (
         advice="see to the machine's time (NTP); a sleeping machine jumps ahead, too",
     ),
     Check(
+        name="backup",
+        reads="the folder of backups, and what came of the last one; not at `market.speed` 0",
+        finds="no good backup for two intervals; one that failed, or has no second copy",
+        holds="there is a backup, and it is young enough",
+        advice="the log's `BackupFailed` says why; then `run.py backup`",
+    ),
+    Check(
         name="retention",
         reads="the age of checks' rows and of sent notices",
         finds="what is older than 30 days",

@@ -92,16 +92,17 @@ class Store:
         recorder: Recorder | None = None,
         may_mend: bool = False,
         is_kept: bool = True,
+        backup: Callable[[], None] | None = None,
     ) -> Store:
         """Lock, check, migrate and load the store at `path`; create it when there is none.
 
         With `may_mend` indices are proved as well, and made anew where they are damaged: for a
         process that opens its store for the first time. A store that is not kept goes with its
         process, and so never waits for the disk; nobody may trade on it. What `recorder` has is
-        kept along with the commits.
+        kept along with the commits. `backup` is called before a store of older tables changes.
         """
         parts = open_parts(
-            path, identity, draw_incarnation, now, may_mend=may_mend, is_kept=is_kept
+            path, identity, draw_incarnation, now, may_mend=may_mend, is_kept=is_kept, backup=backup
         )
         return cls(path, parts, channels, notice_of, recorder)
 

@@ -30,7 +30,7 @@ from aegis.store.identity import (
 from aegis.store.loading import load_book
 from aegis.store.lock import Lock, take_lock
 from aegis.store.mark import START, Mark, MarkFile, MarkReading, read_mark
-from aegis.store.migrations import migrate, refuse_newer, schema_version
+from aegis.store.migrations import migrate, migrations, refuse_newer, schema_version
 from aegis.store.projections import account_row
 from aegis.store.records import head_of, stored_events
 from aegis.store.reindex import (
@@ -74,6 +74,7 @@ def open_parts(
     *,
     may_mend: bool,
     is_kept: bool = True,
+    backup: Callable[[], None] | None = None,
 ) -> Parts:
     """Return the parts of a store that is locked, checked, migrated, and ours."""
     with failing("open"), ExitStack() as undo:
@@ -94,6 +95,8 @@ def open_parts(
             repairs = (*repairs, _mended(path, damage))
             db, watch = open_writer(path, is_kept=is_kept)
             undo.callback(close_quietly, db)
+        if backup is not None and 0 < schema_version(db) < len(migrations()):
+            backup()  # the way back to the program before; what it raises ends the opening
         migrate(db)
         _settle(db, identity, draw_incarnation, now)
         head = head_of(db)

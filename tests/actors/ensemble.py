@@ -26,6 +26,7 @@ EVERYBODY = (
     names.DIAGNOSTICIAN,
     names.NOTIFIER,
     names.COMMAND_LISTENER,
+    names.ARCHIVIST,
 )
 
 M = TypeVar("M")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,15 @@ from msgspec.structs import replace
 
 import aegis.archive.making
 from aegis.archive.errors import ArchiveError
-from aegis.archive.making import Made, make_backup
+from aegis.archive.making import make_backup
 from aegis.archive.manifest import MANIFEST
 from aegis.archive.proving import prove_backup
 from aegis.archive.shelf import MAKING, Archive, Backup, backups_in
 from aegis.exchange.paper_ledger import LedgerError, copy_ledger, read_ledger
 from aegis.store.errors import NoStore, StoreCorrupt
 from aegis.store.verify import verify
+from tests.archive.conftest import Make
 from tests.simulation.world import World
-
-Make = Callable[..., Made]
 
 
 def listed(archive: Archive) -> tuple[Backup, ...]:

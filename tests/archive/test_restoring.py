@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,47 +13,26 @@ import pytest
 from msgspec.structs import replace
 
 from aegis.archive.choosing import Chosen, choose
-from aegis.archive.making import Made, make_backup
+from aegis.archive.making import make_backup
 from aegis.archive.restoring import Replaced, restore
 from aegis.archive.settings import archive_of
 from aegis.archive.shelf import Archive, backups_in
-from aegis.clock import wall_text
 from aegis.control import Answer, Ask
 from aegis.domain.account import TradingState
 from aegis.domain.ids import account_tag
 from aegis.domain.order import Side
 from aegis.exchange.paper_ledger import read_ledger
-from aegis.log.logger import Log, configure
+from aegis.log.logger import Log
 from aegis.store.errors import StoreForeign, StoreTooNew
 from aegis.store.identity import Identity
 from aegis.store.reading import read_status
 from aegis.store.verify import verify
 from supervisors.errands import act
 from supervisors.settings import identity_of
-from tests.archive.conftest import BUSY
+from tests.archive.conftest import BUSY, Make, Say
 from tests.simulation.candles import walk
 from tests.simulation.world import World
 from tests.store.tampering import stranger
-
-Make = Callable[..., Made]
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    kept = configure(tmp_path / "x.log", "error", 1, 1, console=None, now_text=wall_text)
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def say(life: World, log: Log) -> Callable[..., Answer]:
-    """Give a command to a store that nobody has."""
-
-    def said(command: str, *, is_dry_run: bool = False, backup: str = "") -> Answer:
-        ask = Ask(command=command, is_dry_run=is_dry_run, backup=backup)
-        return act(life.config, folder=life.folder, log=log, ask=ask)
-
-    return said
 
 
 @pytest.fixture
@@ -68,7 +47,7 @@ def gone_on(life: World, make: Make) -> World:
 
 
 def test_what_is_restored_is_the_backup_and_the_facts_of_it(
-    gone_on: World, archive: Archive, say: Callable[..., Answer]
+    gone_on: World, archive: Archive, say: Say
 ) -> None:
     (backup,) = backups_in(Path(archive.folder), "aegis.db")
     before = read_status(gone_on.store_path)
@@ -91,7 +70,7 @@ def test_what_is_restored_is_the_backup_and_the_facts_of_it(
     assert verify(gone_on.store_path).ok
 
 
-def test_the_store_that_was_is_kept_whole(gone_on: World, say: Callable[..., Answer]) -> None:
+def test_the_store_that_was_is_kept_whole(gone_on: World, say: Say) -> None:
     before = gone_on.status()
     say("restore", backup="latest")
     aside = gone_on.folder / "aegis.db.replaced-1" / "aegis.db"
@@ -100,9 +79,7 @@ def test_the_store_that_was_is_kept_whole(gone_on: World, say: Callable[..., Ans
     assert kept.head_hash == before.head_hash
 
 
-def test_a_restore_can_be_undone_by_naming_what_was_kept(
-    gone_on: World, say: Callable[..., Answer]
-) -> None:
+def test_a_restore_can_be_undone_by_naming_what_was_kept(gone_on: World, say: Say) -> None:
     before = gone_on.status()
     say("restore", backup="latest")
     say("restore", backup=str(gone_on.folder / "aegis.db.replaced-1" / "aegis.db"))
@@ -112,7 +89,7 @@ def test_a_restore_can_be_undone_by_naming_what_was_kept(
     gone_on.expect_truth()
 
 
-def test_the_exchange_does_not_go_back(gone_on: World, say: Callable[..., Answer]) -> None:
+def test_the_exchange_does_not_go_back(gone_on: World, say: Say) -> None:
     before = gone_on.ledger()
     say("restore", backup="latest")
     assert gone_on.ledger() == before
@@ -120,10 +97,10 @@ def test_the_exchange_does_not_go_back(gone_on: World, say: Callable[..., Answer
 
 @pytest.mark.parametrize("fate", ["lost", "rubbish", "older"])
 def test_an_account_that_is_lost_damaged_or_older_is_put_back_too(
-    life: World, make: Make, archive: Archive, say: Callable[..., Answer], fate: str
+    life: World, make: Make, archive: Archive, say: Say, fate: str
 ) -> None:
     ledger = Path(archive.account)
-    elder = make_backup(archive, "operator", "2026-01-01T00:00:00.000Z").name
+    elder = make_backup(archive, "operator", "2099-01-01T00:00:00.000Z").name
     life.run_until_candle(18)
     made = make()
     life.run_to_the_end().end()
@@ -145,7 +122,7 @@ def test_an_account_that_is_lost_damaged_or_older_is_put_back_too(
 
 
 def test_the_latest_that_can_be_trusted_is_taken_and_the_others_are_named(
-    life: World, make: Make, archive: Archive, say: Callable[..., Answer]
+    life: World, make: Make, archive: Archive, say: Say
 ) -> None:
     good = make()
     life.run_to_the_end().end()
@@ -161,7 +138,7 @@ def test_the_latest_that_can_be_trusted_is_taken_and_the_others_are_named(
 
 
 def test_a_backup_of_a_newer_schema_is_refused_and_nothing_is_touched(
-    gone_on: World, archive: Archive, say: Callable[..., Answer]
+    gone_on: World, archive: Archive, say: Say
 ) -> None:
     (backup,) = backups_in(Path(archive.folder), "aegis.db")
     copy = gone_on.folder / "newer.db"
@@ -193,7 +170,7 @@ STEPS = 9
 def test_a_kill_at_any_step_is_ended_by_the_same_command(
     gone_on: World,
     archive: Archive,
-    say: Callable[..., Answer],
+    say: Say,
     monkeypatch: pytest.MonkeyPatch,
     step: int,
 ) -> None:
@@ -240,9 +217,7 @@ def chosen_of(archive: Archive) -> Chosen:
 # What it has forgotten ------------------------------------------------------------------------
 
 
-def test_nothing_is_resumed_before_the_books_were_compared(
-    gone_on: World, say: Callable[..., Answer]
-) -> None:
+def test_nothing_is_resumed_before_the_books_were_compared(gone_on: World, say: Say) -> None:
     say("restore", backup="latest")
     assert not say("resume").is_done
     assert "orphan" in say("reconcile").text
@@ -252,7 +227,7 @@ def test_nothing_is_resumed_before_the_books_were_compared(
 
 
 def test_what_was_forgotten_stays_in_sight_however_often_one_looks(
-    gone_on: World, say: Callable[..., Answer]
+    gone_on: World, say: Say
 ) -> None:
     say("restore", backup="latest")
     first, second = say("reconcile").text, say("reconcile").text
@@ -261,7 +236,7 @@ def test_what_was_forgotten_stays_in_sight_however_often_one_looks(
 
 
 def test_a_restore_that_forgot_nothing_asks_for_no_recovery(
-    life: World, make: Make, say: Callable[..., Answer]
+    life: World, make: Make, say: Say
 ) -> None:
     life.run_to_the_end().end()
     make()
@@ -271,9 +246,7 @@ def test_a_restore_that_forgot_nothing_asks_for_no_recovery(
     life.expect_truth()
 
 
-def test_looking_for_what_was_forgotten_changes_nothing(
-    gone_on: World, say: Callable[..., Answer]
-) -> None:
+def test_looking_for_what_was_forgotten_changes_nothing(gone_on: World, say: Say) -> None:
     say("restore", backup="latest")
     before, ledger = gone_on.status(), gone_on.ledger()
     found = say("recover", is_dry_run=True)
@@ -325,9 +298,7 @@ def test_a_recovered_position_gets_the_stop_of_the_settings(tmp_path: Path, log:
     assert found["created_by"] == "reconciler"
 
 
-def test_what_cannot_be_booked_is_named_and_left(
-    life: World, make: Make, say: Callable[..., Answer]
-) -> None:
+def test_what_cannot_be_booked_is_named_and_left(life: World, make: Make, say: Say) -> None:
     """An order with our tag that sold what no position held: the owner's coins, perhaps."""
     make()
     life.hand().transfer("BTC", Decimal(5))
@@ -346,7 +317,7 @@ def test_what_cannot_be_booked_is_named_and_left(
     assert "sell 2.5 of 2.5 BTC/USDT" in str(fact["data"])
 
 
-def test_a_second_recovery_finds_nothing(gone_on: World, say: Callable[..., Answer]) -> None:
+def test_a_second_recovery_finds_nothing(gone_on: World, say: Say) -> None:
     say("restore", backup="latest")
     assert say("recover").is_done
     fills = gone_on.history("OrderFilled")

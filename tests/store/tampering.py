@@ -28,6 +28,16 @@ ALL_ROWS = (
     "SELECT * FROM notifications ORDER BY 1, 2",
 )
 
+BACK_TO_2 = (
+    "DROP TABLE recorded_candles",
+    "DROP TABLE recorded_runs",
+    "DROP INDEX notifications_pending",
+    "ALTER TABLE notifications DROP COLUMN asked_to_wait",
+    "CREATE INDEX notifications_pending ON notifications (event_id) WHERE state = 'pending'",
+    "PRAGMA user_version = 2",
+)
+"""Undoes every migration past the second."""
+
 _DROPS = (
     "DROP TRIGGER position_events_are_never_updated",
     "DROP TRIGGER position_events_are_never_deleted",

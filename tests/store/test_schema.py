@@ -13,7 +13,7 @@ from aegis.store.mark import mark_path
 from aegis.store.migrations import migrate, migrations, schema_version
 from aegis.store.verify import verify
 from tests.store.histories import History, open_store
-from tests.store.tampering import ALL_ROWS, all_rows, stranger, tamper
+from tests.store.tampering import ALL_ROWS, BACK_TO_2, all_rows, stranger, tamper
 
 BLUEPRINT = {
     "positions": (
@@ -78,16 +78,6 @@ def test_a_store_that_stopped_between_two_migrations_is_finished(path: Path) -> 
     open_store(path).close()
     assert verify(path).ok
 
-
-BACK_TO_2 = (
-    "DROP TABLE recorded_candles",
-    "DROP TABLE recorded_runs",
-    "DROP INDEX notifications_pending",
-    "ALTER TABLE notifications DROP COLUMN asked_to_wait",
-    "CREATE INDEX notifications_pending ON notifications (event_id) WHERE state = 'pending'",
-    "PRAGMA user_version = 2",
-)
-"""Undoes every migration past the second."""
 
 OLDER = """
 UPDATE positions SET metadata = json_remove(
