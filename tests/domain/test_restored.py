@@ -259,6 +259,15 @@ def test_the_next_look_begins_where_the_last_one_before_the_restore_ended(desk: 
     assert desk.book.account.looked_at == START + 60
 
 
+def test_a_trade_that_nobody_knows_stays_in_sight_without_a_restore_too(desk: Desk) -> None:
+    desk.does(reconciled(at=1))
+    desk.does(reconciled("trade t-1", at=50))
+    desk.does(reconciled("trade t-1", at=90))
+    assert desk.book.account.looked_at == START + 1
+    desk.does(reconciled(at=95))
+    assert desk.book.account.looked_at == START + 95
+
+
 def test_what_a_person_has_left_stands_in_nobodys_way(desk: Desk) -> None:
     desk.does(RESTORE)
     desk.does(reconciled("trade t-1"))

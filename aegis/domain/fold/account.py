@@ -90,7 +90,7 @@ def evolve_account(
         case StoreRestored():
             return replace(account, restored_at=at)
         case RecoveryCompleted():
-            return replace(account, restored_at=None)
+            return replace(account, restored_at=None, looked_at=at)  # a person has, up to now
         case ReconciliationCompleted() if not event.is_dry_run:
             return _reconciled(account, event, at)
         case _:
@@ -108,19 +108,14 @@ def _closed(
 def _reconciled(account: Account, event: ReconciliationCompleted, at: Instant) -> Account:
     """Return the account after a comparison.
 
-    What a restored store has forgotten stays in sight until it is booked: the next look begins
-    where this one began.
+    What nobody knows here, as what a restored store has forgotten, stays in sight until a person
+    has settled it: the next look begins where this one began.
     """
     open_ends = [found for found in event.discrepancies if not found.is_healed]
     orphans = tuple(f.subject for f in open_ends if f.kind == "orphan")
-    is_forgetful = account.restored_at is not None and bool(orphans)
-    looked = (
-        account
-        if is_forgetful
-        else replace(account, reconciled_at=at, looked_at=event.as_of, restored_at=None)
-    )
+    looked = replace(account, reconciled_at=at, looked_at=event.as_of, restored_at=None)
     return replace(
-        looked,
+        account if orphans else looked,
         blocked=tuple(sorted({f.symbol for f in open_ends if f.symbol is not None})),
         orphans=orphans,
         unresolved={
