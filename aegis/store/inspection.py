@@ -203,8 +203,7 @@ class Inspection:
         if ask.depth is Depth.LIGHT:
             return
         is_proved, self._is_proved = self._is_proved, False
-        with failing("indices"):
-            damage = () if is_proved else damage_of(inspector.db)
+        damage = () if is_proved else damage_of(inspector.db)
         yield judged("indices", damage[:3])
 
     def _files(self) -> Iterator[Judgement]:
@@ -233,9 +232,8 @@ class Inspection:
 
     def _outbox(self, inspector: Inspector, ask: Ask) -> Iterator[Judgement]:
         waits_ns = int(self._places.outbox_after_s * NANOS_PER_SECOND)
-        with failing("outbox"):
-            since = text_of(Instant(max(0, ask.now - waits_ns)))
-            found = [each for each in backlogs(inspector.db) if each.eldest_at < since]
+        since = text_of(Instant(max(0, ask.now - waits_ns)))
+        found = [each for each in backlogs(inspector.db) if each.eldest_at < since]
         yield judged(
             "outbox",
             [
@@ -248,17 +246,22 @@ class Inspection:
     def _retention(self, inspector: Inspector, ask: Ask) -> Iterator[Judgement]:
         kept_until = Instant(max(0, ask.now - KEPT_DAYS * DAY_NS))
         due = Instant(max(0, kept_until - TRIM_SLACK_DAYS * DAY_NS))
-        with failing("retention"):
-            is_due = is_trim_due(inspector.db, due)
+        is_due = is_trim_due(inspector.db, due)
         text = f"checks' rows or sent notices are older than {KEPT_DAYS} days"
         yield judged("retention", [text] if is_due else [], TrimOld(before=kept_until))
 
 
 def _attempted(names: tuple[str, ...], look: Look) -> tuple[Judgement, ...]:
-    """Return what a look found; what it could not look at has failed."""
+    """Return what a look found; what it could not look at has failed.
+
+    A store that contradicts itself was looked at, and is no store to trade on.
+    """
     try:
-        return tuple(look())
-    except (StoreError, OSError) as error:
+        with failing(names[0]):
+            return tuple(look())
+    except StoreCorrupt as corrupt:
+        return tuple(judged(name, (str(corrupt),)) for name in names)
+    except StoreError as error:
         return tuple(failed(name, str(error)) for name in names)
 
 

@@ -10,10 +10,12 @@ import pytest
 
 import aegis.store.inspection
 import aegis.store.reserve
+from aegis.domain.order import Side
 from aegis.store.reserve import is_reserved
 from tests.power.faults import FULL, Plan, refusing
 from tests.simulation.candles import flat, walk
 from tests.simulation.conftest import MakeWorld, make_world
+from tests.simulation.test_self_healing import started_anew
 from tests.simulation.world import FREE, World
 
 __all__ = ["make_world"]
@@ -22,6 +24,7 @@ SEEDS, SEEDS_LONG = range(4), range(4, 200)
 FAULTY_CANDLES, CANDLES = 30, 45
 RATES = (0.0005, 0.002, 0.01)
 SCRIPT = {"enters": [0, 2], "leaves": [4], "period": 6}
+PAGE_BYTES = 4096
 PATIENT = {"supervisor": {"restarts_max": 1000}}
 
 
@@ -77,6 +80,28 @@ def test_a_position_is_left_on_a_full_disk(
     assert [each["status"] for each in world.positions()] == ["CLOSED"]
     world.end()
     world.expect_truth()
+
+
+def test_pages_that_turn_bad_under_it_halt_entries_and_stops_go_on(make_world: MakeWorld) -> None:
+    market = [*flat(15), *flat(15, price="90", first=15)]
+    world = make_world(market, script={"enters": [2, 10]}, settings=FREE).start()
+    world.run_until_candle(6)
+    started_anew(world)
+    spoil(world.store_path)
+    assert not world.say("diagnose").is_done
+    world.run_to_the_end()
+
+    assert world.has_said("TradingStateChanged", state="REDUCING", cause="store")
+    assert world.bought() == 1
+    assert [order.side for order in world.ledger().orders] == [Side.BUY, Side.SELL]
+
+
+def spoil(store: Path) -> None:
+    """Turn a bit in each page but the first, as a disk does; nobody else has locks to lose."""
+    data = bytearray(store.read_bytes())
+    for page in range(PAGE_BYTES, len(data), PAGE_BYTES):
+        data[page + 100] ^= 1
+    store.write_bytes(data)
 
 
 def fill_disk(plan: Plan, store: Path, patch: pytest.MonkeyPatch) -> None:
