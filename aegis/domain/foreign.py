@@ -31,7 +31,7 @@ from aegis.domain.fills import consequences, is_sound
 from aegis.domain.fold import evolve_order, evolve_position, intended_order
 from aegis.domain.fold.positions import COST_STEP
 from aegis.domain.ids import Instant
-from aegis.domain.money import is_amount, is_figure, minus, plus, share, text, times, total
+from aegis.domain.money import is_amount, is_figure, minus, plus, ratio, share, text, times, total
 from aegis.domain.order import OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
@@ -39,6 +39,9 @@ from aegis.domain.risk import is_held, own_side
 from aegis.domain.told import told_sale
 
 TRANSFERRED = "transferred"
+
+TIMES_OFF_MAX = Decimal(2)
+"""How far a price that a person tells may be from the last one that was seen."""
 
 
 def book_forced_fills(book: Book, command: BookForcedFills, now: Instant) -> Decision:
@@ -143,11 +146,13 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     position = named(book, command.name)
     if position is None:
         return Refusal(code="unknown_position", text=_unknown(book, command.name))
-    if position.is_unpriced:
-        return _repriced(position, price)
     missing = book.account.unresolved.get(position.position_id)
-    if missing is None:
+    if missing is None and not position.is_unpriced:
         return Refusal(code="not_unresolved", text=_nothing_to_resolve(position))
+    if price is not None and not _is_likely(position, price):
+        return Refusal(code="bad_price", text=_unlikely(position, price))
+    if missing is None:
+        return _repriced(position, price)
     refusal = _in_flight(book, position)
     if refusal is not None:
         return refusal
@@ -178,6 +183,20 @@ def unresolved_names(book: Book) -> str:
 
 def _unknown(book: Book, name: str) -> str:
     return f"no position {name!r}; unresolved is {unresolved_names(book)}"
+
+
+def _is_likely(position: Position, price: Decimal) -> bool:
+    """Say whether a price may be no slip of the hand: what is booked by it cannot be taken back."""
+    seen = position.mark or position.entry_price
+    return ratio(seen, TIMES_OFF_MAX) <= price <= times(seen, TIMES_OFF_MAX)
+
+
+def _unlikely(position: Position, price: Decimal) -> str:
+    seen = text(position.mark or position.entry_price)
+    return (
+        f"expected a price within {TIMES_OFF_MAX} times the last one seen of {position.symbol} "
+        f"({seen}), was {text(price)}; if it has moved so far, let AEGIS run and see it"
+    )
 
 
 def _nothing_to_resolve(position: Position) -> str:

@@ -362,8 +362,8 @@ def test_dust_that_a_transfer_leaves_is_set_aside() -> None:
     assert desk.book.account.dust == {BTC: Decimal("0.0001")}
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity", "1e30"])
-def test_a_price_that_is_none_is_refused(price: str) -> None:
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity", "1e30", "49.99", "200.01", "1"])
+def test_a_price_that_is_none_or_a_slip_of_the_hand_is_refused(price: str) -> None:
     desk, held = holding()
     unresolved(desk, held, "1")
     refusal = desk.refuses(ResolvePosition(name=held.position_id, price=Decimal(price)))
