@@ -149,7 +149,7 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     missing = book.account.unresolved.get(position.position_id)
     if missing is None and not position.is_unpriced:
         return Refusal(code="not_unresolved", text=_nothing_to_resolve(position))
-    if price is not None and not _is_likely(position, price):
+    if price is not None and position.amount > 0 and not _is_likely(position, price):
         return Refusal(code="bad_price", text=_unlikely(position, price))
     if missing is None:
         return _repriced(position, price)
