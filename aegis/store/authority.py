@@ -19,6 +19,7 @@ _INSERTS = frozenset({
     "quarantine",
     "recorded_candles",
     "recorded_runs",
+    "states",
     "store_identity",
 })  # fmt: skip
 _UPDATES = frozenset({"positions", "orders", "notifications"})
@@ -86,7 +87,7 @@ WRITE = Authority(inserts=_INSERTS, updates=_UPDATES, deletes=frozenset({"record
 REBUILD = Authority(
     inserts=_INSERTS,
     updates=_UPDATES,
-    deletes=frozenset(PROJECTIONS),
+    deletes=frozenset({*PROJECTIONS, "states"}),
     pragmas=frozenset({"foreign_keys"}),
 )
 

@@ -16,18 +16,18 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from aegis.domain.fold import is_beginning
 from aegis.domain.ids import SYSTEM_POSITION, EventId, PositionId
 from aegis.domain.mends import Orphan
 from aegis.domain.position import Position, PositionStatus
 from aegis.store.connection import close_quietly, closed_on_failure, failing, open_reader
 from aegis.store.errors import StoreCorrupt, StoreError
 from aegis.store.folding import Fold
+from aegis.store.following import follow, take_up
 from aegis.store.loading import find_account, quarantined_events
 from aegis.store.orphans import has_strays, whole_fold
 from aegis.store.projections import Row, account_row, order_row
 from aegis.store.records import hash_at, head_of, recorded_of, stored_events
-from aegis.store.rowcheck import difference, take_up
+from aegis.store.rowcheck import difference
 from aegis.store.snapshot import refuse_other_schema
 from aegis.store.statements import SELECT_ORDER, SELECT_POSITION, SELECT_WORKING_POSITIONS
 from aegis.store.verify import ChainCursor, Problem
@@ -168,12 +168,7 @@ class Inspector:
     def _catch_up(self, fold: Fold) -> None:
         """Fold what is new; what ended meanwhile stays until it was compared."""
         for stored in stored_events(self._db, fold.book.last_event_id):
-            recorded = recorded_of(stored)
-            position = recorded.position_id
-            is_held = position == SYSTEM_POSITION or position in fold.book.positions
-            if not is_held and not is_beginning(recorded.event):
-                take_up(self._db, fold, position, before=recorded.event_id)
-            fold.apply(recorded)
+            follow(self._db, fold, recorded_of(stored))
 
     def _differing(self, fold: Fold) -> Iterator[Problem]:
         book = fold.book

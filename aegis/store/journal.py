@@ -48,6 +48,7 @@ from aegis.store.records import (
     stored_events_of,
 )
 from aegis.store.statements import INSERT_QUARANTINE
+from aegis.store.states import States
 from aegis.store.writing import append
 
 
@@ -74,6 +75,7 @@ class Store:
         self._head, self._last_at = parts.head, parts.last_at
         self._channels, self._notice_of = tuple(channels), notice_of
         self._tape = Tape(parts.db, recorder)
+        self._states = States(parts.db)
         self._refusal = ""
         self._is_let_go = False
         # An owner that was given up may close beside the one who opens it anew.
@@ -147,6 +149,8 @@ class Store:
             self.book, self._account = book, book.account
             self._mark.write(self._head)
             self._tape.settle()
+            if self._states.is_due(book):
+                self._keep_state(book)
             if self.wal.checkpoint_when_due():
                 self._mark.sync()
         return notices
@@ -164,6 +168,7 @@ class Store:
                 rebuild_projections(self._db)
             self.book = loading.load_book(self._db, EventId(self._head.event_id))
             self._account = self.book.account
+            self._states = States(self._db)
 
     def rewrite_mark(self) -> None:
         """Make the mark's file anew, both slots, from the head that the disk confirms."""
@@ -329,6 +334,11 @@ class Store:
             if self._db.in_transaction:
                 with suppress(apsw.Error):  # the fault that led here is the one to tell
                     self._db.execute("ROLLBACK").fetchall()
+
+    def _keep_state(self, book: Book) -> None:
+        """Keep what the log adds up to by now; where there is no room, a later time will do."""
+        with suppress(apsw.FullError), self._transaction():
+            self._states.keep(book, self._head.hash)
 
     def _record_rest(self) -> None:
         """Keep the tail of the recording; what finds no room, the market tells again."""

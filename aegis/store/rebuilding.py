@@ -9,17 +9,20 @@ Events are never edited. What is not a projection (notices, health, identity, qu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import apsw
 
-from aegis.domain.events import Recorded
+from aegis.domain.ids import PositionId
 from aegis.store.folding import Fold
+from aegis.store.following import follow
 from aegis.store.loading import quarantined_events
-from aegis.store.records import PAGE_ROWS, recorded_of, stored_events
+from aegis.store.projections import account_row, order_row
+from aegis.store.records import recorded_of, stored_pages
 from aegis.store.rows import write_rows
 from aegis.store.statements import EMPTY_PROJECTIONS, UPSERT_ORDER, UPSERT_POSITION
+from aegis.store.states import States
 from aegis.store.writing import write_facts
 
 
@@ -34,19 +37,32 @@ def without_foreign_keys(db: apsw.Connection) -> Iterator[None]:
 
 
 def rebuild_projections(db: apsw.Connection) -> None:
-    """Replace the projections by what the events add up to, inside the caller's transaction."""
+    """Replace rows and states by what the events add up to, inside the caller's transaction.
+
+    What has ended is written and let go a page at a time: memory does not grow with the log.
+    """
     for statement in EMPTY_PROJECTIONS:
         db.execute(statement).fetchall()
-    fold = Fold(quarantined_events(db))
-    page: list[Recorded] = []
-    for stored in stored_events(db):
-        recorded = recorded_of(stored)
-        fold.apply(recorded)
-        if not fold.is_skipped(recorded):
-            page.append(recorded)
-        if len(page) >= PAGE_ROWS:
-            write_facts(db, page)
-            page.clear()
-    write_facts(db, page)
-    write_rows(db, UPSERT_POSITION, list(fold.position_rows().values()))
-    write_rows(db, UPSERT_ORDER, list(fold.order_rows().values()))
+    fold, states = Fold(quarantined_events(db)), States(db)
+    states.empty()
+    for page in stored_pages(db):
+        records = [recorded_of(stored) for stored in page]
+        for recorded in records:
+            follow(db, fold, recorded)
+        write_facts(db, [each for each in records if not fold.is_skipped(each)])
+        settled = fold.book.settled_positions()
+        _write_positions(db, fold, settled)
+        for position in settled:
+            fold.forget(position)
+        if page and states.is_due(fold.book):
+            states.keep(fold.book, page[-1].hash)
+    _write_positions(db, fold, fold.book.positions)
+    write_rows(db, UPSERT_POSITION, [account_row(fold.book.account)])
+
+
+def _write_positions(db: apsw.Connection, fold: Fold, positions: Iterable[PositionId]) -> None:
+    book = fold.book
+    keys = list(positions)
+    write_rows(db, UPSERT_POSITION, list(fold.position_rows(keys).values()))
+    orders = [order_row(order) for key in keys for order in book.orders_of(key)]
+    write_rows(db, UPSERT_ORDER, orders)

@@ -19,8 +19,9 @@ import apsw
 
 from aegis.domain.events import OrderFilled, OrderIntended, ReconciliationCompleted, Recorded
 from aegis.domain.fold import is_beginning
-from aegis.domain.ids import SYSTEM_POSITION, EventId, PositionId
+from aegis.domain.ids import SYSTEM_POSITION, PositionId
 from aegis.store.folding import Fold
+from aegis.store.following import follow
 from aegis.store.projections import (
     Row,
     account_row,
@@ -29,7 +30,7 @@ from aegis.store.projections import (
     position_row,
     reconciliation_row,
 )
-from aegis.store.records import recorded_of, stored_events, stored_events_of
+from aegis.store.records import recorded_of, stored_events
 from aegis.store.statements import (
     SELECT_FILL,
     SELECT_FILLS,
@@ -78,16 +79,10 @@ class RowCheck:
 
     def add(self, recorded: Recorded) -> None:
         """Fold the next event, and compare what follows from it alone; `StoreCorrupt`."""
-        book, event, position = self.fold.book, recorded.event, recorded.position_id
+        self.made["positions"] += follow(self._db, self.fold, recorded)
         if self.fold.is_skipped(recorded):
-            self.fold.apply(recorded)
             return
-        is_held = position in book.positions or position == SYSTEM_POSITION
-        if not is_held and (recorded.version > 1 or not is_beginning(event)):
-            take_up(self._db, self.fold, position, before=recorded.event_id)
-            is_held = position in book.positions
-        self.fold.apply(recorded)
-        self.made["positions"] += not is_held
+        event = recorded.event
         match event:
             case OrderIntended():
                 self.made["orders"] += 1
@@ -194,19 +189,3 @@ def keys_made(db: apsw.Connection, fold: Fold) -> dict[str, set[Row]]:
             case _:
                 continue
     return keys
-
-
-def take_up(
-    db: apsw.Connection, fold: Fold, position: PositionId, before: EventId | None = None
-) -> None:
-    """Fold one position's own events into a book aside, and hold what they make."""
-    aside = Fold(fold.quarantined)
-    for stored in stored_events_of(db, position):
-        if before is not None and stored.event_id >= before:
-            break
-        aside.apply(recorded_of(stored))
-    for held in aside.book.positions.values():
-        fold.book.keep_position(held)
-    for order in aside.book.orders.values():
-        fold.book.keep_order(order)
-    fold.entry_ids.update(aside.entry_ids)

@@ -10,7 +10,8 @@ Checks, in order:
    set aside for just that.
 3. chain, events, fold: in one pass over the log.
 4. mark: the log reaches it and says the same there.
-5. positions, orders, fills, reconciliations: the stored rows are what the fold makes.
+5. states: each kept state is what the fold makes up to its event.
+6. positions, orders, fills, reconciliations: the stored rows are what the fold makes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from aegis.store.recording import faults_of
 from aegis.store.records import StoredEvent, head_of, recorded_of, stored_pages
 from aegis.store.rowcheck import RowCheck
 from aegis.store.snapshot import Snapshot, check_mark, snapshot_of
+from aegis.store.states import encoded, proved_text, state_numbers
 
 PROBLEMS_MAX = 20
 """Of one kind; one fault can spoil every row, and a person reads the first few."""
@@ -172,13 +174,15 @@ class _Look:
 
     def _log(self, db: apsw.Connection) -> None:
         self._check = check = RowCheck(db, Fold(quarantined_events(db)))
-        total, done = head_of(db).event_id, 0
+        total, done, states = head_of(db).event_id, 0, frozenset(state_numbers(db))
         for page in stored_pages(db):
             for stored in page:
                 if self._is_chain_whole:
                     self._link(stored)
                 if self._is_fold_whole:
                     self._add(check, stored)
+                if stored.event_id in states and self._is_fold_whole:
+                    self._state(db, check.fold, stored.event_id)
             check.settle()
             done += len(page)
             self._progress(done, total)
@@ -201,6 +205,15 @@ class _Look:
         except StoreCorrupt as corrupt:
             self._is_fold_whole = False
             self._note(corrupt.check, corrupt.text)
+
+    def _state(self, db: apsw.Connection, fold: Fold, event_id: int) -> None:
+        try:
+            is_own = proved_text(db, event_id) == encoded(fold.book)
+        except ValueError as error:
+            self._note("states", f"the state at event {event_id} is not used: {error}")
+        else:
+            if not is_own:
+                self._note("states", f"the state at event {event_id} is not what the events make")
 
     def _mark(self, db: apsw.Connection, reading: MarkReading) -> None:
         if reading.mark is not None:

@@ -31,6 +31,7 @@ ALL_ROWS = (
 BACK_TO_2 = (
     "DROP TABLE recorded_candles",
     "DROP TABLE recorded_runs",
+    "DROP TABLE states",
     "DROP INDEX notifications_pending",
     "ALTER TABLE notifications DROP COLUMN asked_to_wait",
     "CREATE INDEX notifications_pending ON notifications (event_id) WHERE state = 'pending'",

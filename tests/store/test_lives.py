@@ -135,7 +135,7 @@ def test_nothing_acknowledged_is_lost_by_a_kill(path: Path) -> None:
 
 def test_a_disk_that_fills_up_stops_the_store_and_loses_nothing(path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", COMMITTING, str(path), "300000"],
+        [sys.executable, "-c", COMMITTING, str(path), "400000"],
         capture_output=True,
         text=True,
         check=False,

@@ -31,7 +31,7 @@ BLUEPRINT = {
 
 TABLES = (
     *(*BLUEPRINT, "orders", "fills", "notifications", "quarantine", "store_identity"),
-    *("recorded_candles", "recorded_runs"),
+    *("recorded_candles", "recorded_runs", "states"),
 )
 
 
