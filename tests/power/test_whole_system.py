@@ -66,6 +66,24 @@ def test_a_disk_that_fails_in_many_ways_costs_no_order_and_doubles_none(
         stormy_life(make_world, plan, seed).expect_truth()
 
 
+def test_a_disk_that_fails_for_good_ends_with_70_and_the_next_start_guards(
+    make_world: MakeWorld, plan: Plan
+) -> None:
+    market = [*flat(15), *flat(15, price="90", first=15)]
+    world = make_world(market, script={"enters": [2, 8]}, settings=FREE).start()
+    world.run_until_candle(6)
+    plan.fail_while(lambda: True)
+    world.run_until(lambda: not world.system.verdicts.empty())
+    assert world.system.verdicts.get_nowait().exit_code == 70
+    assert len(world.ledger().orders) == 1
+
+    plan.relent()
+    world.restart().run_to_the_end()
+    assert [each["status"] for each in world.positions()] == ["CLOSED"]
+    world.end()
+    world.expect_truth()
+
+
 def test_a_position_is_left_on_a_full_disk(
     make_world: MakeWorld, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
