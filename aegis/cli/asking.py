@@ -59,22 +59,33 @@ def vitals_of(store: Path) -> Vitals | None:
 
 def ask_or_act(place: Place, wanted: Ask, *, is_json: bool) -> Code:
     """Have something done, by who runs or by ourselves, and show the answer; 1 where it is no."""
-    store = place.config.store.path
-    try:
-        answer = ask(store, wanted)
-    except NotRunning:
-        holder = holder_of(store)
-        if holder is not None:
-            complain(not_answering(shown(store), holder))
-            return Code.BUSY
-        if not store.exists() and not mark_path(store).exists():
-            return _tell_no_store(store, wanted, is_json=is_json)
-        refusal = refusal_of_mode(place.config)
-        if refusal is not None:
-            complain(refusal)
-            return Code.CONFIG
-        answer = _act(place, wanted, _unseen)
+    answer = _answer_of(place.config.store.path, wanted)
+    if answer is None:  # out of the failure to ask, which is no part of what comes now
+        return _do_it(place, wanted, is_json=is_json)
     return tell_answer(answer, is_json=is_json)
+
+
+def _answer_of(store: Path, wanted: Ask) -> Answer | None:
+    try:
+        return ask(store, wanted)
+    except NotRunning:
+        return None
+
+
+def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
+    """Do an errand where nobody runs who could, and show the answer."""
+    store = place.config.store.path
+    holder = holder_of(store)
+    if holder is not None:
+        complain(not_answering(shown(store), holder))
+        return Code.BUSY
+    if not store.exists() and not mark_path(store).exists():
+        return _tell_no_store(store, wanted, is_json=is_json)
+    refusal = refusal_of_mode(place.config)
+    if refusal is not None:
+        complain(refusal)
+        return Code.CONFIG
+    return tell_answer(_act(place, wanted, _unseen), is_json=is_json)
 
 
 def act_alone(place: Place, wanted: Ask, what: str) -> Answer | Code:

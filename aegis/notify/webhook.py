@@ -16,7 +16,7 @@ INTERVAL_S = 1
 """Chat services behind a webhook take about one message a second."""
 
 _DONE = range(200, 300)
-_TIME_MENDS = (408, 425)
+_TIME_MENDS = (408, 425, 429)
 _TOO_MANY = 429
 _REFUSALS = range(400, 500)
 
@@ -46,8 +46,9 @@ def _delivery(answer: Answer) -> Delivery:
     status = answer.status
     if status in _DONE:
         return Sent()
-    if status == _TOO_MANY or (answer.retry_after_s is not None and status not in _REFUSALS):
-        return RetryAfter(answer.retry_after_s or 0)
+    may_wait = status == _TOO_MANY or status not in _REFUSALS
+    if answer.retry_after_s is not None and may_wait:
+        return RetryAfter(answer.retry_after_s)
     if status in _REFUSALS and status not in _TIME_MENDS:
         return Refused(f"status {status}")
     return NoAnswer(f"status {status}")

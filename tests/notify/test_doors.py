@@ -101,7 +101,7 @@ OF_WEBHOOK: list[tuple[Reply, Delivery]] = [
     *ANY,
     (Reply(status=429, headers=(("Retry-After", "12"),)), RetryAfter(12)),
     (Reply(status=429, headers=(("Retry-After", "0.65"),)), RetryAfter(1)),
-    (Reply(status=429), RetryAfter(0)),
+    (Reply(status=429), NoAnswer("status 429")),
     (Reply(status=503, headers=(("Retry-After", "120"),)), RetryAfter(120)),
     (dated("Wed, 21 Oct 2026 07:29:30 GMT"), RetryAfter(90)),
     (dated("Wed, 21 Oct 2026 07:00:00 GMT"), RetryAfter(0)),
