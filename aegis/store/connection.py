@@ -196,7 +196,11 @@ def _connect(target: str, flags: int) -> apsw.Connection:
         host = apsw.Connection(":memory:")
         apsw.sqlite_extra.load(host, "cksumvfs")
         host.close()
-    return apsw.Connection(target, flags=flags, vfs=_CHECKSUM_VFS)
+    db = apsw.Connection(target, flags=flags, vfs=_CHECKSUM_VFS)
+    # Else a plan may hang on the values: `LIMIT ?` compiles anew, list of the allowed and all, at
+    # each call, 100 us of it.
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    return db
 
 
 def _reader_target(store: Path) -> tuple[str, int]:

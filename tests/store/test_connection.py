@@ -211,3 +211,24 @@ def test_every_file_of_a_store_is_its_owners_alone(path: Path) -> None:
 
     assert modes == dict.fromkeys(modes, 0o600)
     assert {"aegis.db", "aegis.db-wal", "aegis.db.lock", "aegis.db.mark"} <= modes.keys()
+
+
+@pytest.mark.parametrize("limit", [(1, 1), (1, 500)])
+def test_a_statement_is_compiled_once_whatever_its_values(
+    path: Path, limit: tuple[int, int]
+) -> None:
+    open_store(path).close()
+    db = open_reader(path)
+    asked: list[int] = []
+
+    def count(action: int, *_what: str | None) -> int:
+        asked.append(action)
+        return apsw.SQLITE_OK
+
+    db.set_authorizer(count)
+    for rows in limit:
+        db.execute("SELECT event_id FROM position_events ORDER BY 1 LIMIT ?", (rows,)).fetchall()
+        asked.append(-1)
+    close_quietly(db)
+    assert asked[-2:] == [-1, -1]
+    assert len(asked) > 2
