@@ -226,8 +226,7 @@ class Book:
         assert symbol not in self._alive, f"Two positions alive in {symbol}"
 
     def _is_leaving(self, position: PositionId) -> bool:
-        active, orders = self._active, self.orders
-        return any(
-            each in active and orders[each].role is not Role.ENTRY
-            for each in self._orders_of.get(position, ())
-        )
+        for each in self._orders_of.get(position, ()):
+            if each in self._active and self.orders[each].role is not Role.ENTRY:
+                return True
+        return False

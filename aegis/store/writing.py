@@ -15,6 +15,7 @@ from aegis.domain.book import Book
 from aegis.domain.events import (
     DiagnosisCompleted,
     OrderFilled,
+    PositionMarked,
     ReconciliationCompleted,
     Recorded,
 )
@@ -47,12 +48,20 @@ def append(
     account_before: Account,
 ) -> str:
     """Write records and what follows from them; return the new head's hash."""
-    write_rows(db, UPSERT_POSITION, _position_rows(records, book, account_before))
+    # Most events are marks, which touch nothing but their position's row.
+    others = [each for each in records if not isinstance(each.event, PositionMarked)]
+    accepted = accepted_entries(others, book)
+    rows = [
+        position_row(book.positions[key], accepted.get(key)) for key in touched_positions(records)
+    ]
+    if book.account is not account_before:
+        rows.append(account_row(book.account))
+    write_rows(db, UPSERT_POSITION, rows)
     events = rows_of(records, head_hash)
     write_rows(db, INSERT_EVENT, events)
-    write_rows(db, UPSERT_ORDER, [order_row(book.orders[key]) for key in touched_orders(records)])
-    write_facts(db, records)
-    for recorded in records:
+    write_rows(db, UPSERT_ORDER, [order_row(book.orders[key]) for key in touched_orders(others)])
+    write_facts(db, others)
+    for recorded in others:
         if isinstance(recorded.event, DiagnosisCompleted):
             write_rows(db, INSERT_HEALTH, health_rows(recorded, recorded.event))
     return events[-1][-2]
@@ -80,13 +89,3 @@ def reconciliation_rows(records: Sequence[Recorded]) -> list[Row]:
         for recorded in records
         if isinstance(recorded.event, ReconciliationCompleted)
     ]
-
-
-def _position_rows(records: Sequence[Recorded], book: Book, account_before: Account) -> list[Row]:
-    accepted = accepted_entries(records, book)
-    rows = [
-        position_row(book.positions[key], accepted.get(key)) for key in touched_positions(records)
-    ]
-    if book.account is not account_before:
-        rows.append(account_row(book.account))
-    return rows
