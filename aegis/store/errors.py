@@ -68,7 +68,7 @@ class StoreCorrupt(StoreError):
 
     def __init__(self, check: str, text: str) -> None:
         self.check, self.text = check, text
-        super().__init__(f"Store corrupt ({check}): {text}; run `verify`, then restore a backup")
+        super().__init__(f"Store corrupt ({check}): {text}; run `verify`, then `restore latest`")
 
 
 class StoreForked(StoreError):
