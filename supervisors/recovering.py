@@ -118,7 +118,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
             adoption = adoption_of(lost, terms)
             if isinstance(adoption, Refusal):
                 left.append(adoption.text)
-            elif why := _known(store, adoption) or self._execute(clerk, adoption):
+            elif why := known_elsewhere(store, adoption) or self._execute(clerk, adoption):
                 left.append(why)
             else:
                 booked.append(adoption)
@@ -180,7 +180,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _known(store: Store, command: AdoptOrder) -> str:
+def known_elsewhere(store: Store, command: AdoptOrder) -> str:
     """Return which trades of an order the store has booked elsewhere, or nothing."""
     symbol, fills = command.order.symbol, command.fills
     known = [each.trade_id for each in fills if store.is_known_trade(symbol, each.trade_id)]

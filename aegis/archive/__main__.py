@@ -2,8 +2,9 @@
 
     python -m aegis.archive < order.json
 
-The proof of a backup is work for the interpreter: 10 s of it at 100,000 events. Beside it in one
-process a commit took up to 76 ms, since each step of it must win the interpreter back.
+The proof of a backup is work for the interpreter: 3 s of it at 100,000 events. Beside it in one
+process the longest commit took 39 ms, since each step of it must win the interpreter back; beside
+another process 15 ms, and 8 to 46 ms alone, on two cores with a load of 5.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -11,14 +13,16 @@ from msgspec.structs import replace
 import aegis.archive.making
 from aegis.archive.errors import ArchiveError
 from aegis.archive.making import make_backup
-from aegis.archive.manifest import MANIFEST
+from aegis.archive.manifest import MANIFEST, encode, proof_of
 from aegis.archive.proving import prove_backup
-from aegis.archive.shelf import MAKING, Archive, Backup, backups_in
+from aegis.archive.shelf import MAKING, Archive, Backup, backups_in, read_backup
 from aegis.exchange.paper_ledger import LedgerError, copy_ledger, read_ledger
+from aegis.store.copying import booked_trades
 from aegis.store.errors import NoStore, StoreCorrupt
 from aegis.store.verify import verify
 from tests.archive.conftest import Make
 from tests.simulation.world import World
+from tests.store.tampering import tamper
 
 
 def listed(archive: Archive) -> tuple[Backup, ...]:
@@ -55,6 +59,29 @@ def test_the_account_of_a_backup_knows_every_trade_that_its_store_knows(
     assert len(booked) > len(known)
 
 
+def test_the_account_is_copied_after_the_store_whatever_happens_between(
+    life: World, archive: Archive, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AEGIS trades on before each of the two copies: the later one is the exchange's."""
+    before = [trade.trade_id for trade in life.ledger().trades]
+    candles = iter((16, 21))
+
+    def later(copy: Callable[..., Any]) -> Callable[..., Any]:
+        def copied(*arguments: Any) -> Any:
+            life.run_until_candle(next(candles))
+            return copy(*arguments)
+
+        return copied
+
+    for name in ("copy_store", "copy_ledger"):
+        monkeypatch.setattr(aegis.archive.making, name, later(getattr(aegis.archive.making, name)))
+    make()
+    (backup,) = listed(archive)
+    kept = read_ledger(backup.folder / "aegis.db.paper").trades
+    assert [trade.trade_id for trade in kept] == [t.trade_id for t in life.ledger().trades]
+    assert len(kept) > len(booked_trades(backup.database)) > len(before)
+
+
 def test_an_account_that_is_older_than_the_store_is_no_backup(
     life: World, archive: Archive, make: Make, tmp_path: Path
 ) -> None:
@@ -86,12 +113,43 @@ def test_a_damaged_page_is_never_kept_as_a_backup(
 def test_a_log_that_has_lost_its_end_is_never_kept_as_a_backup(
     life: World, archive: Archive, make: Make
 ) -> None:
+    life.end()
+    life.start().run_until_candle(16)
     life.drop()
     archive.store_path.with_name("aegis.db-wal").unlink()
 
-    with pytest.raises((StoreCorrupt, NoStore)):
+    with pytest.raises(StoreCorrupt, match="mark"):
         make()
     assert names_in(archive.folder) == set()
+
+
+def test_a_forged_event_is_found_even_where_the_manifest_was_forged_along(
+    archive: Archive, make: Make
+) -> None:
+    made = make()
+    (backup,) = listed(archive)
+    tamper(backup.database, "UPDATE position_events SET actor = 'me' WHERE event_id = 5")
+    files = tuple(proof_of(backup.folder / each.name) for each in backup.manifest.files)
+    forged = replace(backup.manifest, files=files)
+    (backup.folder / MANIFEST).write_bytes(encode(forged))
+    with pytest.raises(StoreCorrupt, match="event 5"):
+        prove_backup(read_backup(Path(archive.folder) / made.name))
+
+
+def test_another_life_under_the_same_name_is_not_thinned_out(
+    life: World, archive: Archive, make: Make
+) -> None:
+    """Two machines may share the second folder."""
+    one = replace(archive, keep=1)
+    made = make(at=one)
+    other = Path(archive.folder) / "of-another-life"
+    shutil.copytree(Path(archive.folder) / made.name, other)
+    theirs = replace(listed(archive)[0].manifest, birth="another", made_at="2001-01-01")
+    (other / MANIFEST).write_bytes(encode(theirs))
+    life.run_until_candle(16)
+    make(at=one)
+    assert other.exists()
+    assert not (Path(archive.folder) / made.name).exists()
 
 
 def test_what_has_all_that_there_is_is_not_made_again(archive: Archive, make: Make) -> None:

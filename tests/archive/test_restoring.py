@@ -17,10 +17,14 @@ from aegis.archive.making import make_backup
 from aegis.archive.restoring import Replaced, restore
 from aegis.archive.settings import archive_of
 from aegis.archive.shelf import Archive, backups_in
+from aegis.config.policy import stop_policy_of
 from aegis.control import Answer, Ask
 from aegis.domain.account import TradingState
-from aegis.domain.ids import account_tag
+from aegis.domain.commands import AdoptOrder
+from aegis.domain.ids import Incarnation, account_tag
 from aegis.domain.order import Side
+from aegis.domain.restored import LostOrder, Terms, adoption_of
+from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.log.logger import Log
 from aegis.store.errors import StoreForeign, StoreTooNew
@@ -28,6 +32,7 @@ from aegis.store.identity import Identity
 from aegis.store.reading import read_status
 from aegis.store.verify import verify
 from supervisors.errands import act
+from supervisors.recovering import known_elsewhere
 from supervisors.settings import identity_of
 from tests.archive.conftest import BUSY, Make, Say
 from tests.simulation.candles import walk
@@ -323,3 +328,21 @@ def test_a_second_recovery_finds_nothing(gone_on: World, say: Say) -> None:
     fills = gone_on.history("OrderFilled")
     assert say("recover").text.startswith("nothing is forgotten")
     assert gone_on.history("OrderFilled") == fills
+
+
+def test_a_trade_that_is_booked_is_named_and_not_booked_again(gone_on: World) -> None:
+    lost = gone_on.ledger()
+    (first, *_), (trade, *_) = lost.orders, lost.trades
+    found = adoption_of(
+        LostOrder(order=replace(first, client_order_id="ae-another"), trades=(trade,)),
+        Terms(
+            incarnation=Incarnation("x"),
+            strategy="",
+            policy=stop_policy_of(gone_on.config),
+            instruments=paper_instruments(gone_on.config.exchange.symbols, {}),
+        ),
+    )
+    assert isinstance(found, AdoptOrder)
+    gone_on.start()
+    assert trade.trade_id in known_elsewhere(gone_on.system._store, found)
+    gone_on.drop()
