@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -85,6 +86,16 @@ def fault_of_name(
     if ":" in name:
         return None if all(name.partition(":")) else _unknown(name)
     return fault_of_strategy(name, params, folder, shield)
+
+
+def code_of(name: str, folder: Path) -> str:
+    """Return the SHA-256 of the module that a person's strategy is in; nothing for a built-in.
+
+    Nothing is run. A module that is elsewhere, or a package, has none either.
+    """
+    module, colon, _ = name.partition(":")
+    file = folder.joinpath(*module.split(".")).with_suffix(".py")
+    return sha256(file.read_bytes()).hexdigest() if colon and file.is_file() else ""
 
 
 def _class_of(name: str, folder: Path, shield: Shield) -> type[Any]:

@@ -41,7 +41,7 @@ from aegis.ports import MarketData, Messenger
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.store.recorder import Recorder
-from aegis.strategy_loader import strategy_maker
+from aegis.strategy_loader import code_of, strategy_maker
 from aegis.tuning import Reconfigured
 from supervisors.backing import Backing, back_up_before_migration
 from supervisors.examination import Examination, RealTime
@@ -146,7 +146,7 @@ class System:
             opened.callback(ledger.close)
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
             self.runtime = runtime_of(max(lived_until, begins_at))
-            self._note(self._run_started())
+            self._note(self._run_started(folder))
             self.paper = self._paper_exchange(ledger, faults)
             opened.callback(self.paper.close)  # the market may still move on another thread
             self.market = self._market(lived_until)
@@ -328,13 +328,14 @@ class System:
         what = repr(message)[:DEAD_LETTER_CHARS_MAX]
         self.log("DeadLetter", level="error", name=name, message=what)
 
-    def _run_started(self) -> RunStarted:
+    def _run_started(self, folder: Path) -> RunStarted:
         return RunStarted(
             version=__version__,
             incarnation=self._store.incarnation,
             market=self.ground.name,
             beginnings=self.ground.beginnings,
             settings=recorded_settings(self.config),
+            code=code_of(self.config.strategy.name, folder),
         )
 
     def _note(self, fact: Fact) -> None:

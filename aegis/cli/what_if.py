@@ -36,6 +36,7 @@ from aegis.store.comparing import Difference, Lived, first_difference, read_live
 from aegis.store.errors import NoStore
 from aegis.store.measuring import read_measures
 from aegis.store.recording import read_recording
+from aegis.strategy_loader import code_of
 
 PAST_END_NS = 600 * NANOS_PER_SECOND
 """A run goes on for a minute after its end, so that orders finish; it needs the candles for it."""
@@ -100,12 +101,13 @@ def tell_what_if(config: Config, asked: Asked, given: Given, folder: Path) -> in
     expect_settings(asked.settings)
     path = config.store.path
     try:
-        recording = read_recording(path)
+        recording = read_recording(path, asked.begin, _past(asked.end))
     except NoStore:
         return _no(no_store_at(path), given)
     way = way_of(recording, asked.begin, asked.end)
     if isinstance(way, NoWay):
         return _no(f"{shown(path)}: {way.text}", given)
+    way = _with_word_on_code(way, folder_of(given.path))
     leader = Leader(
         way=way,
         recording=recording,
@@ -120,6 +122,20 @@ def tell_what_if(config: Config, asked: Asked, given: Given, folder: Path) -> in
     compared = _compared(leader, path)
     tell_compared(compared, is_json=given.is_json)
     return Code.NO if compared.is_reproduced is False else Code.DONE
+
+
+def _with_word_on_code(way: Way, folder: Path) -> Way:
+    """Return the way with a note where a person's strategy is not the code that it was."""
+    names = (leg.settings["strategy.name"].strip('"') for leg in way.legs)
+    changed = any(
+        leg.code != code_of(name, folder) for leg, name in zip(way.legs, names, strict=True)
+    )
+    note = "the strategy's code is another one than when it was recorded"
+    return msgspec.structs.replace(way, notes=(*way.notes, note)) if changed else way
+
+
+def _past(end: Instant | None) -> Instant | None:
+    return None if end is None else Instant(end + PAST_END_NS)
 
 
 def _no(reason: str, given: Given) -> Code:

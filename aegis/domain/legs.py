@@ -36,6 +36,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     market: str
     beginnings: tuple[Beginning, ...]
     settings: Mapping[str, str]
+    code: str
     changes: tuple[Change, ...]
     begins_at: Instant
     ends_at: Instant | None
@@ -72,6 +73,7 @@ def _leg(entry: Entry, started: RunStarted) -> Leg:
         market=started.market,
         beginnings=started.beginnings,
         settings=started.settings,
+        code=started.code,
         changes=(),
         begins_at=entry.at,
         ends_at=None,

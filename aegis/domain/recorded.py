@@ -27,13 +27,17 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
-    """A run began: `settings` are all that a decision may depend on, key to TOML; no secrets."""
+    """A run began: `settings` are all that a decision may depend on, key to TOML; no secrets.
+
+    `code` is a digest of the file that a person's strategy was in, nothing for a built-in one.
+    """
 
     version: str
     incarnation: Incarnation
     market: str
     beginnings: tuple[Beginning, ...]
     settings: Mapping[str, str]
+    code: str = ""
 
 
 class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="settings"):
@@ -65,9 +69,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What a store has kept. `candles` are by symbol and length in seconds, in order of time.
 
-    `is_cut` says that the eldest were let go.
+    They may be of an interval alone: `spans` are the opens of the first and the last that there
+    are. `is_cut` says that the eldest were let go.
     """
 
     entries: tuple[Entry, ...]
     candles: Mapping[tuple[Symbol, int], tuple[Candle, ...]]
+    spans: Mapping[tuple[Symbol, int], tuple[Instant, Instant]]
     is_cut: bool

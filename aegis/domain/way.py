@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from aegis.domain.candles import TIMEFRAMES_S, Candle
-from aegis.domain.ids import Instant, Symbol
+from aegis.domain.candles import TIMEFRAMES_S
+from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.legs import Leg, clipped, legs_of
 from aegis.domain.recorded import Recording
@@ -60,31 +60,25 @@ def way_of(recording: Recording, begin: Instant | None, end: Instant | None) -> 
     legs = legs_of(recording.entries)
     if not legs:
         return NoWay("it has recorded no run: run it once with this AEGIS, which records each")
-    spans = [
-        (series[0], series[-1])
-        for leg in legs
-        for symbol in symbols_of(leg)
-        if (series := recording.candles.get((symbol, candle_s(leg))))
-    ]
+    spans = [span for leg in legs for span in _spans(recording, leg)]
     if not spans:
-        return NoWay(
-            "it has recorded no candle yet: they are written 128 at a time, and at its end"
-        )
+        return NoWay("it has recorded no candle yet: they are written 128 at once, and at its end")
     first_at = _first_at(recording, legs, [first for first, _ in spans])
     last_at = None
     if legs[-1].ends_at is None:
-        last_at = min(last.close_at for _, last in _of(recording, legs[-1]))
+        last_at = min((last for _, last in _spans(recording, legs[-1])), default=None)
     begins = [at for at in (first_at, begin) if at is not None and at > legs[0].begins_at]
     start = max(begins, default=None)
     stop = min((at for at in (last_at, end) if at is not None), default=None)
     within = clipped(legs, start or Instant(0), stop)
     if not within:
         return NoWay(f"nothing is recorded there; {_span_text(legs, start, last_at)}")
+    is_cut_short = last_at is not None and stop == last_at
     return Way(
         legs=within,
         begin=start,
         end=stop,
-        notes=tuple(_notes(recording, legs, within, start, last_at)),
+        notes=tuple(_notes(recording, legs, within, start, last_at if is_cut_short else None)),
     )
 
 
@@ -98,16 +92,21 @@ def candle_s(leg: Leg) -> int:
     return TIMEFRAMES_S[leg.settings["market.timeframe"].strip('"')]
 
 
-def _of(recording: Recording, leg: Leg) -> list[tuple[Candle, Candle]]:
-    """Return the first and the last candle of each of a leg's symbols that has any."""
-    found = (recording.candles.get((symbol, candle_s(leg))) for symbol in symbols_of(leg))
-    return [(series[0], series[-1]) for series in found if series]
+def _spans(recording: Recording, leg: Leg) -> list[tuple[Instant, Instant]]:
+    """Return the first open and the last close of each of a leg's symbols that has candles."""
+    length_s = candle_s(leg)
+    found = (recording.spans.get((symbol, length_s)) for symbol in symbols_of(leg))
+    return [
+        (span[0], Instant(span[1] + length_s * NANOS_PER_SECOND))
+        for span in found
+        if span is not None
+    ]
 
 
-def _first_at(recording: Recording, legs: tuple[Leg, ...], firsts: list[Candle]) -> Instant | None:
+def _first_at(recording: Recording, legs: tuple[Leg, ...], firsts: list[Instant]) -> Instant | None:
     """Return where the recording begins, if that is not where the store does."""
     if recording.is_cut:
-        return max(candle.open_at for candle in firsts)
+        return max(firsts)
     return Instant(legs[0].begins_at + 1) if legs[0].after_event > 0 else None
 
 

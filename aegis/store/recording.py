@@ -18,7 +18,7 @@ import apsw
 import msgspec
 
 from aegis.domain.candles import Candle
-from aegis.domain.ids import EventId, Symbol
+from aegis.domain.ids import NANOS_PER_SECOND, EventId, Instant, Symbol
 from aegis.domain.instants import instant_of, text_of
 from aegis.domain.recorded import Entry, Fact, Recording
 from aegis.store.blocks import Block, checksum_of, unpacked
@@ -29,6 +29,12 @@ from aegis.store.recorder import Due, Ends, Recorder
 
 BLOCKS_MAX = 20_000
 """2.5 million candles in 40 MB: nearly five years of one symbol's minutes, half a year of ten's."""
+
+CANDLES_BEFORE = 10_000
+"""Twice what a strategy may ask for to warm up on."""
+
+AT_END = "~"
+"""Stands after every instant's text."""
 
 BLOCKS_CUT = 500
 """Let go at once when there are too many: 5 ms, for which a commit waits."""
@@ -43,11 +49,12 @@ _INSERT_ENTRY = """
 INSERT INTO recorded_runs (kind, at, after_event, detail, checksum) VALUES (?, ?, ?, ?, ?)
 """
 
-_ENDS = """
-SELECT symbol, length_s, max(last_open_at) FROM recorded_candles GROUP BY symbol, length_s
+_SPANS = """
+SELECT symbol, length_s, min(first_open_at), max(last_open_at) FROM recorded_candles
+GROUP BY symbol, length_s
 """
 
-_SPAN = "SELECT min(block_id), max(block_id) FROM recorded_candles"
+_NUMBERED = "SELECT min(block_id), max(block_id) FROM recorded_candles"
 
 _CUT = "DELETE FROM recorded_candles WHERE block_id < ?"
 
@@ -55,7 +62,14 @@ _NUMBERS = "SELECT block_id FROM recorded_candles ORDER BY block_id"
 
 _BLOCKS = """
 SELECT symbol, length_s, first_open_at, last_open_at, candles, data, checksum
-FROM recorded_candles ORDER BY symbol, length_s, first_open_at
+FROM recorded_candles
+WHERE symbol = ? AND length_s = ? AND last_open_at >= ? AND first_open_at < ?
+ORDER BY last_open_at
+"""
+
+_ALL_BLOCKS = """
+SELECT symbol, length_s, first_open_at, last_open_at, candles, data, checksum FROM recorded_candles
+ORDER BY block_id
 """
 
 _ENTRIES = """
@@ -108,14 +122,25 @@ class Tape:
 
 def ends_of(db: apsw.Connection) -> Ends:
     """Return where each series of candles ends."""
-    rows = msgspec.convert(db.execute(_ENDS).fetchall(), list[tuple[str, int, str]])
-    return {(Symbol(symbol), length_s): instant_of(last) for symbol, length_s, last in rows}
+    return {series: last for series, (_, last) in _spans(db).items()}
 
 
-def read_recording(path: Path) -> Recording:
-    """Return all that a store has recorded; raises what a look at a store raises."""
+def read_recording(
+    path: Path, begin: Instant | None = None, end: Instant | None = None
+) -> Recording:
+    """Return what a store has recorded; raises what a look at a store raises.
+
+    Of the candles those of an interval, and as many before it as a strategy may warm up on; a
+    candle takes 0.6 kB in memory, forty times what it takes in the store.
+    """
     with trusted(path) as db:
-        return Recording(entries=_entries(db), candles=_candles(db), is_cut=_is_cut(db))
+        spans = _spans(db)
+        return Recording(
+            entries=_entries(db),
+            candles={series: _candles(db, series, begin, end) for series in spans},
+            spans=spans,
+            is_cut=_is_cut(db),
+        )
 
 
 def faults_of(db: apsw.Connection) -> Iterator[str]:
@@ -124,8 +149,8 @@ def faults_of(db: apsw.Connection) -> Iterator[str]:
     for before, after in pairwise(numbers):
         if after != before + 1:
             yield f"blocks {before + 1} to {after - 1} of the candles are missing"
-    for read, question in ((_block, _BLOCKS), (_entry, _ENTRIES)):
-        for row in db.execute(question).fetchall():
+    for read, question in ((_block, _ALL_BLOCKS), (_entry, _ENTRIES)):
+        for row in db.execute(question):
             try:
                 read(row)
             except StoreCorrupt as corrupt:
@@ -147,20 +172,31 @@ def _write(db: apsw.Connection, due: Due) -> int:
 
 
 def _span(db: apsw.Connection) -> tuple[int, int]:
-    return msgspec.convert(db.execute(_SPAN).fetchone(), tuple[int, int])
+    return msgspec.convert(db.execute(_NUMBERED).fetchone(), tuple[int, int])
 
 
 def _is_cut(db: apsw.Connection) -> bool:
-    first = (db.execute(_SPAN).fetchone() or (None,))[0]
+    first = (db.execute(_NUMBERED).fetchone() or (None,))[0]
     return first is not None and first != 1
 
 
-def _candles(db: apsw.Connection) -> dict[tuple[Symbol, int], tuple[Candle, ...]]:
-    found: dict[tuple[Symbol, int], list[Candle]] = {}
-    for row in db.execute(_BLOCKS):
-        block = _block(row)
-        found.setdefault((block[0].symbol, block[0].length_s), []).extend(block)
-    return {series: tuple(candles) for series, candles in found.items()}
+def _spans(db: apsw.Connection) -> dict[tuple[Symbol, int], tuple[Instant, Instant]]:
+    rows = msgspec.convert(db.execute(_SPANS).fetchall(), list[tuple[str, int, str, str]])
+    return {
+        (Symbol(symbol), length_s): (instant_of(first), instant_of(last))
+        for symbol, length_s, first, last in rows
+    }
+
+
+def _candles(
+    db: apsw.Connection, series: tuple[Symbol, int], begin: Instant | None, end: Instant | None
+) -> tuple[Candle, ...]:
+    symbol, length_s = series
+    before_ns = CANDLES_BEFORE * length_s * NANOS_PER_SECOND
+    since = text_of(Instant(max(0, (begin or 0) - before_ns)))
+    until = AT_END if end is None else text_of(end)
+    blocks = map(_block, db.execute(_BLOCKS, (symbol, length_s, since, until)))
+    return tuple(candle for block in blocks for candle in block)
 
 
 def _block(row: tuple[object, ...]) -> tuple[Candle, ...]:

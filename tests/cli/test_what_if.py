@@ -122,6 +122,7 @@ def test_a_run_that_was_stopped_on_the_way_is_stopped_there_again(place: Place) 
     found = what_if(place)
     assert (found["is_reproduced"], found["runs"]) == (True, 2)
     assert found["head_hash"] == head_hash(place)
+    assert "the strategy's code is another one than when it was recorded" in found["notes"]
 
 
 def test_another_setting_is_tried_over_each_trade(lived: Place) -> None:

@@ -60,7 +60,8 @@ def candles(count: int, first: int = 0) -> tuple[Candle, ...]:
 
 def recording(*entries: Entry, count: int = 100, first: int = 0, **more: Any) -> Recording:
     series = {(BTC, 60): candles(count, first)} if count else {}
-    return Recording(entries=entries, candles=series, **{"is_cut": False, **more})
+    spans = {key: (made[0].open_at, made[-1].open_at) for key, made in series.items()}
+    return Recording(entries=entries, candles=series, spans=spans, **{"is_cut": False, **more})
 
 
 def way(*entries: Entry, begin: float | None = None, end: float | None = None, **more: Any) -> Way:
@@ -136,6 +137,12 @@ def test_a_run_without_an_end_is_compared_as_far_as_it_is_recorded() -> None:
     found = way(started(0), count=70)
     assert found.end == at(70)
     assert any("runs, or was killed" in note for note in found.notes)
+
+
+def test_an_interval_that_ends_before_the_recording_does_needs_no_word_on_its_end() -> None:
+    found = way(started(0), count=70, end=30)
+    assert found.end == at(30)
+    assert found.notes == ()
 
 
 def test_a_recording_that_began_in_the_middle_of_a_store_is_gone_from_there() -> None:

@@ -227,6 +227,22 @@ def test_too_many_blocks_lose_the_eldest_and_it_is_told(
     assert verify(life.path).ok
 
 
+def test_an_interval_brings_its_own_candles_and_some_before_it(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aegis.store.recording, "CANDLES_BEFORE", 10)
+    life.see(*range(5 * BLOCK_CANDLES))
+    life.store.close()
+    begin = Instant(START + (2 * BLOCK_CANDLES + 20) * MINUTE_NS)
+    found = read_recording(life.path, begin, Instant(begin + MINUTE_NS))
+    kept = numbers(found.candles[BTC, MINUTE_S])
+    assert kept == list(range(2 * BLOCK_CANDLES, 3 * BLOCK_CANDLES))
+    assert found.spans[BTC, MINUTE_S] == (
+        START,
+        START + (5 * BLOCK_CANDLES - 1) * MINUTE_NS,
+    )
+
+
 def test_a_recording_that_was_never_cut_says_so(life: Life) -> None:
     life.see(1)
     life.store.close()
