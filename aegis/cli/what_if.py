@@ -22,7 +22,7 @@ from aegis.cli.thrown_away import discard
 from aegis.cli.warned import warnings_of
 from aegis.cli.what_if_options import expect_settings, overrides_of_leg
 from aegis.cli.what_if_views import Compared, tell_compared
-from aegis.cli.wording import no_store_at, shown
+from aegis.cli.wording import counted, no_store_at, shown
 from aegis.config.changes import changed_keys, told
 from aegis.config.model import Config
 from aegis.config.rerun import Rerun
@@ -187,6 +187,7 @@ def _compared(leader: Leader, path: Path) -> Compared:
     config = leader.config_of(way.legs[-1].settings, ())
     tried = leader.config_of(way.legs[-1].settings, leader.tried)
     original, other = read_lived(path), read_lived(config.store.path)
+    way = _with_word_on_held(way, original)
     slack_ns = way.length_s * NANOS_PER_SECOND
     begin = way.begin or Instant(0)
     ours = as_of((*original.closed, *original.alive), begin, way.end)
@@ -213,7 +214,7 @@ def _parting(
 ) -> Difference | Stray | None:
     """Return where the two logs part, or their decisions where no more can be expected."""
     if not way.is_repeatable or way.begin is not None:
-        slack_ns = 0 if way.is_repeatable else way.length_s * NANOS_PER_SECOND
+        slack_ns = way.length_s * NANOS_PER_SECOND
         return first_stray(_within(original.intents, way), _within(other.intents, way), slack_ns)
     found = first_difference(path, again)
     if found is None or way.end is None or found.original is None:
@@ -222,5 +223,27 @@ def _parting(
 
 
 def _within(intents: Sequence[Intent], way: Way) -> list[Intent]:
+    """Return the decisions of the way, but for those on what was held when it began."""
     begin = way.begin or Instant(0)
-    return [each for each in intents if begin <= each.at and (not way.end or each.at < way.end)]
+    held = {each.position_id for each in intents if each.at < begin}
+    return [
+        each
+        for each in intents
+        if each.position_id not in held and not (way.end and each.at >= way.end)
+    ]
+
+
+def _with_word_on_held(way: Way, original: Lived) -> Way:
+    """Return the way with a note on what the original held where it begins flat."""
+    if way.begin is None:
+        return way
+    positions = (*original.closed, *original.alive)
+    held = sum(
+        each.opened_at < way.begin and (each.closed_at is None or each.closed_at >= way.begin)
+        for each in positions
+        if each.entered > 0
+    )
+    if not held:
+        return way
+    note = f"the original held {counted(held, 'position')} then, which it could not enter again"
+    return msgspec.structs.replace(way, notes=(*way.notes, note))

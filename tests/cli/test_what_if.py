@@ -46,7 +46,7 @@ class Interrupting:
 
     def on_candle(self, candle, *, is_holding):
         self.seen += 1
-        if self.seen == 40:
+        if self.seen == 40 and os.path.exists("stops"):
             os.kill(os.getpid(), signal.SIGINT)
         if self.seen % 7 == 0:
             return Signal.LEAVE if is_holding else Signal.ENTER
@@ -115,9 +115,11 @@ def test_runs_that_were_set_otherwise_are_gone_one_after_another(place: Place) -
 def test_a_run_that_was_stopped_on_the_way_is_stopped_there_again(place: Place) -> None:
     place.configure(INTERRUPTED)
     (place.folder / "interrupting.py").write_text(INTERRUPTING)
+    (place.folder / "stops").touch()
     write(place.folder, [HEADER, *rows(3 * CANDLES)])
     assert "stopped early" in place.say("run").out
-    (place.folder / "interrupting.py").write_text(INTERRUPTING.replace("== 40", "== -1"))
+    (place.folder / "stops").unlink()
+    (place.folder / "interrupting.py").write_text(f"{INTERRUPTING}# changed\n")
     assert place.say("run").code == 0
     found = what_if(place)
     assert (found["is_reproduced"], found["runs"]) == (True, 2)
@@ -157,6 +159,41 @@ def test_an_interval_begins_flat_with_the_equity_of_then(lived: Place) -> None:
     assert opened
     assert min(opened) >= "2024-01-01T00:30"
     assert max(opened) < "2024-01-01T01:30"
+
+
+def test_an_interval_begins_with_what_the_original_was_worth_then(place: Place) -> None:
+    by_equity = configured(9).replace("[sizing]", "[paper]\nfee_rate = 0.01\n[sizing]")
+    place.configure(f'{by_equity}method = "equity_pct"\n')
+    write(place.folder, [HEADER, *rows(CANDLES)])
+    assert place.say("run").code == 0
+    flat_from = what_if(place)["trades"][1]["original"]["closed_at"][:17] + "30"
+    found = what_if(place, "--from", flat_from)
+    assert len(found["trades"]) > 1
+    assert {trade["kind"] for trade in found["trades"]} == {"same"}
+
+
+def test_what_was_held_where_it_begins_is_left_out_and_told(lived: Place) -> None:
+    second = what_if(lived)["trades"][1]["original"]
+    found = what_if(lived, "--from", second["opened_at"][:17] + "30")
+    assert any("held 1 position then" in note for note in found["notes"])
+    ids = [trade["original"] and trade["original"]["position_id"] for trade in found["trades"]]
+    assert second["position_id"] not in ids
+
+
+def test_a_run_that_was_killed_is_compared_as_far_as_it_is_recorded(place: Place) -> None:
+    place.configure(configured())
+    write(place.folder, [HEADER, *rows(2 * CANDLES)])
+    assert place.say("run").code == 0
+    tamper(
+        place.store,
+        "DELETE FROM recorded_runs WHERE kind = 'end'",
+        "DELETE FROM recorded_candles WHERE block_id = 2",
+    )
+    found = what_if(place)
+    assert found["is_reproduced"] is True
+    assert found["ends_at"] == "2024-01-01T02:08:00.000000000Z"
+    assert {trade["kind"] for trade in found["trades"]} == {"same"}
+    assert "each event up to the end" in place.say("what-if").out
 
 
 def test_a_log_that_was_lived_otherwise_is_told_with_its_first_event(lived: Place) -> None:

@@ -165,6 +165,7 @@ def test_a_trade_of_another_id_is_its_like_if_it_was_opened_then_and_there() -> 
     near, far, elsewhere = trade("b", 0.5, 9), trade("c", 2, 9), trade("d", 0, 9, symbol=ETH)
     found = pairs([trade("a", 0, 9)], [elsewhere, far, near])
     assert sorted(kinds(found)) == ["same", "what_if_only", "what_if_only"]
+    assert [pair.other for pair in found if pair.original] == [near]
     assert found[0].opened_at <= found[1].opened_at <= found[2].opened_at
 
 

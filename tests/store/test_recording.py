@@ -134,6 +134,7 @@ def test_a_block_whose_column_was_changed_is_never_read(cell: str) -> None:
 
 def test_candles_wait_for_a_full_block_and_go_with_a_commit(life: Life) -> None:
     life.see(*range(BLOCK_CANDLES - 1))
+    assert life.recorder.due() is None
     life.commit()
     assert life.kept() == []
     life.see(BLOCK_CANDLES - 1)
