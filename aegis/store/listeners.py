@@ -55,7 +55,7 @@ class Listeners:
         """Let go of the thread."""
         voice, self._voice = self._voice, None
         if voice is not None:
-            voice.shutdown()
+            voice.shutdown(wait=False)  # a listener may be the one who closes
 
     def _tell(self, recorded: Recorded) -> list[str]:
         faults = []

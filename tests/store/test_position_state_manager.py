@@ -228,6 +228,17 @@ def test_a_float_is_refused_with_what_to_write_instead(manager: PositionStateMan
     assert said == 'entry_price: expected an exact figure as "40000.5", was a float'
 
 
+def test_a_stop_that_is_there_already_is_no_news(manager: PositionStateManager) -> None:
+    held = opened(manager, stop_price="90")
+    assert not manager.update_position(held, stop_price="90")
+
+
+def test_a_listener_may_close_the_manager(manager: PositionStateManager, path: Path) -> None:
+    manager.register_listener("PositionOpened", lambda _event: manager.close())
+    opened(manager)
+    assert read_status(path).writer_pid is None
+
+
 @pytest.mark.parametrize(("stop", "code"), [("89", "lower_stop"), ("130", "bad_figure")])
 def test_a_stop_is_only_raised_and_stays_below_the_price(
     manager: PositionStateManager, stop: str, code: str
