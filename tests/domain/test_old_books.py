@@ -207,6 +207,10 @@ def test_every_fault_of_every_position_is_told_at_once_and_nothing_comes_in() ->
     ]  # fmt: skip
 
 
+def test_nothing_is_remarked_of_a_position_that_has_faults() -> None:
+    assert read({**BARE, "status": "maybe"}).remarks == ()
+
+
 def test_a_symbol_twice_in_a_file_is_a_fault() -> None:
     found = read(BARE, {**BARE, "symbol": "btcusdt"})
     assert found.faults == ("p1: BTC/USDT is there already, at p0",)

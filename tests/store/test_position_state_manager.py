@@ -158,6 +158,11 @@ def test_a_closed_position_has_its_result_after_fees(manager: PositionStateManag
     assert manager.get_open_positions() == []
 
 
+def test_what_is_closed_stays_on_the_disk_alone(manager: PositionStateManager) -> None:
+    manager.close_position(opened(manager), 100)
+    assert manager._hand.store().book.positions == {}
+
+
 def test_a_position_is_one_of_its_symbol_until_it_is_closed(manager: PositionStateManager) -> None:
     first = opened(manager)
     assert refusal(lambda: opened(manager)).code == "position_exists"
@@ -550,6 +555,16 @@ def test_half_of_a_position_that_a_trade_sold_is_taken_off(manager: PositionStat
     held = opened(manager)
     found = manager.reconcile_with_exchange({BTC: 1}, [sale("1")])
     assert found["healed"] == 1
+    assert manager.get_position(held)["amount"] == Decimal(1)
+
+
+def test_a_trade_that_is_booked_already_explains_nothing_more(
+    manager: PositionStateManager,
+) -> None:
+    held = opened(manager)
+    manager.reconcile_with_exchange({BTC: 1}, [sale("1")])
+    found = manager.reconcile_with_exchange({}, [sale("1")])
+    assert (found["healed"], found["unresolved"]) == (0, [held])
     assert manager.get_position(held)["amount"] == Decimal(1)
 
 
