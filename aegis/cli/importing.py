@@ -9,7 +9,7 @@ import msgspec
 
 from aegis.cli.asking import Act
 from aegis.cli.codes import Code
-from aegis.cli.output import complain, table, tell, tell_json
+from aegis.cli.output import complain, plain, table, tell, tell_json
 from aegis.cli.position_file import read_position_file
 from aegis.cli.running import log_of
 from aegis.cli.settings import folder_of
@@ -42,7 +42,7 @@ def import_and_tell(config: Config, path: Path, office: Callable[[], Act], wante
     records, remarks = read_position_file(wanted.file)
     here = Here(symbols=config.exchange.symbols, policy=stop_policy_of(config))
     understood = understand(records, here)
-    name = wanted.file.name
+    name = plain(wanted.file.name)
     complain(*(f"{name}: {each}" for each in (*remarks, *understood.remarks)))
     if understood.faults:
         complain(*(f"{name}: {each}" for each in understood.faults))

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from aegis.cli.output import plain
 from aegis.domain.old_books import Record
 from aegis.domain.spellings import SPELLINGS, is_same_symbol
 
@@ -90,7 +91,7 @@ def _json_records(text: str) -> tuple[tuple[Record, ...], tuple[str, ...]]:
 
 def _records_of(held: object) -> Iterator[Record]:
     if isinstance(held, dict):
-        rows = [(f"positions.{key}", key, fields) for key, fields in held.items()]
+        rows = [(f"positions.{plain(key)}", key, fields) for key, fields in held.items()]
     elif isinstance(held, list):
         rows = [(f"positions[{number}]", "", fields) for number, fields in enumerate(held)]
     else:

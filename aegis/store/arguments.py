@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from os import PathLike
+from pathlib import Path
 
 from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
 from aegis.domain.instrument import Instrument
@@ -22,6 +24,8 @@ Figure = Decimal | int | str
 
 NANOS_PER_MS = 1_000_000
 
+WORD_CHARS_MAX = 200
+
 SIDES = {
     "long": PositionSide.LONG,
     "buy": PositionSide.LONG,
@@ -34,10 +38,11 @@ def figure(name: str, given: object) -> Decimal:
     """Return a figure as it was written; `Refused` for a float, and for what is none."""
     if isinstance(given, float):
         raise Refused("float", f'{name}: expected an exact figure as "{given}", was a float')
-    if isinstance(given, bool) or not isinstance(given, Decimal | int | str):
+    is_exact = isinstance(given, Decimal | int | str) and not isinstance(given, bool)
+    if not is_exact or not str(given).isascii():
         raise Refused("bad_figure", f"{name}: expected a Decimal, an int or text, was {given!r}")
     try:
-        value = Decimal(given)
+        value = Decimal(str(given))
     except InvalidOperation as error:
         raise Refused("bad_figure", f"{name}: expected a figure, was {given!r}") from error
     if not is_figure(value):
@@ -67,10 +72,17 @@ def share_pct(name: str, given: object) -> Decimal:
 
 
 def word(name: str, given: object) -> str:
-    """Return a text for people that is there."""
-    if not isinstance(given, str) or not given.strip():
-        raise Refused("bad_word", f"{name}: expected a few words, was {given!r}")
+    """Return a text that can be kept and shown: printable, on one line, and not without end."""
+    if not isinstance(given, str) or not given.strip() or not given.isprintable():
+        raise Refused("bad_word", f"{name}: expected printable text, was {given!r}")
+    if len(given) > WORD_CHARS_MAX:
+        raise Refused("bad_word", f"{name}: expected at most {WORD_CHARS_MAX} characters")
     return given
+
+
+def word_or_none(name: str, given: object) -> str | None:
+    """Return a text, or None as it was given."""
+    return None if given is None else word(name, given)
 
 
 def amount_of(name: str, given: object) -> Decimal:
@@ -127,10 +139,19 @@ def _holding(place: int, given: object) -> tuple[object, object]:
 
 def trades_of(given: Iterable[Mapping[str, object]]) -> tuple[VenueTrade, ...]:
     """Return an exchange's trades, written as ccxt writes them but for exact figures."""
-    return tuple(_trade(f"trades[{place}]", each) for place, each in enumerate(given))
+    if not isinstance(given, Iterable) or isinstance(given, str | Mapping):
+        raise Refused("bad_trade", f"trades: expected a list of trades, was {given!r}")
+    trades = tuple(_trade(f"trades[{place}]", each) for place, each in enumerate(given))
+    names = [(trade.symbol, trade.trade_id) for trade in trades]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise Refused("doubled", f"trades: {doubled[1]} of {doubled[0]} stands there twice")
+    return trades
 
 
 def _trade(name: str, given: Mapping[str, object]) -> VenueTrade:
+    if not isinstance(given, Mapping):
+        raise Refused("bad_trade", f"{name}: expected a dict, was {given!r}")
     wanted = {"id", "symbol", "side", "amount", "price", "timestamp"}
     missing = sorted(wanted - given.keys())
     if missing:
@@ -142,18 +163,27 @@ def _trade(name: str, given: Mapping[str, object]) -> VenueTrade:
         raise Refused("bad_trade", f"{name}.timestamp: expected milliseconds, was {at!r}")
     if not isinstance(fee, Mapping):
         raise Refused("bad_trade", f"{name}.fee: expected cost and currency, was {fee!r}")
+    trade_id = word(f"{name}.id", str(given["id"]))
     price = positive(f"{name}.price", given["price"])
     instrument = instrument_of(given["symbol"], price)
     return VenueTrade(
-        trade_id=TradeId(str(given["id"])),
-        exchange_order_id=ExchangeOrderId(str(given.get("order") or given["id"])),
+        trade_id=TradeId(trade_id),
+        exchange_order_id=ExchangeOrderId(word(f"{name}.order", given.get("order") or trade_id)),
         client_order_id=None,
         symbol=instrument.symbol,
         side=Side(str(side)),
         amount=positive(f"{name}.amount", given["amount"]),
         price=price,
         fee=amount_of(f"{name}.fee.cost", fee.get("cost", 0)),
-        fee_currency=Coin(str(fee.get("currency", instrument.quote))),
-        liquidity=str(given.get("takerOrMaker") or "taker"),
+        fee_currency=Coin(word(f"{name}.fee.currency", fee.get("currency", instrument.quote))),
+        liquidity=word(f"{name}.takerOrMaker", given.get("takerOrMaker") or "taker"),
         at=Instant(at * NANOS_PER_MS),
     )
+
+
+def store_path(given: object) -> Path:
+    """Return where a store is, or is to be."""
+    path = Path(given) if isinstance(given, str | PathLike) else Path()
+    if not path.name or path.is_dir():
+        raise Refused("bad_path", f"path: expected a store's file, was {str(given)!r}")
+    return path

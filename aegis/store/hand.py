@@ -104,7 +104,7 @@ class Hand:
 
     def held(self, key: str) -> Position:
         """Return a position that is open; `Refused` for any other."""
-        store, position_id = self.store(), PositionId(key)
+        store, position_id = self.store(), known_id(key)
         found = store.book.positions.get(position_id) or store.find_position(position_id)
         if found is None:
             raise unknown(key)
@@ -124,6 +124,13 @@ class Hand:
         """Let go of what has ended, and tell the listeners of what was committed."""
         self.store().book.forget_ended()
         self.listeners.tell(records)
+
+
+def known_id(key: str) -> PositionId:
+    """Return an id that a position may have; `Refused` for what is none."""
+    if not isinstance(key, str) or not key.isascii():
+        raise unknown(key)
+    return PositionId(key)
 
 
 def unknown(key: str) -> Refused:

@@ -34,6 +34,8 @@ class Listeners:
 
     def add(self, event_type: str, listener: Listener) -> None:
         """Let a listener hear of a type of event: `PositionOpened`, or `POSITION_OPENED`."""
+        if not callable(listener):
+            raise Refused("no_listener", f"expected a function, was {listener!r}")
         self._of.setdefault(_event_name(event_type), []).append(listener)
 
     def tell(self, records: Iterable[Recorded]) -> None:

@@ -26,7 +26,7 @@ from aegis.domain.checks import check_of
 from aegis.domain.commands import Command, MarkPosition, RaiseStop
 from aegis.domain.events import Opening
 from aegis.domain.guard import raised
-from aegis.domain.ids import SYSTEM_POSITION, Coin, PositionId, Symbol, account_tag
+from aegis.domain.ids import SYSTEM_POSITION, Coin, Symbol, account_tag
 from aegis.domain.ids import position_id as position_id_of
 from aegis.domain.judgement import is_unresolved
 from aegis.domain.money import ZERO
@@ -44,10 +44,12 @@ from aegis.store.arguments import (
     positive_or_none,
     share_pct,
     side_of,
+    store_path,
     trades_of,
     word,
+    word_or_none,
 )
-from aegis.store.hand import Hand, expect_none, unknown
+from aegis.store.hand import Hand, expect_none, known_id, unknown
 from aegis.store.identity import Identity
 from aegis.store.listeners import Listener
 from aegis.store.measuring import read_measures
@@ -94,7 +96,7 @@ class PositionStateManager:
         identity: Identity = AS_CONFIGURED,
         clock: Clock | None = None,
     ) -> None:
-        self._path = Path(path)
+        self._path = store_path(path)
         self._hand = Hand(self._path, identity, clock)
 
     def __enter__(self) -> Self:
@@ -155,6 +157,7 @@ class PositionStateManager:
             instrument=instrument_of(symbol, price),
         )
         quantity, fee = positive("amount", amount), amount_of("fees", fees)
+        order_id, why = word_or_none("exchange_order_id", exchange_order_id), word("reason", reason)
         store, now = self._hand.store_to_book(), self._hand.now()
         origin = f"by hand after {store.last_event_id}"
         key = position_id_of(store.incarnation, origin, opening.instrument.symbol, now)
@@ -162,10 +165,10 @@ class PositionStateManager:
         self._hand.execute(
             msgspec.structs.replace(
                 entry,
-                exchange_order_id=exchange_order_id or entry.exchange_order_id,
+                exchange_order_id=order_id or entry.exchange_order_id,
                 stop_price=stop,
                 take_profit_price=target,
-                reason=word("reason", reason),
+                reason=why,
             )
         )
         return key
@@ -255,7 +258,7 @@ class PositionStateManager:
         >>> manager.get_position(held)["status"]
         'OPEN'
         """
-        view = read_position(self._path, position_id)
+        view = read_position(self._path, known_id(position_id))
         if view is None:
             raise unknown(position_id)
         return exact_view(view)
@@ -270,7 +273,7 @@ class PositionStateManager:
         >>> [event["event_type"] for event in manager.get_position_history(held)][-1]
         'PositionOpened'
         """
-        key = PositionId(position_id)
+        key = known_id(position_id)
         events = () if key == SYSTEM_POSITION else read_events_of(self._path, key)
         if not events:
             raise unknown(position_id)
@@ -380,7 +383,7 @@ class PositionStateManager:
         >>> held = manager.open_position("BTC/USDT", "long", "40000", "0.05")
         BTC/USDT
         """
-        self._hand.listeners.add(event_type, listener)
+        self._hand.listeners.add(word("event_type", event_type), listener)
 
 
 def _plain(record: msgspec.Struct) -> Row:

@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aegis.clock import ManualClock
 from aegis.domain.commands import StartBalances
@@ -67,6 +70,20 @@ def refusal(work: Callable[[], object]) -> Refused:
     return caught.value
 
 
+def sale(amount: str = "2", price: str = "110", **changes: object) -> dict[str, object]:
+    return {
+        "id": "t-77",
+        "order": "x-5",
+        "symbol": BTC,
+        "side": "sell",
+        "amount": amount,
+        "price": price,
+        "timestamp": (START + seconds(60)) // 1_000_000,
+        "fee": {"cost": "0.22", "currency": "USDT"},
+        **changes,
+    }
+
+
 # What it is -------------------------------------------------------------------------------
 
 
@@ -96,6 +113,11 @@ def test_a_new_store_is_made_for_whom_it_is_told(path: Path) -> None:
     mine = Identity(mode="paper", exchange="kraken", account="mine", market="simulated:7")
     PositionStateManager(path, identity=mine).close()
     assert read_identity(path).identity == mine
+
+
+@pytest.mark.parametrize("given", ["", ".", "/", None, 5], ids=str)
+def test_what_is_no_file_s_name_is_refused(given: Any) -> None:
+    refusal(lambda: PositionStateManager(given))
 
 
 def test_one_line_makes_a_store_as_the_old_system_s_did(tmp_path: Path) -> None:
@@ -217,6 +239,11 @@ def test_the_history_of_a_position_is_its_events_with_exact_figures(
         ({"symbol": "BTCUSDT"}, "bad_symbol"),
         ({"symbol": None}, "bad_symbol"),
         ({"reason": ""}, "bad_word"),
+        ({"reason": "two\nlines"}, "bad_word"),
+        ({"reason": "\ud800"}, "bad_word"),
+        ({"reason": "x" * 201}, "bad_word"),
+        ({"exchange_order_id": 5}, "bad_word"),
+        ({"amount": "\u0663"}, "bad_figure"),
         ({"created_by": 7}, "bad_word"),
     ],
     ids=str,
@@ -260,8 +287,8 @@ def test_what_is_closed_is_neither_updated_nor_closed_again(manager: PositionSta
     assert refusal(lambda: manager.update_position(held, 100)).code == "not_open"
 
 
-@pytest.mark.parametrize("key", ["nobody", "system", "", "' OR 1=1 --"])
-def test_an_id_that_no_position_has_is_refused(manager: PositionStateManager, key: str) -> None:
+@pytest.mark.parametrize("key", ["nobody", "system", "", "' OR 1=1 --", "\ud800", None, 7])
+def test_an_id_that_no_position_has_is_refused(manager: PositionStateManager, key: Any) -> None:
     opened(manager)
     for work in (
         lambda: manager.get_position(key),
@@ -270,6 +297,31 @@ def test_an_id_that_no_position_has_is_refused(manager: PositionStateManager, ke
         lambda: manager.update_position(key, 1),
     ):
         assert refusal(work).code == "unknown_position"
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.integers(), st.decimals(), st.text(max_size=6),
+    st.sampled_from(["100", "0.05", BTC, "ETH/USDT", "long", "short", "-1", "1e30", "NaN"]),
+)  # fmt: skip
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given=st.lists(JUNK, min_size=4, max_size=4), stop=JUNK, target=JUNK, more=JUNK)
+def test_whatever_a_script_hands_in_is_booked_or_refused(
+    manager: PositionStateManager, given: list[Any], stop: Any, target: Any, more: Any
+) -> None:
+    with suppress(Refused):
+        manager.open_position(*given, stop_price=stop, take_profit_price=target, fees=more)
+    with suppress(Refused):
+        manager.open_position(BTC, "long", given[0], given[1], trailing_stop_pct=more)
+    with suppress(Refused, IndexError):
+        held = manager.get_open_positions(BTC)[0]["position_id"] if more else given[0]
+        manager.update_position(held, given[1], stop_price=given[2])
+    with suppress(Refused, IndexError):
+        manager.close_position(manager.get_open_positions()[0]["position_id"], more, fees=stop)
+    with suppress(Refused):
+        manager.reconcile_with_exchange({BTC: more}, [{**sale(), "amount": stop, "id": target}])
+    assert manager.get_statistics()["events"] >= 0  # the whole log reads and folds
 
 
 # One truth ---------------------------------------------------------------------------------
@@ -472,6 +524,13 @@ def test_what_a_listener_does_is_told_after_what_it_hears_of(
     assert heard == [BTC, "ETH/USDT"]
 
 
+@pytest.mark.parametrize("given", [("PositionOpened", None), (3, print), ("", print)], ids=str)
+def test_what_cannot_listen_or_be_heard_is_refused(
+    manager: PositionStateManager, given: tuple[Any, Any]
+) -> None:
+    refusal(lambda: manager.register_listener(*given))
+
+
 def test_an_event_that_the_log_does_not_know_is_refused_with_the_nearest_name(
     manager: PositionStateManager,
 ) -> None:
@@ -481,20 +540,6 @@ def test_an_event_that_the_log_does_not_know_is_refused_with_the_nearest_name(
 
 
 # Reconciling -------------------------------------------------------------------------------
-
-
-def sale(amount: str = "2", price: str = "110", **changes: object) -> dict[str, object]:
-    return {
-        "id": "t-77",
-        "order": "x-5",
-        "symbol": BTC,
-        "side": "sell",
-        "amount": amount,
-        "price": price,
-        "timestamp": (START + seconds(60)) // 1_000_000,
-        "fee": {"cost": "0.22", "currency": "USDT"},
-        **changes,
-    }
 
 
 def test_an_exchange_that_holds_the_same_differs_in_nothing(
@@ -605,6 +650,11 @@ def test_a_trade_that_is_none_is_refused(
 ) -> None:
     refusal(lambda: manager.reconcile_with_exchange({}, [{**sale(), **change}]))
     refusal(lambda: manager.reconcile_with_exchange({}, [{"id": "t"}]))
+
+
+@pytest.mark.parametrize("given", [None, "abc", 5, {}, [3], [None], [sale("1")] * 2], ids=repr)
+def test_what_is_no_list_of_trades_is_refused(manager: PositionStateManager, given: Any) -> None:
+    refusal(lambda: manager.reconcile_with_exchange({}, given))
 
 
 def test_a_symbol_with_an_order_under_way_is_not_judged(path: Path, clock: ManualClock) -> None:
