@@ -59,6 +59,7 @@ for look in (
     look_commands.status,
     look_commands.positions,
     look_commands.history,
+    look_commands.at,
     look_commands.statistics,
     look_commands.report,
     export,

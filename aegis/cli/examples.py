@@ -17,6 +17,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "status": ("run.py status --watch", "run.py status --json | jq '.equity, .to_settle'"),
     "positions": ("run.py positions", "run.py positions --all --json | jq '.[].pnl'"),
     "history": ("run.py history --limit 20", "run.py history 066f169ab70f613d004c4657"),
+    "at": (
+        "run.py at 2024-01-31T10:00",
+        "run.py at 1200 --json | jq '.balances'",
+    ),
     "statistics": ("run.py statistics", "run.py statistics --json"),
     "report": (
         "run.py report --html report.html",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from aegis.cli.codes import Code
+from aegis.cli.points import PointGiven, point_of
 from aegis.cli.session import (
     All,
     AsJson,
@@ -82,6 +83,25 @@ def history(
         from aegis.cli.views import show_history
 
         return show_history(found, position, limit=limit, is_json=given.is_json)
+
+    carry_out(given, work)
+
+
+def at(
+    context: typer.Context,
+    point: PointGiven,
+    *,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Show positions, orders and balances as they were after an event, or at a UTC time."""
+    given = given_of(context, config, is_json=json)
+    meant = point_of(point, "TIME|EVENT")
+
+    def work(found: Config) -> int:
+        from aegis.cli.past import show_past
+
+        return show_past(found, meant, is_json=given.is_json)
 
     carry_out(given, work)
 

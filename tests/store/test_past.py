@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 import aegis.store.states
 from aegis.domain.book import Book
-from aegis.domain.ids import EventId, Instant, PositionId
-from aegis.store.past import NotInLog, Past, read_past
-from aegis.store.records import head_of
-from aegis.store.states import state_numbers
+from aegis.domain.events import StopRaised
+from aegis.domain.ids import Instant
+from aegis.store.errors import StoreCorrupt
+from aegis.store.past import NotInLog, Past, Point, read_past
 from tests.store.histories import START, History, open_store
-from tests.store.tampering import stranger, tamper
+from tests.store.tampering import append_event, tamper
 
 SPACING = 50
 
@@ -39,7 +40,7 @@ def lived(path: Path, seed: int) -> History:
 
 
 def at(path: Path, event_id: int) -> Past:
-    found = read_past(path, EventId(event_id), is_time=False)
+    found = read_past(path, Point(event_id, is_time=False))
     assert isinstance(found, Past), found
     return found
 
@@ -107,7 +108,7 @@ def test_a_time_means_the_last_event_that_is_not_after_it(path: Path) -> None:
 
 
 def found_at(path: Path, at_time: Instant) -> int:
-    found = read_past(path, at_time, is_time=True)
+    found = read_past(path, Point(at_time, is_time=True))
     assert isinstance(found, Past), found
     return found.event.event_id
 
@@ -115,7 +116,7 @@ def found_at(path: Path, at_time: Instant) -> int:
 @pytest.mark.parametrize("point", [0, -3, 10**6])
 def test_an_event_that_is_not_in_the_log_is_answered_with_its_ends(path: Path, point: int) -> None:
     last = lived(path, seed=1).book.last_event_id
-    found = read_past(path, EventId(point), is_time=False)
+    found = read_past(path, Point(point, is_time=False))
     assert isinstance(found, NotInLog)
     assert found.first is not None
     assert found.last is not None
@@ -127,13 +128,13 @@ def test_a_time_before_the_log_or_after_it_is_answered_with_its_ends(
     path: Path, moment: int
 ) -> None:
     lived(path, seed=1)
-    found = read_past(path, Instant(moment), is_time=True)
+    found = read_past(path, Point(moment, is_time=True))
     assert isinstance(found, NotInLog)
 
 
 def test_an_empty_log_has_no_ends(path: Path) -> None:
     open_store(path).close()
-    assert read_past(path, EventId(1), is_time=False) == NotInLog(None, None)
+    assert read_past(path, Point(1, is_time=False)) == NotInLog(None, None)
 
 
 def test_the_past_beside_a_running_store_is_the_past(path: Path) -> None:
@@ -148,19 +149,18 @@ def test_the_past_beside_a_running_store_is_the_past(path: Path) -> None:
 
 
 def test_an_event_that_was_set_aside_is_skipped_in_the_past_too(path: Path) -> None:
-    history = lived(path, seed=1)
-    last = history.book.last_event_id
-    with stranger(path) as db:
-        head = head_of(db)
-        kept = state_numbers(db)
-    tamper(
-        path,
-        "INSERT INTO position_events SELECT max(event_id) + 1, 'nobody', 'StopRaised',"
-        ' \'{"schema":1,"stop_price":"1","price":"1"}\', actor, timestamp, 1, \'h\','
-        f" '{head.hash}' FROM position_events",
-        f"INSERT INTO quarantine VALUES ({last + 1}, 'odd', '')",
-    )
-    with stranger(path) as db:
-        assert state_numbers(db) == kept
-    past = at(path, last + 1)
-    assert PositionId("nobody") not in {each.position_id for each in past.positions}
+    last = lived(path, seed=1).book.last_event_id
+    before = at(path, last)
+    orphan = append_event(path, "nobody", StopRaised(stop_price=Decimal(1), price=Decimal(1)))
+    with pytest.raises(StoreCorrupt):
+        at(path, orphan)
+    tamper(path, f"INSERT INTO quarantine VALUES ({orphan}, 'odd', '')")
+    assert of_past(at(path, orphan)) == of_past(before)
+
+
+def test_a_past_that_the_chain_does_not_prove_is_not_told(path: Path) -> None:
+    last = lived(path, seed=1).book.last_event_id
+    tamper(path, f"UPDATE position_events SET actor = 'x' WHERE event_id = {last - 1}")
+    with pytest.raises(StoreCorrupt, match="its hash does not cover it"):
+        at(path, last)
+    assert at(path, SPACING)

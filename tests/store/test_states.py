@@ -132,7 +132,7 @@ def test_a_state_of_another_program_is_not_used(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lived(path)
-    monkeypatch.setattr(aegis.store.states, "SHAPE", "other")
+    monkeypatch.setattr(aegis.store.states, "SHAPE", b"other")
     found = nearest_state(open_reader(path), 10**9)
     assert found.event_id == 0
     assert "another version of AEGIS made it" in found.faults[0]

@@ -6,7 +6,7 @@ CREATE TABLE states (
     event_id INTEGER PRIMARY KEY, -- the last event that is in it
     hash TEXT NOT NULL, -- of that event: it belongs to this log and to no other
     quarantined INTEGER NOT NULL, -- how many events up to there were set aside when it was made
-    data BLOB NOT NULL, -- zlib over JSON
+    data BLOB NOT NULL, -- zlib over the shape of the program's values, and JSON
     checksum TEXT NOT NULL
 );
 

@@ -1,0 +1,42 @@
+"""Places in the log as people name them: the number of an event, or a time in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from aegis.domain.ids import NANOS_PER_SECOND
+from aegis.store.past import Point
+
+PointGiven = Annotated[str, typer.Argument(metavar="TIME|EVENT", help="A UTC time, or an event.")]
+
+FRACTION_DIGITS_MAX = 9
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_YEAR = 9998
+
+EXPECTED = "expected a UTC time as 2025-01-31 or 2025-01-31T10:00:05.5, or the number of an event"
+
+
+def point_of(text: str, hint: str) -> Point:
+    """Return the place that a person means; `typer.BadParameter` names the option by `hint`.
+
+    A date is its first moment, and a time to the second is that second's.
+    """
+    try:
+        return Point(int(text), is_time=False) if text.isdecimal() else _time_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{EXPECTED}, was {text!r}", param_hint=hint) from error
+
+
+def _time_of(text: str) -> Point:
+    whole, point, fraction = text.removesuffix("Z").partition(".")
+    moment = datetime.fromisoformat(whole)
+    is_plain = moment.tzinfo is None and EPOCH.year <= moment.year <= LAST_YEAR
+    is_short = fraction.isdecimal() and len(fraction) <= FRACTION_DIGITS_MAX
+    if not is_plain or (point and not is_short):
+        raise ValueError(text)
+    seconds = (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+    nanos = int(fraction.ljust(FRACTION_DIGITS_MAX, "0") or 0)
+    return Point(seconds * NANOS_PER_SECOND + nanos, is_time=True)
