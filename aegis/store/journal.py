@@ -39,7 +39,6 @@ from aegis.store.opening import Parts, open_parts
 from aegis.store.outbox import NoticeOf
 from aegis.store.rebuilding import rebuild_projections, without_foreign_keys
 from aegis.store.recorder import Recorder
-from aegis.store.recording import Tape
 from aegis.store.records import (
     head_of,
     recorded_of,
@@ -56,12 +55,7 @@ class Store:
     """One open store. Used by one thread at a time."""
 
     def __init__(
-        self,
-        path: Path,
-        parts: Parts,
-        channels: Sequence[str],
-        notice_of: NoticeOf,
-        recorder: Recorder | None = None,
+        self, path: Path, parts: Parts, channels: Sequence[str], notice_of: NoticeOf
     ) -> None:
         self.path = path
         self.book = parts.book
@@ -74,8 +68,7 @@ class Store:
         self._lock, self._files, self._mark = parts.lock, parts.files, parts.mark
         self._head, self._last_at = parts.head, parts.last_at
         self._channels, self._notice_of = tuple(channels), notice_of
-        self._tape = Tape(parts.db, recorder)
-        self._states = States(parts.db)
+        self._tape, self._states = parts.tape, parts.states
         self._refusal = ""
         self._is_let_go = False
         # An owner that was given up may close beside the one who opens it anew.
@@ -104,9 +97,16 @@ class Store:
         kept along with the commits. `backup` is called before a store of older tables changes.
         """
         parts = open_parts(
-            path, identity, draw_incarnation, now, may_mend=may_mend, is_kept=is_kept, backup=backup
+            path,
+            identity,
+            draw_incarnation,
+            now,
+            may_mend=may_mend,
+            is_kept=is_kept,
+            backup=backup,
+            recorder=recorder,
         )
-        return cls(path, parts, channels, notice_of, recorder)
+        return cls(path, parts, channels, notice_of)
 
     @property
     def head_hash(self) -> str:

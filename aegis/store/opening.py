@@ -32,6 +32,8 @@ from aegis.store.lock import Lock, take_lock
 from aegis.store.mark import START, Mark, MarkFile, MarkReading, read_mark
 from aegis.store.migrations import migrate, migrations, refuse_newer, schema_version
 from aegis.store.projections import account_row
+from aegis.store.recorder import Recorder
+from aegis.store.recording import Tape
 from aegis.store.records import head_of, stored_events
 from aegis.store.reindex import (
     damage_of,
@@ -43,6 +45,7 @@ from aegis.store.reindex import (
 from aegis.store.reserve import settle_reserve
 from aegis.store.snapshot import check_mark, refuse_lost
 from aegis.store.statements import UPSERT_POSITION
+from aegis.store.states import States
 from aegis.store.wal import Wal
 
 INTEGRITY_BYTES_MAX = 256 * 1024 * 1024
@@ -58,6 +61,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     lock: Lock
     files: FileWatch
     mark: MarkFile
+    tape: Tape
+    states: States
     head: Mark
     last_at: Instant
     book: Book
@@ -75,6 +80,7 @@ def open_parts(
     may_mend: bool,
     is_kept: bool = True,
     backup: Callable[[], None] | None = None,
+    recorder: Recorder | None = None,
 ) -> Parts:
     """Return the parts of a store that is locked, checked, migrated, and ours."""
     with failing("open"), ExitStack() as undo:
@@ -113,6 +119,8 @@ def open_parts(
             lock=lock,
             files=FileWatch(path),
             mark=mark,
+            tape=Tape(db, recorder),
+            states=States(db),
             head=head,
             last_at=_last_at(db, head),
             book=book,

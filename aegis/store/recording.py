@@ -22,7 +22,6 @@ from aegis.domain.ids import NANOS_PER_SECOND, EventId, Instant, Symbol
 from aegis.domain.instants import instant_of, text_of
 from aegis.domain.recorded import Entry, Fact, Recording
 from aegis.store.blocks import Block, checksum_of, unpacked
-from aegis.store.connection import failing
 from aegis.store.errors import StoreCorrupt
 from aegis.store.reading import trusted
 from aegis.store.recorder import Due, Ends, Recorder
@@ -88,8 +87,7 @@ class Tape:
         self._written: Due | None = None
         self._blocks_cut = 0
         if recorder is not None:
-            with failing("open"):
-                recorder.take_up(ends_of(db))
+            recorder.take_up(ends_of(db))
 
     def write_due(self) -> None:
         """Write what is due, inside the caller's transaction."""

@@ -47,6 +47,21 @@ class Create(msgspec.Struct, frozen=True):
     file: int
 
 
+class Link(msgspec.Struct, frozen=True):
+    """One more name for a file that is there."""
+
+    name: str
+    file: int
+
+
+class Rename(msgspec.Struct, frozen=True):
+    """A name is now another; the file that had it is without it. Both or neither."""
+
+    name: str
+    new_name: str
+    file: int
+
+
 class Delete(msgspec.Struct, frozen=True):
     """A name is gone."""
 
@@ -57,7 +72,8 @@ class SyncFolder(msgspec.Struct, frozen=True):
     """The names are safe when this returns."""
 
 
-Operation = Write | Truncate | Sync | Create | Delete | SyncFolder
+Naming = Create | Link | Rename | Delete
+Operation = Write | Truncate | Sync | Naming | SyncFolder
 Image = Mapping[str, bytes]
 """What is on the disk when the machine comes back: content by name."""
 
@@ -77,7 +93,7 @@ class Disk:
     def __init__(self, image: Image | None = None) -> None:
         image = image or {}
         self._names = {name: number for number, name in enumerate(image)}
-        self._names_since: list[Create | Delete] = []
+        self._names_since: list[Naming] = []
         self._kept = {number: bytes(image[name]) for name, number in self._names.items()}
         self._since: dict[int, list[Write | Truncate]] = {number: [] for number in self._kept}
 
@@ -93,7 +109,7 @@ class Disk:
             case Create():
                 self._kept[operation.file], self._since[operation.file] = b"", []
                 self._names_since.append(operation)
-            case Delete():
+            case Link() | Rename() | Delete():
                 self._names_since.append(operation)
             case SyncFolder():
                 self._names = _renamed(self._names, self._names_since)
@@ -152,11 +168,15 @@ def _changed(content: bytes, operations: Iterable[Write | Truncate]) -> bytes:
     return bytes(made)
 
 
-def _renamed(names: Mapping[str, int], operations: Iterable[Create | Delete]) -> dict[str, int]:
+def _renamed(names: Mapping[str, int], operations: Iterable[Naming]) -> dict[str, int]:
     made = dict(names)
     for each in operations:
-        if isinstance(each, Create):
-            made[each.name] = each.file
-        else:
-            made.pop(each.name, None)
+        match each:
+            case Create() | Link():
+                made[each.name] = each.file
+            case Rename():
+                made.pop(each.name, None)
+                made[each.new_name] = each.file
+            case Delete():
+                made.pop(each.name, None)
     return made

@@ -7,19 +7,25 @@ death and a clean stop, and says after each of them: this is promised.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import apsw
 import pytest
 
 from aegis.domain.book import Book
 from aegis.domain.delivery import Failed
 from aegis.domain.events import Recorded
 from aegis.domain.ids import Instant
+from aegis.domain.recorded import RunEnded
 from aegis.store.journal import Store
+from aegis.store.recorder import Recorder
+from tests.power.beneath import BASE
+from tests.simulation.candles import flat
 from tests.store.histories import START, History, open_store
-from tests.store.tampering import contents
+from tests.store.tampering import contents, every_row
 
 CHECKPOINT_PAGES = 60
 """As the product's own number, but for a life of a hundred events."""
@@ -48,8 +54,9 @@ class Life:
     """One process after another over a store; `promised` is what it holds after each promise."""
 
     def __init__(self, path: Path, seed: int, promise: Callable[[], None]) -> None:
-        self._path, self._seed, self._promise = path, seed, promise
+        self._path, self._promise = path, promise
         self.promised: list[Contents] = []
+        self._candles = iter(flat(1_000))
         self._store = self._open()
         self._history = History(seed, self._store.book, self._store.stamp(START))
 
@@ -82,6 +89,7 @@ class Life:
             records = self._history.open_position() if group == 0 else ()
             while not records:
                 records = self._history.happen(1 + group % 4)
+            self._record(is_due=group % 2 == 0)
             self._store.commit(records, self._history.book)
             self._note()
 
@@ -115,11 +123,15 @@ class Life:
         self.start()
 
     def stop(self) -> None:
-        """End cleanly."""
-        found = self.promised[-1]
+        """End cleanly: what was still to be recorded is written, too."""
+        self._record(is_due=False)
         self._store.close()
         self._promise()
-        self.promised.append(found)
+        self.promised.append(_at_rest(self._path))
+
+    def leave(self) -> None:
+        """Let go of the store, wherever its life is."""
+        self._store.abandon()
 
     def start(self) -> None:
         """Start again where the life before ended."""
@@ -127,13 +139,35 @@ class Life:
         self._history.book = self._store.book
 
     def _open(self) -> Store:
-        self._store = open_store(self._path, notice_of=_notice_of)
+        self._recorder = Recorder(60, _nothing_is_cut)
+        self._store = open_store(
+            self._path, notice_of=_notice_of, may_mend=True, recorder=self._recorder
+        )
         self._note()
         return self._store
+
+    def _record(self, *, is_due: bool) -> None:
+        """See candles, which go with the next commit when something is due."""
+        for candle in islice(self._candles, 3):
+            self._recorder.see(candle)
+        if is_due:
+            now = self._history.now
+            self._recorder.note(now, self._store.last_event_id, RunEnded())
 
     def _note(self) -> None:
         self._promise()
         self.promised.append(contents(self._store))
+
+
+def _at_rest(store: Path) -> Contents:
+    """Return what a closed store holds; nothing of the look is recorded, and nothing is written."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    with closing(apsw.Connection(f"file:{store}?immutable=1", flags=flags, vfs=BASE)) as db:
+        return every_row(db)
+
+
+def _nothing_is_cut(blocks: int) -> None:
+    raise AssertionError(f"Expected little to be recorded, {blocks} blocks were cut")
 
 
 def _notice_of(recorded: Recorded, _book: Book) -> str:

@@ -1,7 +1,7 @@
 """Records what a store's own code does to its files, in order, for the disk that forgets.
 
-The database and its WAL pass through a file system of ours; the mark, which the store writes by
-itself, through a stand-in for `os` in its module. Lock and reserve hold no content.
+The databases and their WALs pass through a file system of ours; what the store does by itself, to
+its mark and to names, through a stand-in for `os` in its modules. Lock and reserve hold no content.
 """
 
 # ruff: noqa: N802  methods that override those of SQLite's names
@@ -9,16 +9,29 @@ itself, through a stand-in for `os` in its module. Lock and reserve hold no cont
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 import pytest
 
+import aegis.store.files
 import aegis.store.mark
+import aegis.store.reindex
 from tests.power.beneath import BASE, base_name, beneath_checksums
-from tests.power.disk import Create, Delete, Image, Operation, Sync, SyncFolder, Truncate, Write
+from tests.power.disk import (
+    Create,
+    Delete,
+    Image,
+    Link,
+    Operation,
+    Rename,
+    Sync,
+    SyncFolder,
+    Truncate,
+    Write,
+)
 
 _NAME = "recording"
 
@@ -43,6 +56,14 @@ class Trace:
             self.operations.append(Create(name, self._names[name]))
         return self._names[name]
 
+    def linked(self, name: str, new_name: str) -> None:
+        self._names[new_name] = self._names[name]
+        self.operations.append(Link(new_name, self._names[name]))
+
+    def renamed(self, name: str, new_name: str) -> None:
+        self._names[new_name] = self._names.pop(name)
+        self.operations.append(Rename(name, new_name, self._names[new_name]))
+
     def deleted(self, name: str) -> None:
         if self._names.pop(name, None) is not None:
             self.operations.append(Delete(name))
@@ -65,7 +86,7 @@ class _RecordingSystem(apsw.VFS):
         return _RecordingFile(self.trace, number, name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001  SQLite's
-        super().xDelete(filename, syncdir)
+        Path(filename).unlink(missing_ok=True)  # SQLite takes it well, an exception comes out
         self.trace.deleted(base_name(filename))
         if syncdir:
             self.trace.did(SyncFolder())
@@ -78,6 +99,12 @@ class _RecordingFile(apsw.VFSFile):
         self._trace, self._number = trace, number
         self._must_sync_folder = bool(flags[0] & _FOLDER_SYNCED)
         super().__init__(BASE, name, flags)
+
+    def xLock(self, level: int) -> None:
+        try:
+            super().xLock(level)
+        except apsw.IOError as error:  # a reader's last close asks for more than it may have
+            raise apsw.BusyError from error
 
     def xWrite(self, data: bytes, offset: int) -> None:
         super().xWrite(data, offset)
@@ -96,31 +123,45 @@ class _RecordingFile(apsw.VFSFile):
 
 
 class _RecordingOs:
-    """What the mark's module asks of `os`."""
-
-    O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
-    close: Callable[[int], None] = staticmethod(os.close)
+    """What the store's modules ask of `os`; what is not here is the system's own."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[int, int | None] = {}
 
-    def open(self, path: Path, flags: int, mode: int) -> int:
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
+
+    def open(self, path: Path, flags: int, mode: int = 0) -> int:
         descriptor = os.open(path, flags, mode)
-        self._numbers[descriptor] = self._trace.opened(path.name)
+        self._numbers[descriptor] = None if path.is_dir() else self._trace.opened(path.name)
         return descriptor
 
     def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
-        self._trace.did(Write(self._numbers[descriptor], offset, data))
+        self._trace.did(Write(self._number(descriptor), offset, data))
         return os.pwrite(descriptor, data, offset)
 
     def ftruncate(self, descriptor: int, size: int) -> None:
-        self._trace.did(Truncate(self._numbers[descriptor], size))
+        self._trace.did(Truncate(self._number(descriptor), size))
         os.ftruncate(descriptor, size)
 
     def fsync(self, descriptor: int) -> None:
-        self._trace.did(Sync(self._numbers[descriptor]))
+        number = self._numbers[descriptor]
+        self._trace.did(SyncFolder() if number is None else Sync(number))
         os.fsync(descriptor)
+
+    def link(self, path: Path, new_path: Path) -> None:
+        os.link(path, new_path)
+        self._trace.linked(path.name, new_path.name)
+
+    def replace(self, path: Path, new_path: Path) -> None:
+        path.replace(new_path)
+        self._trace.renamed(path.name, new_path.name)
+
+    def _number(self, descriptor: int) -> int:
+        number = self._numbers[descriptor]
+        assert number is not None, "Expected a file, was a folder"
+        return number
 
 
 @contextmanager
@@ -128,6 +169,7 @@ def recording(image: Image) -> Iterator[Trace]:
     """Record what is done to the files of a store whose folder holds `image` now."""
     trace = Trace(image)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aegis.store.mark, "os", _RecordingOs(trace))
+        for module in (aegis.store.files, aegis.store.mark, aegis.store.reindex):
+            patch.setattr(module, "os", _RecordingOs(trace))
         with beneath_checksums(_RecordingSystem(trace), _NAME):
             yield trace

@@ -16,8 +16,12 @@ import pytest
 
 from aegis.store import connection
 from aegis.store.mark import Mark, MarkFile
-from tests.power.cuts import Judge, Verdict, cuts, recorded_life
+from tests.power.cuts import STORE, Judge, Verdict, cuts, recorded_life
+from tests.power.disk import Image
 from tests.power.lives import Life, folder_in_memory, small_disk
+from tests.store.histories import History, open_store
+from tests.store.tampering import BACK_TO_2, empty_index, tamper
+from tests.store.test_schema import OLDER
 
 CUTS = 2_000
 CUTS_LONG = 25_000
@@ -61,6 +65,49 @@ def test_no_power_cut_during_the_recovery_from_another_loses_it(folder: Path) ->
     for cut in cuts(first, 12, choose):
         second = recorded_life(folder, 3, cut.image, Life.live_on)
         assert judge.verdicts(second, cuts(second, 10, choose)) == _kept(10)
+
+
+def test_no_power_cut_while_an_older_store_is_brought_up_loses_it(folder: Path) -> None:
+    life = recorded_life(folder, 3, older_store(folder), Life.live_on)
+    count = 100
+    judge = Judge(folder, verify_every=10)
+    assert judge.verdicts(life, cuts(life, count, Random(3))) == _kept(count)
+
+
+def test_no_power_cut_while_indices_are_made_anew_loses_it(
+    folder: Path, request: pytest.FixtureRequest
+) -> None:
+    life = recorded_life(folder, 4, damaged_store(folder), lambda life: life.commit(1))
+    count = 1_000 if request.config.getoption("--long") else 60
+    judge = Judge(folder, verify_every=1, may_mend=True)
+    assert judge.verdicts(life, cuts(life, count, Random(4))) == _kept(count)
+
+
+def older_store(folder: Path) -> Image:
+    """Return the files of a store that an older program left."""
+    lived(folder)
+    tamper(folder / STORE, OLDER, *BACK_TO_2)
+    return files(folder)
+
+
+def damaged_store(folder: Path) -> Image:
+    """Return the files of a store with an index that its next opening makes anew."""
+    lived(folder)
+    empty_index(folder / STORE)
+    return files(folder)
+
+
+def lived(folder: Path) -> None:
+    store = open_store(folder / STORE)
+    history = History(5, store.book)
+    store.commit((*history.open_position(), *history.happen(40)), history.book)
+    store.close()
+
+
+def files(folder: Path) -> Image:
+    """Return what the disk holds of a store at rest."""
+    kept = [each for each in folder.iterdir() if each.suffix != ".lock"]
+    return {each.name: each.read_bytes() for each in kept}
 
 
 # What shows that a store can fail here ------------------------------------------------------

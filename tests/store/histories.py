@@ -59,6 +59,7 @@ from aegis.domain.position import Position, PositionSide, StopPolicy
 from aegis.domain.risk import Limits
 from aegis.store.identity import Identity
 from aegis.store.journal import Store
+from aegis.store.recorder import Recorder
 
 IDENTITY = Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1")
 START = Instant(1_700_000_000_000_000_000)
@@ -93,7 +94,9 @@ def open_store(
     channels: tuple[str, ...] = ("log",),
     notice_of: Callable[[Recorded, Book], str | None] = no_notice,
     incarnation: str = "first",
+    may_mend: bool = False,
     is_kept: bool = True,
+    recorder: Recorder | None = None,
 ) -> Store:
     return Store.open(
         path,
@@ -102,7 +105,9 @@ def open_store(
         now=now,
         channels=channels,
         notice_of=notice_of,
+        may_mend=may_mend,
         is_kept=is_kept,
+        recorder=recorder,
     )
 
 

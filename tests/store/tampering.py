@@ -153,15 +153,16 @@ def append_unheard(store: Path) -> None:
 def dump(store: Path) -> str:
     """Return every row of every table of a closed store, as text."""
     with stranger(store) as db:
-        return _every_row(db)
+        return every_row(db)
 
 
 def contents(store: Store) -> str:
     """Return every row of every table as an open store has them, as text."""
-    return _every_row(store._db)
+    return every_row(store._db)
 
 
-def _every_row(db: apsw.Connection) -> str:
+def every_row(db: apsw.Connection) -> str:
+    """Return every row of every table that a connection sees, as text."""
     tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")
     rows = {
         str(name): db.execute(f"SELECT rowid, * FROM {name} ORDER BY 1").fetchall()
