@@ -11,7 +11,7 @@ import pytest
 
 from tests.bench.store import command
 from tests.bench.store.command import Sizes, compare
-from tests.bench.store.goals import Goal, rows_of
+from tests.bench.store.goals import Bound, Goal, rows_of
 from tests.bench.store.plain import Raw, Stdlib, run_writer
 from tests.bench.store.reading import append_marks
 from tests.bench.store.workload import Timing, opened, store_of, written
@@ -56,7 +56,7 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_of_medians() -> None:
     }
     met, other = rows_of(timings, [Goal("ours", "theirs", 1.0)])
 
-    assert (met.ratio, met.goal, met.is_met) == (1.0, 1.0, True)
+    assert (met.ratio, met.goal, met.is_met) == (1.0, "1", True)
     assert (met.rate, met.wall_us, met.cpu_us) == (5.0, 200_000.0, 100_000.0)
     assert (other.ratio, other.is_met) == (None, None)
 
@@ -68,6 +68,13 @@ def test_a_goal_that_is_missed_is_told_as_missed() -> None:
 
     assert (missed.ratio, missed.is_met) == (0.5, False)
     assert (told.ratio, told.is_met) == (0.5, None)
+
+
+def test_a_bound_is_of_the_time_of_one_event() -> None:
+    timings = {"ours": [timing(10, 2.0)]}
+    met, missed = rows_of(timings, [Bound("ours", 200), Bound("ours", 199)])
+    assert (met.goal, met.is_met) == ("200 ms", True)
+    assert (missed.goal, missed.is_met) == ("199 ms", False)
 
 
 @pytest.mark.long

@@ -14,15 +14,22 @@ import msgspec
 from tests.bench.store.workload import Timing
 
 MICROS = 1e6
+MICROS_PER_MILLI = 1e3
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """One row's rate must be at least so much of another's."""
+    """One row's rate must be at least so much of another's; None where nothing is asked of it."""
 
     of: str
     to: str
     least: float | None = None
-    """None where the ratio is told and nothing is asked of it."""
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """One row's time must be at most so long."""
+
+    of: str
+    most_ms: float
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +45,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None = None
     cpu_ratio: float | None = None
     to: str = ""
-    goal: float | None = None
+    goal: str = ""
     is_met: bool | None = None
 
 
-def rows_of(timings: Mapping[str, Sequence[Timing]], goals: Sequence[Goal]) -> list[Row]:
+def rows_of(timings: Mapping[str, Sequence[Timing]], goals: Sequence[Goal | Bound]) -> list[Row]:
     """Return a row for each contender, and a further one for each further goal of the same."""
     rows = []
     for name, made in timings.items():
@@ -66,7 +73,10 @@ def _plain(name: str, made: Sequence[Timing]) -> Row:
     )
 
 
-def _against(row: Row, goal: Goal, timings: Mapping[str, Sequence[Timing]]) -> Row:
+def _against(row: Row, goal: Goal | Bound, timings: Mapping[str, Sequence[Timing]]) -> Row:
+    if isinstance(goal, Bound):
+        is_met = row.wall_us <= goal.most_ms * MICROS_PER_MILLI
+        return msgspec.structs.replace(row, goal=f"{goal.most_ms:g} ms", is_met=is_met)
     pairs = list(zip(timings[goal.of], timings[goal.to], strict=True))
     ratio = median(rate(ours) / rate(theirs) for ours, theirs in pairs)
     return msgspec.structs.replace(
@@ -74,7 +84,7 @@ def _against(row: Row, goal: Goal, timings: Mapping[str, Sequence[Timing]]) -> R
         ratio=ratio,
         cpu_ratio=median(_cpu_s(theirs) / _cpu_s(ours) for ours, theirs in pairs),
         to=goal.to,
-        goal=goal.least,
+        goal="" if goal.least is None else f"{goal.least:g}",
         is_met=None if goal.least is None else ratio >= goal.least,
     )
 

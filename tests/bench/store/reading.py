@@ -7,9 +7,11 @@ from pathlib import Path
 
 import apsw
 
+from aegis.domain.ids import EventId
 from aegis.store.connection import open_reader
 from aegis.store.folding import Fold
 from aegis.store.journal import Store
+from aegis.store.past import read_past
 from aegis.store.records import recorded_of, stored_events
 from tests.bench.store.workload import Opened, Timing, marks, record, store_of, timed
 from tests.store.histories import open_store
@@ -57,6 +59,11 @@ def run_replay(path: Path, count: int) -> Timing:
     timing = timed(count, partial(_replay, db))
     db.close()
     return timing
+
+
+def run_restart(path: Path, event_id: int) -> Timing:
+    """Return to what was so after an event, from the kept state before it."""
+    return timed(1, lambda: read_past(path, EventId(event_id), is_time=False))
 
 
 def run_opening(path: Path) -> Timing:
