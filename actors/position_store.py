@@ -26,6 +26,7 @@ from aegis.domain.commands import (
     BookForcedFills,
     Command,
     IntendOrder,
+    MarkPosition,
     RecordFills,
     Refusal,
     ResolvePosition,
@@ -223,6 +224,8 @@ class PositionStore(Actor):
 
         An intent too: the same reason again is the order that it was, whatever became of it.
         """
+        if isinstance(command, MarkPosition):  # most commands; it is of what is alive, or refused
+            return
         subject = command.order if isinstance(command, IntendOrder) else command
         order_id = getattr(subject, "client_order_id", None)
         if order_id is not None and order_id not in self._book.orders:

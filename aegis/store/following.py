@@ -20,7 +20,7 @@ def follow(db: apsw.Connection, fold: Fold, recorded: Recorded) -> bool:
     A position that was let go and is spoken of again is folded anew from its own events first.
     """
     positions, position = fold.book.positions, recorded.position_id
-    if fold.is_skipped(recorded):
+    if fold.quarantined and fold.is_skipped(recorded):
         fold.apply(recorded)
         return False
     is_held = position in positions or position == SYSTEM_POSITION

@@ -61,8 +61,8 @@ EventRow = tuple[int, str, str, str, str, str, int, str, str]
 class StoredEvent(msgspec.Struct, frozen=True, array_like=True):
     """One row of the log. `data` is the stored bytes."""
 
-    event_id: int
-    position_id: str
+    event_id: EventId
+    position_id: PositionId
     event_type: str
     data: bytes
     actor: str
@@ -176,8 +176,8 @@ def recorded_of(stored: StoredEvent) -> Recorded:
     """Return what a row says; `StoreCorrupt` when it is not an event that this program knows."""
     try:
         return Recorded(
-            event_id=EventId(stored.event_id),
-            position_id=PositionId(stored.position_id),
+            event_id=stored.event_id,
+            position_id=stored.position_id,
             version=stored.version,
             actor=stored.actor,
             at=instant_of(stored.timestamp),

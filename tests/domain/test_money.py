@@ -178,6 +178,17 @@ def test_an_absurd_figure_from_outside_is_none(value: str) -> None:
     assert not is_figure(Decimal(value))
 
 
+@given(st.decimals(), st.sampled_from([0, 2, FIGURE_DECIMALS_MAX, FEE_DECIMALS_MAX]))
+def test_a_figure_is_judged_by_its_digits_before_and_after_the_point(
+    value: Decimal, decimals_max: int
+) -> None:
+    is_short = value.is_finite() and value.adjusted() < FIGURE_DIGITS_MAX
+    exponent = value.as_tuple().exponent
+    assert is_figure(value, decimals_max) == (
+        is_short and isinstance(exponent, int) and exponent >= -decimals_max
+    )
+
+
 def test_the_longest_figures_from_outside_multiply_exactly() -> None:
     longest = Decimal("9" * FIGURE_DIGITS_MAX + "." + "9" * FIGURE_DECIMALS_MAX)
     assert is_figure(longest)
