@@ -78,7 +78,7 @@ STDLIB, PEER = "sqlite3, {:,} a commit", "eventsourcing, {:,} a save"
 TELL, ASK = "store actor by tell", "store actor, {:,} asking"
 COMMIT, BUSY = "commit of {:,}", "{}, beside a busy thread"
 AT = "an event at {:,} open positions"
-OPENING = "opening of a store"
+OPENING = "restart: a store opened by its rows"
 RESTART = "a past from its state and 10,000 events"
 
 GOALS: tuple[Goal | Bound, ...] = (
@@ -95,6 +95,7 @@ GOALS: tuple[Goal | Bound, ...] = (
     *(Goal(BUSY.format(COMMIT.format(n)), COMMIT.format(n), 0.5) for n in (1, GROUP_MAX)),
     Goal(REPLAY, SCAN, 0.4),
     Bound(RESTART, 50),
+    Bound(OPENING, 50),
     Goal(AT.format(MANY), AT.format(FEW), 0.8),
 )
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import apsw
 
-from aegis.domain.ids import EventId
 from aegis.store.connection import open_reader
 from aegis.store.folding import Fold
 from aegis.store.journal import Store
-from aegis.store.past import read_past
+from aegis.store.past import Point, read_past
 from aegis.store.records import recorded_of, stored_events
 from tests.bench.store.workload import Opened, Timing, marks, record, store_of, timed
 from tests.store.histories import open_store
@@ -63,7 +62,7 @@ def run_replay(path: Path, count: int) -> Timing:
 
 def run_restart(path: Path, event_id: int) -> Timing:
     """Return to what was so after an event, from the kept state before it."""
-    return timed(1, lambda: read_past(path, EventId(event_id), is_time=False))
+    return timed(1, lambda: read_past(path, Point(event_id, is_time=False)))
 
 
 def run_opening(path: Path) -> Timing:
