@@ -10,7 +10,7 @@ import msgspec
 from aegis.archive.errors import ArchiveError
 from aegis.archive.manifest import MANIFEST
 from aegis.archive.proving import prove_backup
-from aegis.archive.shelf import Archive, Backup, backups_in, read_backup
+from aegis.archive.shelf import Archive, Backup, backups_in, read_backup, unreadable_in
 from aegis.exchange.paper_ledger import LedgerError, ledger_beside
 from aegis.store.copying import Contents, look_at
 from aegis.store.errors import StoreCorrupt, StoreError, StoreTooNew
@@ -39,6 +39,14 @@ def choose(archive: Archive, word: str, progress: Progress | None = None) -> Cho
     """
     if word == LATEST:
         return _latest(archive)
+    try:
+        return _by_name(archive, word, progress)
+    except StoreCorrupt as corrupt:
+        text = f"{word} cannot be put back ({corrupt.check}): {corrupt.text}"
+        raise ArchiveError(text) from corrupt
+
+
+def _by_name(archive: Archive, word: str, progress: Progress | None) -> Chosen:
     backup = next(_named(archive, word), None)
     if backup is not None:
         return _chosen(backup)
@@ -50,7 +58,8 @@ def choose(archive: Archive, word: str, progress: Progress | None = None) -> Cho
 
 
 def _latest(archive: Archive) -> Chosen:
-    passed_over: list[str] = []
+    name = archive.store_path.name
+    passed_over = [each for folder in archive.folders for each in unreadable_in(folder, name)]
     for backup in _all(archive):
         try:
             chosen = _chosen(backup)
@@ -63,7 +72,7 @@ def _latest(archive: Archive) -> Chosen:
     if passed_over:
         raise ArchiveError(f"No backup can be trusted: {'; '.join(passed_over)}")
     folders = " or ".join(map(str, archive.folders))
-    raise ArchiveError(f"Expected a backup of {archive.store_path.name} in {folders}, found none")
+    raise ArchiveError(f"Expected a backup of {name} in {folders}, found none")
 
 
 def _all(archive: Archive) -> list[Backup]:

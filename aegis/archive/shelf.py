@@ -69,6 +69,20 @@ def newest_in(folder: Path, store_name: str) -> Backup | None:
     return next((each for each in backups_in(folder, store_name) if not each.fault), None)
 
 
+def unreadable_in(folder: Path, store_name: str) -> tuple[str, ...]:
+    """Return what there is to say of folders that a backup's name promises one in, in vain."""
+    return tuple(_faults_in(folder, store_name))
+
+
+def _faults_in(folder: Path, store_name: str) -> Iterator[str]:
+    for each in sorted(folder.glob(f"{store_name}-*")):
+        try:
+            if each.is_dir():
+                read_backup(each)
+        except ArchiveError as error:
+            yield str(error)
+
+
 def _found(folder: Path, store_name: str) -> Iterator[Backup]:
     for entry in folder.glob("*/" + MANIFEST):
         try:

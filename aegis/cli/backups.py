@@ -12,7 +12,7 @@ from pathlib import Path
 from aegis.archive.making import make_backup
 from aegis.archive.proving import prove_backup
 from aegis.archive.settings import archive_of
-from aegis.archive.shelf import Archive, Backup, backups_in
+from aegis.archive.shelf import Archive, Backup, backups_in, unreadable_in
 from aegis.cli.codes import Code, expected_errors
 from aegis.cli.output import complain, shown_progress, table, tell, tell_json
 from aegis.cli.wording import counted, moment, shown, size
@@ -51,18 +51,25 @@ def make_and_tell(config: Config, *, is_json: bool) -> Code:
 
 def show_backups(config: Config, *, is_proved_anew: bool, is_json: bool) -> Code:
     """List what there is, newest first; 1 where one of them is not what was proved."""
-    found = list(_listed(archive_of(config)))
+    archive = archive_of(config)
+    found = list(_listed(archive))
+    lost = [
+        each
+        for folder in archive.folders
+        for each in unreadable_in(folder, archive.store_path.name)
+    ]
     faults = {each.folder: each.fault for each in found}
     if is_proved_anew:
         faults = dict(_proved(found))
     if is_json:
         tell_json([_as_json(each, faults[each.folder]) for each in found])
-    elif found:
+    elif found or lost:
         rows = [_cells(each, faults[each.folder]) for each in found]
         tell(table(COLUMNS, rows, right=("Events", "Size")))
     else:
         tell(f"No backups of {shown(config.store.path)} yet; make one with: python run.py backup")
-    return Code.NO if any(faults.values()) else Code.DONE
+    complain(*lost)
+    return Code.NO if lost or any(faults.values()) else Code.DONE
 
 
 def _listed(archive: Archive) -> Iterator[Backup]:

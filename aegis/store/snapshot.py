@@ -69,4 +69,7 @@ def refuse_other_schema(store: Path, db: apsw.Connection) -> None:
     found = schema_version(db)
     refuse_newer(store, found)
     if found < len(migrations()):
-        raise StoreFailed("read", f"expected schema {len(migrations())} in {store}, was {found}")
+        text = (
+            f"expected schema {len(migrations())} in {store}, was {found}: start AEGIS once, which"
+        )
+        raise StoreFailed("read", f"{text} keeps a backup and brings it up")

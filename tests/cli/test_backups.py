@@ -87,6 +87,20 @@ def test_a_lost_file_shows_at_once(lived: Place) -> None:
     assert said.json[0]["is_verified"] is False
 
 
+@pytest.mark.parametrize("text", ["", "{}", "rubbish", '{"format": 99}'])
+def test_a_backup_that_cannot_be_read_is_told_and_no_news_to_a_restore(
+    lived: Place, text: str
+) -> None:
+    lived.say("backup")
+    (the_only(lived) / "backup.json").write_text(text)
+    said = lived.say("backups")
+    assert said.code == 1
+    assert str(the_only(lived)) in said.err
+    refused = lived.say("restore", "latest")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "No backup can be trusted" in refused.err
+
+
 def test_a_second_folder_that_is_not_there_is_told_and_ends_with_1(
     lived: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +166,18 @@ def test_restoring_over_a_running_aegis_is_refused(
     assert place.say("verify").code == 0
 
 
+@pytest.mark.long
+def test_a_running_aegis_makes_a_backup_by_itself(
+    place: Place, foreground: Callable[..., Foreground]
+) -> None:
+    place.configure(METRONOME.format(speed=600, period_s=60))
+    running = foreground()
+    assert "events=" in running.wait_for("BackupMade")
+    (listed,) = place.say("backups", "--verify", "--json").json
+    assert (listed["trigger"], listed["fault"]) == ("start", "")
+    assert running.end().code == 0
+
+
 @pytest.mark.parametrize(
     ("which", "word"),
     [
@@ -170,8 +196,8 @@ def test_a_restore_of_what_is_not_there_is_one_line(lived: Place, which: str, wo
 
 def test_rubbish_is_no_store_to_put_back(lived: Place) -> None:
     said = lived.say("restore", "candles.csv")
-    assert said.code == 65
-    assert said.err.count("\n") == 1
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "candles.csv cannot be put back" in said.err
 
 
 @pytest.fixture
