@@ -52,7 +52,7 @@ from supervisors.recovering import Recovery
 from supervisors.restoring import Progress, no_progress, restore_life
 from supervisors.runs import INCARNATION_DIGITS
 from supervisors.runtime import SeededRuntime
-from supervisors.settings import about_of, identity_of, ledger_path, limits_of, market_of
+from supervisors.settings import about_of, identity_of, ledger_path, limits_of
 from supervisors.system import System
 from supervisors.tree import TRADING, Errand
 
@@ -150,10 +150,9 @@ def _write(bag: _Bag) -> Answer:
 
 
 def _import(bag: _Bag, store: Store, clerk: Clerk) -> Answer:
-    config, ask = bag.config, bag.ask
-    imported = take_over(config, store, clerk, ask.incoming, market_of(config))
+    imported = take_over(bag.config, store, clerk, bag.ask.incoming)
     _tell(bag, imported.records)
-    return _answer(told_import(imported, is_dry_run=ask.is_dry_run))
+    return _answer(told_import(imported, is_dry_run=bag.ask.is_dry_run))
 
 
 def _resolve(bag: _Bag, store: Store, clerk: Clerk, word: ResolvePosition) -> Answer:

@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 
@@ -19,31 +19,43 @@ from aegis.config.model import Config
 from aegis.domain.commands import ImportPosition, Refusal, StartBalances
 from aegis.domain.decisions import decide
 from aegis.domain.events import Recorded
-from aegis.domain.ids import Coin, Instant
+from aegis.domain.guard import quote_of
+from aegis.domain.ids import Coin, Instant, Symbol
 from aegis.domain.incoming import Incoming, import_of
 from aegis.domain.money import ZERO, minus, plus, text
 from aegis.domain.risk import Limits
 from aegis.exchange.paper_ledger import Change, PaperLedger
+from aegis.exchange.standing import last_tick
 from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
-from supervisors.ground import ground_of
+from supervisors.ground import Ground, ground_of
 from supervisors.preflight import open_own_ledger
 from supervisors.settings import ledger_path, limits_of
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an import: refusals alone, or what was recorded and deposited."""
+    """What came of an import: refusals alone, or what was recorded and deposited.
+
+    `passed` are the positions whose stop the market's last price has passed, with that price.
+    """
 
     refusals: tuple[str, ...] = ()
     records: tuple[Recorded, ...] = ()
     deposits: Mapping[Coin, Decimal] = {}
+    passed: tuple[tuple[Incoming, Decimal], ...] = ()
 
 
-def take_over(
-    config: Config, store: Store, clerk: Clerk, incoming: Sequence[Incoming], market: str
-) -> Imported:
-    """Bring positions into an open store of paper, all or none."""
-    now = store.stamp(Instant(0) if store.last_event_id else ground_of(config).begins_at)
+def take_over(config: Config, store: Store, clerk: Clerk, incoming: Sequence[Incoming]) -> Imported:
+    """Bring positions into an open store of paper, all or none.
+
+    They are worth what the market says that the account trades in, where it has a price yet.
+    """
+    ground = ground_of(config)
+    now = store.stamp(Instant(0) if store.last_event_id else ground.begins_at)
+    worth = _last_bids(ground, {each.symbol for each in incoming}, now, config.paper.spread_bps)
+    incoming = [
+        msgspec.structs.replace(each, price=worth.get(each.symbol, each.price)) for each in incoming
+    ]
     commands = [import_of(each, store.incarnation, now) for each in incoming]
     for command in commands:
         clerk.recall(command.position_id)
@@ -52,12 +64,30 @@ def take_over(
         return Imported(refusals=refusals)
     balances = dict(config.paper.balances)
     path = ledger_path(config)
-    with closing(open_own_ledger(path, store, balances, market, is_kept=True)) as ledger:
+    with closing(open_own_ledger(path, store, balances, ground.name, is_kept=True)) as ledger:
         clerk.execute(StartBalances(balances=ledger.balances()), now=now)
         deposits = _deposit(ledger, store.book.account.balances, commands, now)
     records = clerk.execute(*commands, now=now)
     assert not isinstance(records, Refusal), f"Expected what was tried to be taken, was {records}"
-    return Imported(records=records, deposits=deposits)
+    return Imported(records=records, deposits=deposits, passed=tuple(_passed(incoming)))
+
+
+def _last_bids(
+    ground: Ground, symbols: Collection[Symbol], now: Instant, spread_bps: Decimal
+) -> dict[Symbol, Decimal]:
+    """Return at what the market could last be sold to, by symbol."""
+    ticks = [last_tick(each, now) for each in ground.sources if each.symbol in symbols]
+    return {
+        tick.symbol: quote_of(tick.price, spread_bps, tick.at).bid
+        for tick in ticks
+        if tick is not None
+    }
+
+
+def _passed(incoming: Iterable[Incoming]) -> Iterator[tuple[Incoming, Decimal]]:
+    for each in incoming:
+        if each.price is not None and each.stop is not None and each.price <= each.stop:
+            yield each, each.price
 
 
 def _refusals(
@@ -116,6 +146,12 @@ def told_import(imported: Imported, *, is_dry_run: bool) -> tuple[bool, str]:
     if coins:
         came = "would come" if is_dry_run else "came"
         lines.append(f"into the paper account {came}: {coins}")
+    for incoming, worth in imported.passed:
+        assert incoming.stop is not None, f"Expected a stop that was passed, was {incoming}"
+        lines.append(
+            f"{incoming.symbol}: its market stands at {text(worth)}, at or below its stop of "
+            f"{text(incoming.stop)}: it is left as soon as AEGIS runs"
+        )
     return True, "\n".join(lines)
 
 

@@ -31,17 +31,14 @@ from aegis.domain.fills import consequences, is_sound
 from aegis.domain.fold import evolve_order, evolve_position, intended_order
 from aegis.domain.fold.positions import COST_STEP
 from aegis.domain.ids import Instant
-from aegis.domain.money import is_amount, is_figure, minus, plus, ratio, share, text, times, total
+from aegis.domain.money import is_amount, is_figure, minus, plus, share, text, times, total
 from aegis.domain.order import OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
 from aegis.domain.risk import is_held, own_side
-from aegis.domain.told import told_sale
+from aegis.domain.told import TIMES_OFF_MAX, is_likely, told_sale
 
 TRANSFERRED = "transferred"
-
-TIMES_OFF_MAX = Decimal(2)
-"""How far a price that a person tells may be from the last one that was seen."""
 
 
 def book_forced_fills(book: Book, command: BookForcedFills, now: Instant) -> Decision:
@@ -149,7 +146,7 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     missing = book.account.unresolved.get(position.position_id)
     if missing is None and not position.is_unpriced:
         return Refusal(code="not_unresolved", text=_nothing_to_resolve(position))
-    if price is not None and position.amount > 0 and not _is_likely(position, price):
+    if price is not None and position.amount > 0 and not is_likely(position, price):
         return Refusal(code="bad_price", text=_unlikely(position, price))
     if missing is None:
         return _repriced(position, price)
@@ -183,12 +180,6 @@ def unresolved_names(book: Book) -> str:
 
 def _unknown(book: Book, name: str) -> str:
     return f"no position {name!r}; unresolved is {unresolved_names(book)}"
-
-
-def _is_likely(position: Position, price: Decimal) -> bool:
-    """Say whether a price may be no slip of the hand: what is booked by it cannot be taken back."""
-    seen = position.mark or position.entry_price
-    return ratio(seen, TIMES_OFF_MAX) <= price <= times(seen, TIMES_OFF_MAX)
 
 
 def _unlikely(position: Position, price: Decimal) -> str:

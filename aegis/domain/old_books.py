@@ -21,16 +21,14 @@ import msgspec
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.incoming import Incoming
 from aegis.domain.listing import usual_instrument
-from aegis.domain.money import HUNDRED, floor_to, is_figure, percent_of, text, times
+from aegis.domain.money import HUNDRED, floor_to, is_figure, text, times
 from aegis.domain.position import StopPolicy
 from aegis.domain.spellings import plain_symbol, told_of
+from aegis.domain.told import is_near
 
 LONG = frozenset({"long", "buy", "b"})
 OPEN = frozenset({"open", "opened", "active", "filled", "holding"})
 CLOSED = frozenset({"closed", "close", "exited", "sold"})
-
-SANE_SHARE_MIN, SANE_SHARE_MAX = Decimal(5), Decimal(2_000)
-"""A level below 5 % of the entry price, or above 2,000 %, was meant as something else."""
 
 MS_FROM = Decimal(10**11)
 """An instant in seconds has fewer than twelve digits until the year 5138."""
@@ -214,8 +212,7 @@ class _Reader:
         figure = self._figure(meaning)
         if figure is None or figure == 0:
             return None
-        least, most = percent_of(entry, SANE_SHARE_MIN), percent_of(entry, SANE_SHARE_MAX)
-        if not least <= figure <= most:
+        if not is_near(figure, entry):
             expected = f"a price near the entry's {text(entry)}; a distance is {_pct_of(meaning)}"
             self._blame(meaning, expected, text(figure))
             return None

@@ -26,12 +26,28 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant, PositionId
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, is_amount, is_figure, minus, text
+from aegis.domain.money import (
+    FEE_DECIMALS_MAX,
+    ZERO,
+    is_amount,
+    is_figure,
+    minus,
+    percent_of,
+    ratio,
+    text,
+    times,
+)
 from aegis.domain.order import TOLD, Fill, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
 
 Figures = dict[str, Decimal | None]
+
+TIMES_OFF_MAX = Decimal(2)
+"""How far a price that a person tells may be from the last one that was seen."""
+
+LEVEL_PCT_MIN, LEVEL_PCT_MAX = Decimal(5), Decimal(2_000)
+"""Of the entry price. A stop or a target beyond was meant as something else, as a per cent."""
 
 
 def book_entry(book: Book, command: BookEntry) -> Decision:
@@ -85,6 +101,27 @@ def import_position(book: Book, command: ImportPosition) -> Decision:
         reference=command.reference,
     )
     return proposed(command.position_id, imported)
+
+
+def is_near(level: Decimal, price: Decimal) -> bool:
+    """Say whether a level may be meant as a price beside an entry's."""
+    return percent_of(price, LEVEL_PCT_MIN) <= level <= percent_of(price, LEVEL_PCT_MAX)
+
+
+def is_likely(position: Position, price: Decimal) -> bool:
+    """Say whether a price may be no slip of the hand: what is booked by it cannot be taken back."""
+    seen = position.mark or position.entry_price
+    return ratio(seen, TIMES_OFF_MAX) <= price <= times(seen, TIMES_OFF_MAX)
+
+
+def fault_of_sale(position: Position, price: Decimal) -> Refusal | None:
+    """Return why a sale that a person tells must not be booked at a price."""
+    if is_likely(position, price):
+        return None
+    seen = text(position.mark or position.entry_price)
+    said = f"exit_price: expected one within {TIMES_OFF_MAX} times the last price seen, {seen}"
+    said = f"{said}, was {text(price)}; if it is so, tell it to update_position first"
+    return Refusal(code="unlikely", text=said)
 
 
 def fault_of_stop(position: Position, stop: Decimal, price: Decimal) -> Refusal | None:
@@ -230,8 +267,12 @@ def _fault_of_fee(command: BookEntry) -> Refusal | None:
 
 
 def _fault_of_levels(command: BookEntry) -> Refusal | None:
-    """Return why stop and target would be hit by the very price at which it was entered."""
+    """Return why stop and target would be hit by the entry price itself, or never."""
     price, stop, target = command.fill.price, command.stop_price, command.take_profit_price
+    for name, level in (("stop_price", stop), ("take_profit_price", target)):
+        if level is not None and not is_near(level, price):
+            said = f"{name}: expected a price near the entry's {text(price)}, was {text(level)}"
+            return Refusal(code="bad_figure", text=said)
     if stop is not None and stop >= price:
         said = f"stop_price: expected it below the entry price {text(price)}, was {text(stop)}"
         return Refusal(code="bad_figure", text=said)

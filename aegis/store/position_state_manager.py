@@ -32,7 +32,7 @@ from aegis.domain.judgement import is_unresolved
 from aegis.domain.money import ZERO
 from aegis.domain.position import StopPolicy
 from aegis.domain.statistics.summary import summarize
-from aegis.domain.told import fault_of_stop, told_entry, told_sale
+from aegis.domain.told import fault_of_sale, fault_of_stop, told_entry, told_sale
 from aegis.domain.told_holdings import unjudged
 from aegis.ports import Clock
 from aegis.store.arguments import (
@@ -139,7 +139,7 @@ class PositionStateManager:
         alone makes a stop that far below the entry price. `created_by` and `reason` are words.
 
         `Refused`: a symbol that has a position already, a stop that is not below the price or a
-        target that is not above it, an amount too small to be sold, a figure that is none.
+        target that is not above it, or far from it, an amount too small to be sold, no figure.
 
         >>> manager.open_position("BTC/USDT", "long", "40000", "0.05", stop_price=39000)
         '...'
@@ -219,7 +219,8 @@ class PositionStateManager:
 
         `exit_price` is the quote received for one unit, `fees` are in quote, `reason` becomes the
         position's `notes`. Always True: what cannot be closed is `Refused`, as a position that is
-        closed already, or one with an order under way.
+        closed already, or has an order under way. What is booked cannot be taken back, so a price
+        of more than twice the last one seen, or under half, wants `update_position` first.
 
         >>> held = manager.open_position("BTC/USDT", "long", "40000", "0.05")
         >>> manager.close_position(held, "41000", "target", fees="2.05")
@@ -228,6 +229,7 @@ class PositionStateManager:
         price, fee = positive("exit_price", exit_price), amount_of("fees", fees)
         self._hand.store_to_book()
         position, why = self._hand.held(position_id), word("reason", reason)
+        expect_none(fault_of_sale(position, price))
         sale = told_sale(position, position.amount, price, reason=why, at=self._hand.now(), fee=fee)
         return bool(self._hand.execute(sale))
 

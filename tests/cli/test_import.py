@@ -201,6 +201,24 @@ def test_a_file_in_which_everything_is_closed_is_an_answer_of_no(place: Place) -
     assert said.err.splitlines()[-1] == "old.csv: nothing in it is open"
 
 
+def test_a_stop_that_the_market_here_has_passed_is_told_before_anything_runs(place: Place) -> None:
+    (place.folder / "real.csv").write_text(
+        "symbol,amount,entry_price,stop_loss\nBTC/USDT,0.01,110000,105000\n"
+    )
+    said = place.say("import", "real.csv", "--dry-run")
+    assert said.code == 0
+    assert "at or below its stop of 105000: it is left as soon as AEGIS runs" in said.out
+
+
+def test_an_import_is_worth_what_the_market_here_says_so_it_is_no_loss(place: Place) -> None:
+    place.configure("[risk]\nstop_loss_pct = 0\ntake_profit_pct = 0\n")
+    (place.folder / "real.csv").write_text("symbol,amount,entry_price\nBTC/USDT,0.1,110000\n")
+    place.say("import", "real.csv")
+    (held,) = read_positions(place.store)
+    assert Decimal(str(held["current_price"])) < 60_000
+    assert Decimal(str(held["entry_price"])) == 110_000
+
+
 def test_json_has_exact_figures_and_nothing_else_on_stdout(place: Place, old: Path) -> None:
     told = place.say("import", old.name, "--json").json
     assert (told["is_done"], told["is_dry_run"]) == (True, False)

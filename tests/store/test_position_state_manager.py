@@ -180,6 +180,16 @@ def test_a_closed_position_has_its_result_after_fees(manager: PositionStateManag
     assert manager.get_open_positions() == []
 
 
+@pytest.mark.parametrize("price", ["49", "201"])
+def test_a_slip_of_the_hand_is_taken_for_no_exit_price(
+    manager: PositionStateManager, price: str
+) -> None:
+    held = opened(manager)
+    assert refusal(lambda: manager.close_position(held, price)).code == "unlikely"
+    assert manager.update_position(held, price)
+    assert manager.close_position(held, price)
+
+
 def test_what_is_closed_stays_on_the_disk_alone(manager: PositionStateManager) -> None:
     manager.close_position(opened(manager), 100)
     assert manager._hand.store().book.positions == {}
@@ -231,6 +241,8 @@ def test_the_history_of_a_position_is_its_events_with_exact_figures(
         ({"entry_price": "0"}, "bad_figure"),
         ({"amount": "0.000001"}, "too_small"),
         ({"stop_price": "100"}, "bad_figure"),
+        ({"stop_price": "2"}, "bad_figure"),
+        ({"take_profit_price": "100000"}, "bad_figure"),
         ({"take_profit_price": "99"}, "bad_figure"),
         ({"trailing_stop_pct": "100"}, "bad_figure"),
         ({"fees": "-1"}, "bad_figure"),
