@@ -11,17 +11,31 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import msgspec
 
-from aegis.archive.errors import ArchiveError
-from aegis.archive.making import make_backup
+from aegis.archive.errors import ArchiveBusyError, ArchiveError
+from aegis.archive.making import Made, make_backup
 from aegis.archive.words import Order
+from aegis.clock import sleep
 from aegis.exchange.paper_ledger import LedgerError
 from aegis.store.errors import StoreError
 
 NICENESS = 10
 """Whoever trades comes first."""
+
+TURN_S, TURNS_MAX = 1.0, 600
+
+
+def made_in_turn(order: Order, wait: Callable[[float], None]) -> Made:
+    """Make a backup when nobody else does: a process that ended may have left its maker behind."""
+    for _ in range(TURNS_MAX):
+        try:
+            return make_backup(order.archive, order.trigger, order.made_at)
+        except ArchiveBusyError:
+            wait(TURN_S)
+    return make_backup(order.archive, order.trigger, order.made_at)
 
 
 def main() -> int:
@@ -29,7 +43,7 @@ def main() -> int:
     os.nice(NICENESS)
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     try:
-        made = make_backup(order.archive, order.trigger, order.made_at)
+        made = made_in_turn(order, sleep)
     except (ArchiveError, LedgerError, StoreError, OSError) as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
         return 1

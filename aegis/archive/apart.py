@@ -20,16 +20,19 @@ _HOUSE = str(Path(__file__).parents[2])
 
 
 def make_apart(order: Order) -> Made:
-    """Have a backup made, and wait for it; `ArchiveError` with the maker's own line."""
+    """Have a backup made, and wait for it; `ArchiveError` with the maker's own line.
+
+    Nothing is imported from the working folder: it is a person's, and may hold any names.
+    """
     paths = [_HOUSE, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "aegis.archive"],
+            [sys.executable, "-P", "-m", "aegis.archive"],
             input=msgspec.json.encode(order),
             capture_output=True,
             timeout=DEADLINE_S,
             check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**_plain_environ(), "PYTHONPATH": os.pathsep.join(paths)},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ArchiveError(f"no process could make it: {error}") from error
@@ -37,3 +40,8 @@ def make_apart(order: Order) -> Made:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise ArchiveError(lines[-1] if lines else f"its maker ended with {done.returncode}")
     return msgspec.json.decode(done.stdout, type=Made)
+
+
+def _plain_environ() -> dict[str, str]:
+    """Return the environment without our settings: a maker needs none, nor any secret."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AEGIS_")}

@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from aegis import __version__
-from aegis.archive.errors import ArchiveError
+from aegis.archive.errors import ArchiveBusyError, ArchiveError
 from aegis.archive.manifest import MANIFEST, Manifest, encode, proof_of
 from aegis.archive.proving import prove_account
 from aegis.archive.shelf import (
@@ -107,7 +107,8 @@ def _lock(folder: Path, store_name: str) -> Lock:
         return take_lock(folder / store_name)
     except StoreBusy as busy:
         who = "somebody" if busy.pid is None else f"pid {busy.pid}"
-        raise ArchiveError(f"A backup is being made in {folder} already, by {who}; wait") from busy
+        text = f"A backup is being made in {folder} already, by {who}; wait"
+        raise ArchiveBusyError(text) from busy
 
 
 def _present(archive: Archive) -> Backup | None:

@@ -64,7 +64,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
 
 def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
     """Return an expected exception as lines and an exit code; `store` is the one in use."""
-    from aegis.archive.errors import ArchiveError
+    from aegis.archive.errors import ArchiveBusyError, ArchiveError
     from aegis.cli.position_file import PositionFileFaults
     from aegis.config.faults import ConfigFaults
     from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
@@ -80,6 +80,8 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
             return Trouble(Code.CONFIG, lines)
         case LedgerMismatchError():
             return Trouble(Code.CONFIG, lines)
+        case ArchiveBusyError():
+            return Trouble(Code.BUSY, lines)
         case ArchiveError():
             return Trouble(Code.NO, lines)
         case errors.StoreBusy():

@@ -183,7 +183,7 @@ CHECKS: tuple[Check, ...] = (
         name="backup",
         reads="the folder of backups, and what came of the last one; not at `market.speed` 0",
         finds="no good backup for two intervals; one that failed, or has no second copy",
-        holds="there is a backup, and it is young enough",
+        holds="no backup failed, and none is overdue",
         advice="the log's `BackupFailed` says why; then `run.py backup`",
     ),
     Check(
