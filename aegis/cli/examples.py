@@ -16,7 +16,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "status": ("run.py status --watch", "run.py status --json | jq '.equity, .to_settle'"),
     "positions": ("run.py positions", "run.py positions --all --json | jq '.[].pnl'"),
-    "history": ("run.py history --limit 20", "run.py history 066f169ab70f613d004c4657"),
+    "history": (
+        "run.py history --limit 20",
+        "run.py history 066f169ab70f613d004c4657",
+        "run.py history --from 2024-01-31T09:30 --to 2024-01-31T10:00",
+        "run.py history --from 1 --json | jq -c '.[] | [.event_id, .event_type]'",
+    ),
     "at": (
         "run.py at 2024-01-31T10:00",
         "run.py at 1200 --json | jq '.balances'",

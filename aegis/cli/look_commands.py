@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from aegis.cli.codes import Code
-from aegis.cli.points import PointGiven, point_of
+from aegis.cli.points import FromPoint, PointGiven, ToPoint, point_of
 from aegis.cli.session import (
     All,
     AsJson,
@@ -23,6 +23,7 @@ from aegis.cli.session import (
     session_of,
     since_of,
 )
+from aegis.domain.ids import PositionId
 
 if TYPE_CHECKING:
     from aegis.config.model import Config
@@ -72,17 +73,28 @@ def history(
     context: typer.Context,
     position: PositionIdentity = None,
     *,
+    from_: FromPoint = None,
+    to: ToPoint = None,
     limit: Limit = None,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Show the latest events, or all of one position; `--json` has every field in full."""
+    """Tell what happened, a line a fact: lately, from one point to another, or to a position."""
     given = given_of(context, config, is_json=json)
+    begin = None if from_ is None else point_of(from_, "--from")
+    end = None if to is None else point_of(to, "--to")
 
     def work(found: Config) -> int:
-        from aegis.cli.views import show_history
+        from aegis.cli.history import show_history
+        from aegis.store.story import Stretch
 
-        return show_history(found, position, limit=limit, is_json=given.is_json)
+        stretch = Stretch(
+            position=None if position is None else PositionId(position),
+            begin=begin,
+            end=end,
+            most=limit,
+        )
+        return show_history(found, stretch, is_json=given.is_json)
 
     carry_out(given, work)
 

@@ -11,6 +11,16 @@ from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.store.past import Point
 
 PointGiven = Annotated[str, typer.Argument(metavar="TIME|EVENT", help="A UTC time, or an event.")]
+FromPoint = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="TIME|EVENT", help="From there on, inclusive.", show_default=False
+    ),
+]
+ToPoint = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TIME|EVENT", help="Up to there, inclusive.", show_default=False),
+]
 
 FRACTION_DIGITS_MAX = 9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

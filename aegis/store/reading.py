@@ -66,17 +66,6 @@ _FILLS = _FILL_COLUMNS + "ORDER BY event_id"
 
 _FILLS_OF = _FILL_COLUMNS + "WHERE orders.position_id = ? ORDER BY event_id"
 
-# The newest come first out of the table, and are turned round.
-_HISTORY = """
-SELECT event_id, position_id, version, event_type, event_data, actor, timestamp, hash
-FROM position_events ORDER BY event_id DESC LIMIT ?
-"""
-
-_HISTORY_OF = """
-SELECT event_id, position_id, version, event_type, event_data, actor, timestamp, hash
-FROM position_events WHERE position_id = ? ORDER BY version DESC LIMIT ?
-"""
-
 _RECONCILIATION = """
 SELECT timestamp, exchange_positions, local_positions, discrepancies, status
 FROM reconciliations ORDER BY reconciliation_id DESC LIMIT 1
@@ -244,20 +233,6 @@ def read_fills(path: Path, position_id: str | None = None) -> tuple[View, ...]:
         if position_id is None:
             return _views(db, _FILLS, ())
         return _views(db, _FILLS_OF, (position_id,))
-
-
-def read_history(
-    path: Path, position_id: str | None = None, limit: int = 1_000
-) -> tuple[View, ...]:
-    """Return the last events, eldest first; `data` is the event, decoded from its JSON."""
-    with trusted(path) as db:
-        if position_id is None:
-            rows = _views(db, _HISTORY, (limit,))
-        else:
-            rows = _views(db, _HISTORY_OF, (position_id, limit))
-    for row in rows:
-        row["data"] = msgspec.json.decode(str(row.pop("event_data")))
-    return rows[::-1]
 
 
 @contextmanager

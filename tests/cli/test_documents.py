@@ -22,9 +22,9 @@ TEST_COMMAND = (
 )
 RUN_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python run.py"
 COMMANDS = (
-    "run", "backtest", "what-if", "status", "positions", "history", "statistics", "report",
-    "export", "verify", "health", "config check", "config show", "reconcile", "diagnose", "halt",
-    "resume", "flatten", "resolve", "import", "backup", "backups", "restore", "recover",
+    "run", "backtest", "what-if", "status", "positions", "history", "at TIME", "statistics",
+    "report", "export", "verify", "health", "config check", "config show", "reconcile", "diagnose",
+    "halt", "resume", "flatten", "resolve", "import", "backup", "backups", "restore", "recover",
 )  # fmt: skip
 
 

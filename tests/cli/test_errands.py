@@ -11,10 +11,11 @@ from aegis.config.model import Config
 from aegis.domain.order import Side
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.store.lock import take_lock
-from aegis.store.reading import read_history, read_status
+from aegis.store.reading import read_status
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import Place
 from tests.paper_hand import Hand, hand_of
+from tests.store.looking import read_history
 
 HOLDING = (
     REPLAY.replace("period_s = 300", "period_s = 2400")

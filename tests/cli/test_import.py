@@ -12,10 +12,11 @@ import pytest
 
 from aegis.domain.ids import Coin
 from aegis.exchange.paper_ledger import Change, open_ledger, read_ledger
-from aegis.store.reading import read_history, read_positions, read_status
+from aegis.store.reading import read_positions, read_status
 from aegis.store.verify import verify
 from tests.cli.place import Foreground, Place
 from tests.paper_hand import main as by_hand
+from tests.store.looking import read_history
 
 STATE: Mapping[str, object] = {
     "positions": {

@@ -12,7 +12,6 @@ from aegis.cli import output
 from aegis.cli.asking import not_answering
 from aegis.cli.settings import config_path
 from aegis.cli.summary import Ending, Result, left_rows, replay_rows
-from aegis.cli.views import DETAIL_LENGTH_MAX, details
 from aegis.cli.vitals import judged
 from aegis.cli.wording import balances, counted, moment, money, price, shown
 from aegis.domain.ids import Coin, Instant
@@ -130,20 +129,6 @@ def test_a_run_without_trades_has_a_table() -> None:
     assert rows["Trades"] == "0"
     assert rows["Win rate"] == rows["Profit factor"] == rows["Average P&L"] == "-"
     assert rows["Candles"] == "0 in 0.0 s, 0 a second"
-
-
-def test_an_event_is_told_in_its_own_words() -> None:
-    data = {
-        "schema": 1,
-        "symbol": "BTC/USDT",
-        "price": None,
-        "fill": {"amount": "0.5", "fee": "1"},
-        "checks": [{}, {}],
-        "reason": "",
-    }
-    assert details(data) == "symbol=BTC/USDT fill.amount=0.5 fill.fee=1 checks=[2]"
-    assert len(details({"text": "x" * 500})) == DETAIL_LENGTH_MAX + 3
-    assert details(None) == "-"
 
 
 @pytest.mark.parametrize("told", ["a\x1b[2Jb", "a\nb", "a\u2028b", "a\x07b"])

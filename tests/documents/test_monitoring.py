@@ -13,11 +13,12 @@ import pytest
 
 from aegis.cli.codes import Code
 from aegis.dialogue import PlaceOrder
-from aegis.store.reading import read_history, read_positions, read_status, read_totals
+from aegis.store.reading import read_positions, read_status, read_totals
 from tests.documents.log_lines import ROOT
 from tests.simulation.candles import flat
 from tests.simulation.faults import REQUEST_LOST, on
 from tests.simulation.world import World
+from tests.store.looking import read_history
 
 DOCUMENT = (ROOT / "docs" / "monitoring.md").read_text()
 QUESTIONS = dict(

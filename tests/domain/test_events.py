@@ -19,6 +19,7 @@ from aegis.domain.events import (
     Discrepancy,
     Event,
     ExternalChangeSeen,
+    OrderFilled,
     OrderIntended,
     PositionMarked,
     ReconciliationCompleted,
@@ -32,6 +33,7 @@ from aegis.domain.events import (
 from aegis.domain.ids import SYSTEM_POSITION, EventId, Generation, Instant, PositionId
 from aegis.domain.instrument import Instrument
 from aegis.domain.narrate import LOUD, describe
+from aegis.domain.story import sentence_of
 from tests.domain.kit import BTC_USDT, START, USDT, instrument
 
 FIGURE = Decimal("1.250")
@@ -197,6 +199,20 @@ def test_an_event_has_a_line_with_plain_fields(event: Event) -> None:
     assert (fields["at"], fields["position"]) == ("2024-01-01T00:00:00.000000000Z", "p-1")
     json.dumps(fields)
     assert "schema" not in fields
+
+
+@every_event
+def test_an_event_has_a_sentence_without_an_idle_digit(event: Event) -> None:
+    sentence = sentence_of(event)
+    assert len(sentence) > len("word")
+    assert "1.250" not in sentence
+    assert "None" not in sentence
+    assert sentence == sentence.strip(" :,")
+
+
+def test_a_sentence_says_what_was_bought_at_what_price() -> None:
+    event = decode("OrderFilled", encode(full(OrderFilled)))
+    assert sentence_of(event) == "Bought 1.25 word at 1.25, fee 1.25 word"
 
 
 @pytest.mark.parametrize("kind", LOUD)

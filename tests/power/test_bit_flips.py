@@ -19,7 +19,6 @@ from aegis.store.files import wal_path
 from aegis.store.journal import Store
 from aegis.store.reading import (
     read_fills,
-    read_history,
     read_positions,
     read_status,
     read_totals,
@@ -28,6 +27,7 @@ from tests.power.cuts import STORE, lay
 from tests.power.disk import Image
 from tests.power.lives import folder_in_memory, small_disk
 from tests.store.histories import History, open_store
+from tests.store.looking import read_history
 from tests.store.tampering import contents
 
 WAL = wal_path(Path(STORE)).name

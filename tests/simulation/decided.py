@@ -9,9 +9,10 @@ import msgspec
 
 from aegis.domain.instants import instant_of
 from aegis.domain.order import Role
-from aegis.store.reading import View, read_history
+from aegis.store.reading import View
 from tests.simulation.candles import number_of, opens_at
 from tests.simulation.world import World
+from tests.store.looking import read_history
 
 
 class Decision(msgspec.Struct, frozen=True):

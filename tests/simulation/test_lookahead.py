@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from aegis.domain.candles import Candle
 from aegis.domain.instants import text_of
-from aegis.store.reading import View, read_history
+from aegis.store.reading import View
 from tests.simulation.candles import walk, write_replay
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
+from tests.store.looking import read_history
 
 COUNT = 60
 SLOW = 2

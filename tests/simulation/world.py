@@ -29,7 +29,7 @@ from aegis.messages import ControlReply, ControlRequest
 from aegis.notify.log_channel import LogMessenger
 from aegis.ports import Late, Messenger
 from aegis.store.connection import open_writer
-from aegis.store.reading import StoreStatus, View, read_history, read_positions, read_status
+from aegis.store.reading import StoreStatus, View, read_positions, read_status
 from aegis.store.verify import Verification, verify
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.settings import ledger_path, market_of, paper_rules
@@ -38,6 +38,7 @@ from supervisors.system import System
 from tests.crash.evidence import Evidence, differing, look, unlawful
 from tests.paper_hand import Hand
 from tests.simulation.candles import SYMBOL, opens_at, write_replay
+from tests.store.looking import read_history
 
 SCRIPT = "tests.simulation.scripts:Script"
 BEATING = "tests.simulation.scripts:Beating"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aegis.store.comparing import Difference, first_difference, read_lived
-from aegis.store.reading import read_history
 from tests.store.histories import History, open_store
+from tests.store.looking import read_history
 
 
 def lived(path: Path, alike: int, otherwise: int, seed: int = 1) -> Path:

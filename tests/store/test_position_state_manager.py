@@ -27,12 +27,13 @@ from aegis.store.errors import StoreBusy, StoreForked
 from aegis.store.identity import Identity
 from aegis.store.inspector import Inspector
 from aegis.store.position_state_manager import AS_CONFIGURED
-from aegis.store.reading import read_history, read_identity, read_status
+from aegis.store.reading import read_identity, read_status
 from aegis.store.verify import verify
 from supervisors.settings import identity_of
 from tests.domain.kit import ETH_USDT, START, USDT, seconds
 from tests.simulation.world import config_of
 from tests.store.histories import History, open_store
+from tests.store.looking import read_history
 from tests.store.tampering import tamper
 
 OPERATIONS = (

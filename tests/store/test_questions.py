@@ -19,10 +19,10 @@ from aegis.store.loading import load_book
 from aegis.store.reading import (
     read_alive,
     read_fills,
-    read_history,
     read_status,
     trusted,
 )
+from tests.store.looking import read_history
 from tests.store.tampering import stranger
 
 Look = Callable[[Path], object]
@@ -33,7 +33,7 @@ GROWS = ("positions", "orders", "fills", "position_events", "system_health", "re
 LOOKS: dict[str, Look] = {
     "status": read_status,
     "positions": read_alive,
-    "history of one": partial(read_history, position_id="p"),
+    "history of one": partial(read_history, position="p"),
     "fills of one": partial(read_fills, position_id="p"),
 }
 

@@ -14,13 +14,13 @@ from aegis.store.journal import Store
 from aegis.store.measuring import read_measures
 from aegis.store.reading import (
     read_fills,
-    read_history,
     read_identity,
     read_outbox,
     read_positions,
     read_status,
 )
 from tests.store.histories import IDENTITY, START, SYMBOLS, USDT, History, open_store
+from tests.store.looking import read_history
 from tests.store.tampering import flip, stranger, tamper
 
 READERS: tuple[Callable[[Path], object], ...] = (
