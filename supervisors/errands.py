@@ -48,9 +48,9 @@ from supervisors.backing import back_up_before_migration
 from supervisors.channels import messengers_of
 from supervisors.importing import take_over, told_import
 from supervisors.preflight import refuse_stray_ledger
+from supervisors.quick import INCARNATION_DIGITS
 from supervisors.recovering import Recovery
 from supervisors.restoring import Progress, no_progress, restore_life
-from supervisors.runs import INCARNATION_DIGITS
 from supervisors.runtime import SeededRuntime
 from supervisors.settings import about_of, identity_of, ledger_path, limits_of
 from supervisors.system import System

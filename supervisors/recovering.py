@@ -42,7 +42,7 @@ from aegis.store.journal import Store
 from supervisors.backing import back_up_before_migration
 from supervisors.ground import ground_of
 from supervisors.preflight import open_own_ledger
-from supervisors.runs import INCARNATION_DIGITS
+from supervisors.quick import INCARNATION_DIGITS
 from supervisors.settings import (
     about_of,
     identity_of,

@@ -28,7 +28,7 @@ from aegis.ports import Messenger
 from aegis.store.clerk import Clerk
 from aegis.store.copying import begin_life
 from aegis.store.journal import Store
-from supervisors.runs import INCARNATION_DIGITS
+from supervisors.quick import INCARNATION_DIGITS
 from supervisors.settings import about_of, identity_of, limits_of
 
 OPERATOR = "operator"

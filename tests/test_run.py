@@ -330,8 +330,8 @@ def test_a_replay_that_is_stopped_says_where(place: Place, foreground: Start) ->
 def test_the_second_signal_ends_a_process_at_once() -> None:
     program = (
         "import os, signal, threading\n"
-        "from supervisors.runs import _signals\n"
-        "with _signals():\n"
+        "from supervisors.signals import signals\n"
+        "with signals():\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    threading.Event().wait(60)\n"

@@ -6,7 +6,7 @@ another, and shows what came of it. It must never write to the original.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from aegis.config.model import Config
 from aegis.config.rerun import Rerun
 from aegis.domain.candles import Candle
 from aegis.domain.contrast import Intent, Stray, as_of, contrasted, first_stray
+from aegis.domain.events import name_of
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
 from aegis.domain.legs import Leg
 from aegis.domain.recorded import Recording
@@ -187,7 +188,8 @@ def _compared(leader: Leader, path: Path) -> Compared:
     config = leader.config_of(way.legs[-1].settings, ())
     tried = leader.config_of(way.legs[-1].settings, leader.tried)
     original, other = read_lived(path), read_lived(config.store.path)
-    way = _with_word_on_held(way, original)
+    notes = (*way.notes, *_notes_on_held(way, original), *_notes_on_words(way, original))
+    way = msgspec.structs.replace(way, notes=notes)
     slack_ns = way.length_s * NANOS_PER_SECOND
     begin = way.begin or Instant(0)
     ours = as_of((*original.closed, *original.alive), begin, way.end)
@@ -233,17 +235,27 @@ def _within(intents: Sequence[Intent], way: Way) -> list[Intent]:
     ]
 
 
-def _with_word_on_held(way: Way, original: Lived) -> Way:
-    """Return the way with a note on what the original held where it begins flat."""
-    if way.begin is None:
-        return way
-    positions = (*original.closed, *original.alive)
+def _notes_on_held(way: Way, original: Lived) -> Iterator[str]:
+    """Yield what the original held where it begins flat."""
+    begin = way.begin
+    if begin is None:
+        return
     held = sum(
-        each.opened_at < way.begin and (each.closed_at is None or each.closed_at >= way.begin)
-        for each in positions
+        each.opened_at < begin and (each.closed_at is None or each.closed_at >= begin)
+        for each in (*original.closed, *original.alive)
         if each.entered > 0
     )
-    if not held:
-        return way
-    note = f"the original held {counted(held, 'position')} then, which it could not enter again"
-    return msgspec.structs.replace(way, notes=(*way.notes, note))
+    if held:
+        yield f"the original held {counted(held, 'position')} then, which it could not enter again"
+
+
+def _notes_on_words(way: Way, original: Lived) -> Iterator[str]:
+    """Yield what people have said to the original: nobody says it again."""
+    begin = way.begin or Instant(0)
+    words = [
+        each for each in original.words if begin <= each.at and not (way.end and each.at >= way.end)
+    ]
+    if words:
+        told = ", ".join(sorted({name_of(each.event) for each in words}))
+        times = counted(len(words), "time")
+        yield f"a person's word counted {times} and is not lived again: {told}"

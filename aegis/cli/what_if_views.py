@@ -89,6 +89,8 @@ def _what_is_equal(compared: Compared) -> str:
         return f"all {compared.events:,} events, head hash {compared.head_hash}"
     if way.is_repeatable and way.begin is None:
         return "each event up to the end of what is recorded"
+    if not compared.decisions:
+        return "nothing was decided"
     return f"all {counted(compared.decisions, 'decision')}"
 
 

@@ -5,7 +5,7 @@ The chain makes it quick: logs whose hashes are equal at an event are equal up t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
@@ -28,12 +28,17 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     other: Recorded | None
 
 
+PEOPLE = ("operator", "PositionStateManager")
+"""Who writes events that are a person's word, and no decision of AEGIS's."""
+
+
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
-    """A store's trades and decisions, and where its log ends."""
+    """A store's trades and decisions, and where its log ends; `words` are people's events."""
 
     closed: tuple[Position, ...]
     alive: tuple[Position, ...]
     intents: tuple[Intent, ...]
+    words: tuple[Recorded, ...]
     events: int
     head_hash: str
 
@@ -42,10 +47,12 @@ def read_lived(path: Path) -> Lived:
     """Return what a comparison of decisions and trades needs; unpriced trades are in it."""
     with trusted(path) as db:
         head = head_of(db)
+        found = tuple(_telling(db))
         return Lived(
             closed=tuple(map(position_of, db.execute(SELECT_CLOSED_POSITIONS, ("",)))),
             alive=tuple(map(position_of, db.execute(SELECT_ALIVE_POSITIONS))),
-            intents=tuple(_intents(db)),
+            intents=tuple(_intents(found)),
+            words=tuple(each for each in found if each.actor in PEOPLE),
             events=head.event_id,
             head_hash=head.hash,
         )
@@ -74,19 +81,23 @@ def _event(db: apsw.Connection, event_id: int) -> Recorded | None:
     return None if stored is None else recorded_of(stored)
 
 
-def _intents(db: apsw.Connection) -> Iterator[Intent]:
+def _telling(db: apsw.Connection) -> Iterator[Recorded]:
+    """Yield the decisions of a log, and people's words."""
     for stored in stored_events(db):
-        if stored.event_type != OrderIntended.__name__:
-            continue
-        recorded = recorded_of(stored)
+        if stored.event_type == OrderIntended.__name__ or stored.actor in PEOPLE:
+            yield recorded_of(stored)
+
+
+def _intents(records: Iterable[Recorded]) -> Iterator[Intent]:
+    for recorded in records:
         event = recorded.event
-        assert isinstance(event, OrderIntended), f"Expected an intent, was {recorded}"
-        yield Intent(
-            event_id=recorded.event_id,
-            position_id=recorded.position_id,
-            symbol=event.symbol,
-            role=event.role,
-            amount=event.amount,
-            reason=event.reason,
-            at=recorded.at,
-        )
+        if isinstance(event, OrderIntended):
+            yield Intent(
+                event_id=recorded.event_id,
+                position_id=recorded.position_id,
+                symbol=event.symbol,
+                role=event.role,
+                amount=event.amount,
+                reason=event.reason,
+                at=recorded.at,
+            )

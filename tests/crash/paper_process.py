@@ -25,7 +25,9 @@ from aegis.service import NOBODY, Service
 from aegis.store.loading import find_order
 from aegis.store.snapshot import snapshot_of
 from supervisors.errands import act
-from supervisors.runs import Run, keep_config, leave_all, run
+from supervisors.outside import Run, keep_config
+from supervisors.runs import run
+from supervisors.signals import leave_all
 
 HELD_S = 60.0
 """Longer than any test waits before it kills."""

@@ -13,7 +13,8 @@ from aegis.clock import wall_text
 from aegis.config.model import Config
 from aegis.log.logger import configure
 from aegis.store.reading import read_status
-from supervisors.runs import Run, run
+from supervisors.outside import Run
+from supervisors.runs import run
 from tests.simulation.candles import walk, write_replay
 from tests.simulation.faults import at_random
 from tests.simulation.world import World, config_of

@@ -20,7 +20,7 @@ from aegis.clock import SystemClock, draw_hex, sleep, wall_text
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.log.logger import configure
 from supervisors.channels import messengers_of
-from supervisors.runs import NoControl, seeded_runtime
+from supervisors.quick import NoControl, seeded_runtime
 from supervisors.seeded import SeededRuntime
 from supervisors.system import System
 from tests.crash.process import ROOT, clean_environment
