@@ -72,7 +72,7 @@ def recorded_life(folder: Path, seed: int, image: Image, live: Callable[[Life], 
 def cuts(recorded: Recorded, count: int, choose: Random) -> Iterator[Cut]:
     """Yield cuts at seeded places, from the first operation to the last."""
     trace = recorded.trace
-    manners = list(Manner)
+    manners = [Manner.DROPPED, *Manner]  # a disk drops more often than it does anything else
     places = Counter(choose.choices(range(len(trace.operations) + 1), k=count))
     disk = Disk(trace.image)
     for after in range(len(trace.operations) + 1):

@@ -109,6 +109,7 @@ def test_a_start_on_a_full_disk_frees_the_reserve_and_guards(disk: Path) -> None
     world.expect_truth()
 
 
+@pytest.mark.long
 def test_the_process_goes_on_and_says_what_to_do(disk: Path) -> None:
     (disk / "config.toml").write_text(SETTINGS)
     aegis = Foreground(disk)

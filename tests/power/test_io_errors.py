@@ -28,7 +28,7 @@ CHECKPOINT_PAGES = 20  # so that one comes within them
 TRIES_MAX = 3  # a call that failed once does not fail again
 WAIT_MS = 2  # for a lock that is refused for good
 
-SAMPLE = 6  # of the longer sweeps each so-manyth call, all of them with --long
+SAMPLE = 9  # of the longer sweeps each so-manyth call, all of them with --long
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A store that may not be written: nobody trades on it, who looks at it may."""
+"""A store that may not be written: nobody trades on it, and one line says why."""
 
 from __future__ import annotations
 
@@ -53,15 +53,12 @@ def _heed_modes() -> None:
             assert libc.prctl(_DROP_FROM_BOUNDS, right, 0, 0, 0) == 0
 
 
-def test_a_folder_that_may_not_be_written_is_refused_in_a_line_and_can_be_looked_at(
-    folder: Path,
-) -> None:
+def test_a_folder_that_may_not_be_written_is_refused_in_a_line(folder: Path) -> None:
     data = folder / "data"
     for each in data.iterdir():
         each.chmod(0o444)
     data.chmod(0o555)
     assert say(folder) == Said(77, "", f"{data / 'aegis.db.lock'}: Permission denied\n")
-    assert say(folder, "verify").code == 0
 
 
 def test_a_database_that_may_not_be_written_is_refused_in_a_line(folder: Path) -> None:
