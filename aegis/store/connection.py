@@ -1,7 +1,7 @@
 """Connections to the database: how SQLite is set, and proof that it is set so.
 
-Nothing else in the process opens the database, its -wal or its -shm: a close elsewhere would
-drop SQLite's locks. Whoever must know about those files asks `os.stat`.
+Nothing else in the process opens the database or its -shm: a close elsewhere would drop SQLite's
+locks. Whoever must know about those files asks `os.stat`. The -wal has no locks.
 
 Invariants:
 1. Every setting is written and read back; a difference raises.

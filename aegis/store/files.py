@@ -1,7 +1,7 @@
 """The store's files on the disk: whether the names still mean the files that are open.
 
 A WAL that is unlinked under a writer takes commits and loses them all; SQLite does not notice.
-Only `stat` asks: opening and closing them here would drop SQLite's locks.
+Only `stat` asks: opening and closing them here would drop SQLite's locks. The WAL alone has none.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from aegis.store.errors import StoreFailed
 
 FileIdentity = tuple[int, int]
 """Device and inode."""
+
+CHUNK_BYTES = 1024 * 1024
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 """Whose files these are: nobody else's. SQLite gives the WAL the mode of its database."""
@@ -43,6 +45,19 @@ def make_private(store: Path) -> None:
     """Make an empty file for a new database; nothing where there is one, which is not opened."""
     with suppress(FileExistsError):
         os.close(os.open(store, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+
+
+def write_again(path: Path) -> None:
+    """Write what a file holds once more, in place, and wait until the disk has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        done = 0
+        while chunk := os.pread(descriptor, CHUNK_BYTES, done):
+            done += os.pwrite(descriptor, chunk, done)  # less than all of it is read again
+        if done:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_path(path: Path) -> None:

@@ -19,7 +19,7 @@ from aegis.domain.ids import EventId, Incarnation, Instant
 from aegis.domain.instants import instant_of
 from aegis.store.connection import close_quietly, failing, guard, open_writer
 from aegis.store.errors import StoreCorrupt, StoreError
-from aegis.store.files import FileWatch, make_folder, make_private
+from aegis.store.files import FileWatch, make_folder, make_private, wal_path
 from aegis.store.identity import (
     Identity,
     read_birth,
@@ -101,9 +101,9 @@ def open_parts(
             repairs = (*repairs, _mended(path, damage))
             db, watch = open_writer(path, is_kept=is_kept)
             undo.callback(close_quietly, db)
-        if backup is not None and 0 < schema_version(db) < len(migrations()):
-            backup()  # the way back to the program before; what it raises ends the opening
-        migrate(db)
+        wal = Wal(db, watch)
+        wal.secure(wal_path(path))
+        _bring_up(db, backup)
         _settle(db, identity, draw_incarnation, now)
         head = head_of(db)
         mark = MarkFile(path, reading.slot, is_kept=is_kept)
@@ -115,7 +115,7 @@ def open_parts(
         guard(db)
         parts = Parts(
             db=db,
-            wal=Wal(db, watch),
+            wal=wal,
             lock=lock,
             files=FileWatch(path),
             mark=mark,
@@ -168,6 +168,13 @@ def _mended(path: Path, damage: tuple[str, ...]) -> str:
         return mend_indices(path)
     except StoreError as error:
         return f"The indices are damaged ({damage[0]}), and could not be made anew: {error}"
+
+
+def _bring_up(db: apsw.Connection, backup: Callable[[], None] | None) -> None:
+    """Migrate an older store, after a backup: the way back to the program before."""
+    if backup is not None and 0 < schema_version(db) < len(migrations()):
+        backup()  # what it raises ends the opening
+    migrate(db)
 
 
 def _settle(

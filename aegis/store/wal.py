@@ -5,15 +5,19 @@ a checkpoint fails is on the disk all the same; the store stops, and it is looke
 
 Invariants:
 1. Each checkpoint's result is kept, and an error of one is the store's.
-2. No commit waits for a reader; what readers hold back is tried again, and told when it is much.
+2. What is read from it at an opening is on the disk before the opening ends.
+3. No commit waits for a reader; what readers hold back is tried again, and told when it is much.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import apsw
 import msgspec
 
 from aegis.store.connection import CHECKPOINT_PAGES, WalWatch, empty_wal
+from aegis.store.files import write_again
 
 HELD_BACK_PAGES_MAX = 4_000
 """16 MiB, four checkpoints' worth: more is a reader that forgot to end."""
@@ -47,6 +51,17 @@ class Wal:
         """Whether readers kept much of it from the database at the last checkpoint."""
         found = self.last_checkpoint
         return found.wal_pages - found.moved_pages > HELD_BACK_PAGES_MAX
+
+    def secure(self, path: Path) -> None:
+        """Have what an opening found in it on the disk, before anybody relies on it.
+
+        After a sync that failed the system takes pages for written that it has dropped: they are
+        read as if they were there, no later sync writes them, and when the power goes they are
+        gone with all that was appended behind them. Nobody else appends meanwhile. 10 ms for 4 MB.
+        """
+        self._db.execute("BEGIN IMMEDIATE").fetchall()
+        write_again(path)
+        self._db.execute("ROLLBACK").fetchall()
 
     def checkpoint_when_due(self) -> bool:
         """Move the pages into the database when there are many; say whether it was tried.

@@ -59,10 +59,17 @@ class Found(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-def recorded_life(folder: Path, seed: int, image: Image, live: Callable[[Life], None]) -> Recorded:
+def recorded_life(
+    folder: Path,
+    seed: int,
+    image: Image,
+    live: Callable[[Life], None],
+    *,
+    failing_sync: int | None = None,
+) -> Recorded:
     """Live once in `folder`, from what is on the disk."""
     lay(folder, image)
-    with recording(image) as trace:
+    with recording(image, failing_sync=failing_sync) as trace:
         life = Life(folder / STORE, seed, trace.promise)
         live(life)
         life.leave()

@@ -40,6 +40,15 @@ class Sync(msgspec.Struct, frozen=True):
     file: int
 
 
+class SyncFailed(msgspec.Struct, frozen=True):
+    """The system could not write a file's content, says so once, and takes it for written.
+
+    Whoever reads finds it there until the machine stops; no later sync writes it.
+    """
+
+    file: int
+
+
 class Create(msgspec.Struct, frozen=True):
     """A name for a new, empty file."""
 
@@ -73,7 +82,7 @@ class SyncFolder(msgspec.Struct, frozen=True):
 
 
 Naming = Create | Link | Rename | Delete
-Operation = Write | Truncate | Sync | Naming | SyncFolder
+Operation = Write | Truncate | Sync | SyncFailed | Naming | SyncFolder
 Image = Mapping[str, bytes]
 """What is on the disk when the machine comes back: content by name."""
 
@@ -106,6 +115,8 @@ class Disk:
                 file = operation.file
                 self._kept[file] = _changed(self._kept[file], self._since[file])
                 self._since[file] = []
+            case SyncFailed():
+                self._since[operation.file] = []
             case Create():
                 self._kept[operation.file], self._since[operation.file] = b"", []
                 self._names_since.append(operation)

@@ -17,10 +17,17 @@ from pathlib import Path
 import apsw
 import pytest
 
+import aegis.store.files
 import aegis.store.mark
 from tests.power.beneath import BASE, beneath_checksums
 
 _NAME = "refusing"
+
+OWN = tuple(
+    f"{what} {name}"
+    for what in ("mark", "file")
+    for name in ("open", "read", "write", "truncate", "sync")
+)
 
 SHARED_MEMORY = tuple(
     f"shm {name}" for name in ("open", "fcntl", "fstat", "ftruncate", "pwrite64", "mmap")
@@ -38,7 +45,7 @@ CODES: Mapping[str, int] = {
     "access": apsw.SQLITE_IOERR_ACCESS,
     "open": apsw.SQLITE_CANTOPEN,
     "reserved": apsw.SQLITE_IOERR_CHECKRESERVEDLOCK,
-    **dict.fromkeys(("mark open", "mark write", "mark truncate", "mark sync"), apsw.SQLITE_IOERR),
+    **dict.fromkeys(OWN, apsw.SQLITE_IOERR),
     **dict.fromkeys(SHARED_MEMORY, apsw.SQLITE_IOERR),
 }
 """Each call that can fail, and what SQLite is told when it is one of its own."""
@@ -154,29 +161,33 @@ class _RefusingFile(apsw.VFSFile):
 
 
 class _RefusingOs:
-    """What the mark's module asks of `os`."""
+    """What a module of the store asks of `os`; what is not here never fails."""
 
-    O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
-    close: Callable[[int], None] = staticmethod(os.close)
+    def __init__(self, plan: Plan, what: str) -> None:
+        self._plan, self._what = plan, what
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
 
-    def open(self, path: Path, flags: int, mode: int) -> int:
-        self._plan.call_of_os("mark open")
+    def open(self, path: Path, flags: int, mode: int = 0) -> int:
+        self._plan.call_of_os(f"{self._what} open")
         return os.open(path, flags, mode)
 
+    def pread(self, descriptor: int, length: int, offset: int) -> bytes:
+        self._plan.call_of_os(f"{self._what} read")
+        return os.pread(descriptor, length, offset)
+
     def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
-        if self._plan.does_fail("mark write"):
+        if self._plan.does_fail(f"{self._what} write"):
             return os.pwrite(descriptor, data[: len(data) // 2], offset)
         return os.pwrite(descriptor, data, offset)
 
     def ftruncate(self, descriptor: int, size: int) -> None:
-        self._plan.call_of_os("mark truncate")
+        self._plan.call_of_os(f"{self._what} truncate")
         os.ftruncate(descriptor, size)
 
     def fsync(self, descriptor: int) -> None:
-        self._plan.call_of_os("mark sync")
+        self._plan.call_of_os(f"{self._what} sync")
         os.fsync(descriptor)
 
 
@@ -185,6 +196,7 @@ def refusing() -> Iterator[Plan]:
     """Yield the plan by which calls fail while a store is used in this block."""
     plan = Plan()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aegis.store.mark, "os", _RefusingOs(plan))
+        patch.setattr(aegis.store.mark, "os", _RefusingOs(plan, "mark"))
+        patch.setattr(aegis.store.files, "os", _RefusingOs(plan, "file"))
         with beneath_checksums(_RefusingSystem(plan), _NAME):
             yield plan

@@ -20,6 +20,7 @@ from aegis.domain.delivery import Failed
 from aegis.domain.events import Recorded
 from aegis.domain.ids import Instant
 from aegis.domain.recorded import RunEnded
+from aegis.store.errors import StoreFailed
 from aegis.store.journal import Store
 from aegis.store.recorder import Recorder
 from tests.power.beneath import BASE
@@ -90,8 +91,12 @@ class Life:
             while not records:
                 records = self._history.happen(1 + group % 4)
             self._record(is_due=group % 2 == 0)
-            self._store.commit(records, self._history.book)
-            self._note()
+            try:
+                self._store.commit(records, self._history.book)
+            except StoreFailed:
+                self.die()  # what became of it is what is found
+            else:
+                self._note()
 
     def tell(self) -> None:
         """Note that one notice was sent, and that one was not."""
@@ -125,7 +130,11 @@ class Life:
     def stop(self) -> None:
         """End cleanly: what was still to be recorded is written, too."""
         self._record(is_due=False)
-        self._store.close()
+        try:
+            self._store.close()
+        except StoreFailed:
+            self.start()
+            self._store.close()
         self._promise()
         self.promised.append(_at_rest(self._path))
 
@@ -139,12 +148,16 @@ class Life:
         self._history.book = self._store.book
 
     def _open(self) -> Store:
-        self._recorder = Recorder(60, _nothing_is_cut)
-        self._store = open_store(
-            self._path, notice_of=_notice_of, may_mend=True, recorder=self._recorder
-        )
+        try:
+            self._store = self._opened()
+        except StoreFailed:
+            self._store = self._opened()
         self._note()
         return self._store
+
+    def _opened(self) -> Store:
+        self._recorder = Recorder(60, _nothing_is_cut)
+        return open_store(self._path, notice_of=_notice_of, may_mend=True, recorder=self._recorder)
 
     def _record(self, *, is_due: bool) -> None:
         """See candles, which go with the next commit when something is due."""

@@ -8,6 +8,7 @@ its mark and to names, through a stand-in for `os` in its modules. Lock and rese
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from tests.power.disk import (
     Operation,
     Rename,
     Sync,
+    SyncFailed,
     SyncFolder,
     Truncate,
     Write,
@@ -42,10 +44,12 @@ _FOLDER_SYNCED = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
 class Trace:
     """Operations in order, and after how many of them each promise was given."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, failing_sync: int | None) -> None:
         self.image = image
         self.operations: list[Operation] = []
         self.promised_at: list[int] = []
+        self.syncs = 0
+        self._failing_sync = failing_sync
         self._names = {name: number for number, name in enumerate(image)}
         self._next = len(image)
 
@@ -70,6 +74,14 @@ class Trace:
 
     def did(self, operation: Operation) -> None:
         self.operations.append(operation)
+
+    def sync(self, number: int, refusal: Exception) -> None:
+        """Note that a file is synced, or raise the refusal when it is this one's turn to fail."""
+        self.syncs += 1
+        if self.syncs == self._failing_sync:
+            self.operations.append(SyncFailed(number))
+            raise refusal
+        self.operations.append(Sync(number))
 
     def promise(self) -> None:
         """Note that what was done so far has been acknowledged."""
@@ -116,7 +128,7 @@ class _RecordingFile(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:
         super().xSync(flags)
-        self._trace.did(Sync(self._number))
+        self._trace.sync(self._number, apsw.exception_for(apsw.SQLITE_IOERR_FSYNC))
         if self._must_sync_folder:
             self._must_sync_folder = False
             self._trace.did(SyncFolder())
@@ -147,7 +159,10 @@ class _RecordingOs:
 
     def fsync(self, descriptor: int) -> None:
         number = self._numbers[descriptor]
-        self._trace.did(SyncFolder() if number is None else Sync(number))
+        if number is None:
+            self._trace.did(SyncFolder())
+        else:
+            self._trace.sync(number, OSError(errno.EIO, os.strerror(errno.EIO)))
         os.fsync(descriptor)
 
     def link(self, path: Path, new_path: Path) -> None:
@@ -165,9 +180,12 @@ class _RecordingOs:
 
 
 @contextmanager
-def recording(image: Image) -> Iterator[Trace]:
-    """Record what is done to the files of a store whose folder holds `image` now."""
-    trace = Trace(image)
+def recording(image: Image, *, failing_sync: int | None = None) -> Iterator[Trace]:
+    """Record what is done to the files of a store whose folder holds `image` now.
+
+    Of all syncs the one of that number fails.
+    """
+    trace = Trace(image, failing_sync)
     with pytest.MonkeyPatch.context() as patch:
         for module in (aegis.store.files, aegis.store.mark, aegis.store.reindex):
             patch.setattr(module, "os", _RecordingOs(trace))

@@ -13,6 +13,7 @@ from tests.power.disk import (
     Manner,
     Operation,
     Sync,
+    SyncFailed,
     SyncFolder,
     Truncate,
     Write,
@@ -35,6 +36,15 @@ def left(manner: Manner, *operations: Operation, name: str = "f") -> set[bytes |
 @pytest.mark.parametrize("manner", Manner)
 def test_what_was_synced_is_kept(manner: Manner) -> None:
     assert left(manner, Write(0, 0, B), Sync(0)) == {B + A}
+
+
+@pytest.mark.parametrize("manner", Manner)
+def test_what_a_failed_sync_dropped_is_gone_and_no_later_sync_brings_it_back(
+    manner: Manner,
+) -> None:
+    dropped = (Write(0, 0, B), SyncFailed(0))
+    assert left(manner, *dropped) == {A + A}
+    assert left(manner, *dropped, Write(0, 512, B), Sync(0)) == {A + B}
 
 
 def test_what_was_not_synced_may_be_gone() -> None:

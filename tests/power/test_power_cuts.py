@@ -27,6 +27,8 @@ CUTS = 2_000
 CUTS_LONG = 25_000
 LIVES_LONG = 10
 
+FIRST_OF_COMMITS = 2
+
 ENOUGH = 150  # to see a store fail that does not wait for its disk
 
 
@@ -81,6 +83,17 @@ def test_no_power_cut_while_indices_are_made_anew_loses_it(
     count = 1_000 if request.config.getoption("--long") else 30
     judge = Judge(folder, verify_every=1, may_mend=True)
     assert judge.verdicts(life, cuts(life, count, Random(4))) == _kept(count)
+
+
+def test_no_power_cut_after_a_sync_that_failed_loses_it(folder: Path) -> None:
+    """What the system could not write is read as if it were there, and is gone with the power."""
+    open_store(folder / STORE).close()
+    made = files(folder)
+    judge, choose = Judge(folder, verify_every=10), Random(5)
+    whole = recorded_life(folder, 5, made, Life.live_on)
+    for sync in range(FIRST_OF_COMMITS, whole.trace.syncs):
+        life = recorded_life(folder, 5, made, Life.live_on, failing_sync=sync)
+        assert judge.verdicts(life, cuts(life, 20, choose)) == _kept(20), f"sync {sync} failed"
 
 
 def older_store(folder: Path) -> Image:
