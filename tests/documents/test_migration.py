@@ -138,7 +138,7 @@ def _expect_whole(folder: Path) -> None:
     assert [row["status"] for row in told] == ["OPEN"] * len(told)
 
 
-MANY = 200
+MANY = 100
 
 
 def test_many_positions_come_in_within_seconds(place: Place) -> None:

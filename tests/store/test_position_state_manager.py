@@ -23,9 +23,10 @@ from aegis.domain.commands import StartBalances
 from aegis.domain.ids import Instant, PositionId
 from aegis.domain.instants import text_of
 from aegis.store import PositionStateManager, Refused
-from aegis.store.errors import StoreBusy, StoreForked
+from aegis.store.errors import StoreBusy, StoreFailed, StoreForked
 from aegis.store.identity import Identity
 from aegis.store.inspector import Inspector
+from aegis.store.migrations import migrations
 from aegis.store.position_state_manager import AS_CONFIGURED
 from aegis.store.reading import read_identity, read_status
 from aegis.store.verify import verify
@@ -130,6 +131,16 @@ def test_one_line_makes_a_store_as_the_old_system_s_did(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert verify(tmp_path / "data" / "aegis.db").ok
+
+
+def test_a_store_of_an_older_program_is_left_to_whoever_backs_it_up_first(
+    path: Path, clock: ManualClock
+) -> None:
+    PositionStateManager(path, clock=clock).close()
+    older = len(migrations()) - 1
+    tamper(path, f"PRAGMA user_version = {older}")
+    with pytest.raises(StoreFailed, match=f"was {older}: start AEGIS once"):
+        PositionStateManager(path, clock=clock)
 
 
 # Opening, updating, closing ----------------------------------------------------------------

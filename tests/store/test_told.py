@@ -17,6 +17,7 @@ from aegis.store.verify import verify
 from tests.domain.kit import BTC_USDT, seconds
 from tests.domain.test_told import HELD, brought, told_entry
 from tests.store.histories import START, History, open_store
+from tests.store.tampering import all_rows
 
 EARLIER = Instant(START - seconds(86_400))
 
@@ -60,6 +61,21 @@ def test_rows_made_anew_from_the_events_are_the_same(
     before = read_positions(path)
     store.rebuild()
     assert read_positions(path) == before
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_happens_to_it_later_follows_from_the_log(
+    store: Store, path: Path, command: BookEntry | ImportPosition, seed: int
+) -> None:
+    committed(store, command)
+    history = History(seed, store.book, START)
+    store.commit(history.happen(150), store.book)
+    before = all_rows(path)
+    store.rebuild()
+    assert all_rows(path) == before
+    store.close()
+    found = verify(path)
+    assert found.ok, found.problems
 
 
 def test_an_import_lived_from_its_arrival_on(store: Store) -> None:
