@@ -12,7 +12,7 @@ import pytest
 from tests.bench.store import command
 from tests.bench.store.command import Sizes, compare
 from tests.bench.store.goals import Bound, Goal, rows_of
-from tests.bench.store.plain import Raw, Stdlib, run_writer
+from tests.bench.store.plain import Deciding, Raw, Stdlib, run_writer
 from tests.bench.store.reading import append_marks
 from tests.bench.store.workload import Timing, opened, store_of, written
 
@@ -33,7 +33,9 @@ def timing(events: int, wall_s: float) -> Timing:
     return Timing(events=events, wall_s=wall_s, cpu_s=wall_s / 2)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Raw, "raw.db"), (Stdlib, "stdlib.db")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(Raw, "raw.db"), (Deciding, "raw.db"), (Stdlib, "stdlib.db")]
+)
 def test_raw_writes_the_rows_that_the_store_writes(
     kind: type[Raw | Stdlib], name: str, tmp_path: Path
 ) -> None:

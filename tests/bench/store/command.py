@@ -29,6 +29,7 @@ from tests.bench.store.crowd import crowd
 from tests.bench.store.goals import Bound, Goal, Row, rows_of
 from tests.bench.store.peer import Peer
 from tests.bench.store.plain import (
+    Deciding,
     MakeWriter,
     Raw,
     Stdlib,
@@ -74,6 +75,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 FDATASYNC = "fdatasync of two pages"
 SCAN, REPLAY = "scan of the log's rows", "replay: the log read and folded"
 RAW, UNHASHED = "raw, {:,} a commit", "raw without hashes and mark, {:,} a commit"
+DECIDING = "raw that decides and folds, {:,} a commit"
 STDLIB, PEER = "sqlite3, {:,} a commit", "eventsourcing, {:,} a save"
 TELL, ASK = "store actor by tell", "store actor, {:,} asking"
 COMMIT, BUSY = "commit of {:,}", "{}, beside a busy thread"
@@ -87,6 +89,7 @@ GOALS: tuple[Goal | Bound, ...] = (
     Goal(STDLIB.format(1), RAW.format(1)),
     Goal(STDLIB.format(100), RAW.format(100)),
     Goal(TELL, RAW.format(GROUP_MAX), 0.75),
+    Goal(TELL, DECIDING.format(GROUP_MAX)),
     Goal(TELL, PEER.format(1), 5),
     Goal(TELL, PEER.format(100)),
     Goal(ASK.format(1), RAW.format(1), 0.8),
@@ -169,6 +172,8 @@ def _writing(begun: Opened, sizes: Sizes) -> dict[str, Run]:
 
 def _plain(begun: Opened, sizes: Sizes, batch: int) -> dict[str, Run]:
     kinds: dict[str, MakeWriter] = {RAW: Raw, UNHASHED: Unhashed}
+    if batch == GROUP_MAX:
+        kinds[DECIDING] = Deciding
     if batch in OTHERS:
         kinds |= {STDLIB: Stdlib, PEER: Peer}
     return {

@@ -24,7 +24,7 @@ from aegis.store.migrations import migrations
 from aegis.store.projections import Row, order_row, position_row
 from aegis.store.records import INSERT_EVENT, rows_of
 from aegis.store.statements import UPSERT_ORDER, UPSERT_POSITION
-from tests.bench.store.workload import WARM_UP, Opened, Timing, Written, timed
+from tests.bench.store.workload import WARM_UP, Opened, Timing, Written, record, timed
 
 PAGES = bytes(range(256)) * 32
 """Two of SQLite's pages: what the smallest commit appends to the WAL."""
@@ -113,6 +113,22 @@ class Unhashed(Raw):
 
     def _sign(self, group: Sequence[Written]) -> None:
         pass
+
+
+class Deciding(Raw):
+    """Raw that is given commands: it decides and folds them, as the store's actor does."""
+
+    def __init__(self, folder: Path, begun: Opened) -> None:
+        super().__init__(folder, begun)
+        self._book, self._at = begun.book.copy(), begun.at
+
+    def commit(self, group: Sequence[Written]) -> None:
+        made = []
+        for each in group:
+            (recorded,) = record(self._book, each.command, self._at)
+            position = self._book.positions[recorded.position_id]
+            made.append(Written(recorded, position, each.command))
+        super().commit(made)
 
 
 class Stdlib:

@@ -68,10 +68,11 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """An event, and its position after it."""
+    """An event, its position after it, and the command that it came of."""
 
     recorded: Recorded
     position: Position
+    command: MarkPosition
 
 
 def timed(events: int, work: Callable[[], object]) -> Timing:
@@ -129,7 +130,7 @@ def written(begun: Opened, count: int) -> list[Written]:
     made = []
     for mark in marks(begun.positions, count):
         (recorded,) = record(book, mark, begun.at)
-        made.append(Written(recorded, book.positions[recorded.position_id]))
+        made.append(Written(recorded, book.positions[recorded.position_id], mark))
     return made
 
 
