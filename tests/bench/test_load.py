@@ -17,7 +17,7 @@ def test_an_update_that_was_answered_and_is_not_there_is_told(
 ) -> None:
     begun = opened(3)
     store = store_of(tmp_path, begun)
-    append_marks(store, begun, 30, batch=30)
+    append_marks(store, marks(begun.positions, 30), begun.at, batch=30)
     store.close()
 
     faults = faults_of(store.path, begun, marks(begun.positions, answered))

@@ -14,7 +14,7 @@ from tests.bench.store.command import Sizes, compare
 from tests.bench.store.goals import Bound, Goal, rows_of
 from tests.bench.store.plain import Deciding, Raw, Stdlib, run_writer
 from tests.bench.store.reading import append_marks
-from tests.bench.store.workload import Timing, opened, store_of, written
+from tests.bench.store.workload import Timing, marks, opened, store_of, written
 
 TINY = Sizes(single=10, grouped=60, asked=128, positions_many=20, log=50)
 EVENTS = """
@@ -41,7 +41,7 @@ def test_raw_writes_the_rows_that_the_store_writes(
 ) -> None:
     begun = opened(3)
     store = store_of(tmp_path, begun)
-    append_marks(store, begun, 30, batch=7)
+    append_marks(store, marks(begun.positions, 30), begun.at, batch=7)
     store.close()
 
     run_writer(kind, tmp_path, begun, written(begun, 30), 7)

@@ -18,7 +18,7 @@ import msgspec
 
 from tests.bench.measuring import Failed
 from tests.bench.store.reading import append_marks
-from tests.bench.store.workload import Timing, opened, store_of, timed
+from tests.bench.store.workload import Timing, marks, opened, store_of, timed
 
 
 class Crowd:
@@ -59,13 +59,13 @@ def crowd(folder: Path, positions: int) -> Iterator[Crowd]:
 def main(folder: Path, positions: int) -> None:
     """Make the store, then do as told until nobody tells any more."""
     begun = opened(positions)
-    store = store_of(folder, begun)
+    store, at, keys = store_of(folder, begun), begun.at, begun.positions
     before = 0
     sys.stdout.write("ready\n")
     for line in sys.stdin:
         count = int(line)
-        work = partial(append_marks, store, begun, count, batch=1, after=before)
-        timing = timed(count, work)
+        commands = marks(keys, before + count)[before:]
+        timing = timed(count, partial(append_marks, store, commands, at, batch=1))
         before += count
         sys.stdout.write(msgspec.json.encode(timing).decode() + "\n")
         sys.stdout.flush()

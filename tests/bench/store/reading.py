@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import apsw
 
+from aegis.domain.commands import MarkPosition
+from aegis.domain.ids import Instant
 from aegis.store.connection import open_reader
 from aegis.store.folding import Fold
 from aegis.store.journal import Store
 from aegis.store.past import Point, read_past
 from aegis.store.records import recorded_of, stored_events
+from tests.bench.store.plain import grouped
 from tests.bench.store.workload import Opened, Timing, marks, record, store_of, timed
 from tests.store.histories import open_store
 
@@ -27,20 +31,17 @@ FROM position_events WHERE event_id > ? ORDER BY event_id LIMIT ?
 def make_log(folder: Path, begun: Opened, count: int) -> Path:
     """Make a store with so many marks in it; return its path."""
     store = store_of(folder, begun)
-    append_marks(store, begun, count, batch=BATCH)
+    append_marks(store, marks(begun.positions, count), begun.at, batch=BATCH)
     store.close()
     return store.path
 
 
-def append_marks(store: Store, begun: Opened, count: int, *, batch: int, after: int = 0) -> None:
-    """Decide marks and commit them, so many at once; the first `after` were before."""
-    commands = marks(begun.positions, after + count)[after:]
-    for start in range(0, count, batch):
-        made = [
-            each
-            for mark in commands[start : start + batch]
-            for each in record(store.book, mark, begun.at)
-        ]
+def append_marks(
+    store: Store, commands: Sequence[MarkPosition], at: Instant, *, batch: int
+) -> None:
+    """Decide marks and commit them, so many at once."""
+    for group in grouped(commands, batch):
+        made = [recorded for mark in group for recorded in record(store.book, mark, at)]
         store.commit(made, store.book)
 
 
@@ -77,7 +78,7 @@ def bytes_an_event(path: Path, begun: Opened, count: int) -> float:
     """Return how much a mark adds to a closed store's file."""
     before = path.stat().st_size
     store = open_store(path)
-    append_marks(store, begun, count, batch=BATCH)
+    append_marks(store, marks(begun.positions, count), begun.at, batch=BATCH)
     store.close()
     return (path.stat().st_size - before) / count
 
