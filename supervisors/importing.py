@@ -18,7 +18,7 @@ import msgspec
 from aegis.config.model import Config
 from aegis.domain.commands import ImportPosition, Refusal, StartBalances
 from aegis.domain.decisions import decide
-from aegis.domain.events import Recorded
+from aegis.domain.events import PositionImported, Recorded
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import Coin, Instant, Symbol
 from aegis.domain.incoming import Incoming, import_of
@@ -146,16 +146,19 @@ def told_import(imported: Imported, *, is_dry_run: bool) -> tuple[bool, str]:
     if coins:
         came = "would come" if is_dry_run else "came"
         lines.append(f"into the paper account {came}: {coins}")
-    for incoming, worth in imported.passed:
-        assert incoming.stop is not None, f"Expected a stop that was passed, was {incoming}"
-        lines.append(
-            f"{incoming.symbol}: its market stands at {text(worth)}, at or below its stop of "
-            f"{text(incoming.stop)}: it is left as soon as AEGIS runs"
-        )
+    lines += [_told_passed(incoming, worth) for incoming, worth in imported.passed]
     return True, "\n".join(lines)
 
 
 def _line(recorded: Recorded) -> str:
     event = recorded.event
-    symbol = getattr(event, "symbol", "")
-    return f"{symbol}: position {recorded.position_id}"
+    assert isinstance(event, PositionImported), f"Expected an import, was {recorded}"
+    return f"{event.symbol}: position {recorded.position_id}"
+
+
+def _told_passed(incoming: Incoming, worth: Decimal) -> str:
+    assert incoming.stop is not None, f"Expected a stop that was passed, was {incoming}"
+    return (
+        f"{incoming.symbol}: its market stands at {text(worth)}, at or below its stop of "
+        f"{text(incoming.stop)}: it is left as soon as AEGIS runs"
+    )
