@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,18 +24,54 @@ Say = Callable[..., Answer]
 BUSY = {"enters": [0], "leaves": [2], "period": 4}
 
 
+CANDLES = walk(24, seed=3)
+
+
 @pytest.fixture
-def life(tmp_path: Path) -> Iterator[World]:
+def still(tmp_path: Path) -> World:
+    """Return a world over the test's folder in which nothing has begun."""
+    return World(tmp_path, CANDLES, script=BUSY)
+
+
+@pytest.fixture
+def life(still: World) -> Iterator[World]:
     """Return a world that runs, some trades old; at rest it is another one's to end."""
-    world = World(tmp_path, walk(24, seed=3), script=BUSY).start()
+    still.start().run_until_candle(11)
+    yield still
+    still.leave()
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that a life has left that went on since its backup."""
+    folder = tmp_path_factory.mktemp("lived")
+    world = World(folder, CANDLES, script=BUSY).start()
     world.run_until_candle(11)
-    yield world
-    world.leave()
+    make_backup(archive_of(world.config), "operator", "2099-01-05T08:00:00.000Z")
+    world.run_to_the_end().end()
+    return folder
 
 
 @pytest.fixture
-def archive(life: World) -> Archive:
-    return archive_of(life.config)
+def rested(still: World, lived: Path) -> World:
+    """Return a life at rest without a backup."""
+    shutil.copytree(
+        lived, still.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("backups")
+    )
+    return still
+
+
+@pytest.fixture
+def gone_on(still: World, lived: Path) -> Iterator[World]:
+    """Return a life at rest that has gone on since its backup, at the exchange as well."""
+    shutil.copytree(lived, still.folder, dirs_exist_ok=True)
+    yield still
+    still.leave()
+
+
+@pytest.fixture
+def archive(still: World) -> Archive:
+    return archive_of(still.config)
 
 
 @pytest.fixture
@@ -56,11 +93,11 @@ def log(tmp_path: Path) -> Iterator[Log]:
 
 
 @pytest.fixture
-def say(life: World, log: Log) -> Say:
+def say(still: World, log: Log) -> Say:
     """Give a command to a store that nobody has."""
 
     def said(command: str, *, is_dry_run: bool = False, backup: str = "") -> Answer:
         ask = Ask(command=command, is_dry_run=is_dry_run, backup=backup)
-        return act(life.config, folder=life.folder, log=log, ask=ask)
+        return act(still.config, folder=still.folder, log=log, ask=ask)
 
     return said

@@ -33,12 +33,14 @@ def test_another_process_makes_the_same_backup(life: World, archive: Archive) ->
     assert backup.manifest.trigger == "start"
 
 
+@pytest.mark.usefixtures("rested")
 def test_what_the_other_process_complains_of_is_one_line_here(archive: Archive) -> None:
     with pytest.raises(ArchiveError, match="start AEGIS once") as raised:
         make_apart(order(replace(archive, store=archive.store + "-none")))
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_maker_waits_for_its_turn(archive: Archive) -> None:
     """A process that ended a moment ago may have left one behind."""
     folder = Path(archive.folder)
@@ -58,6 +60,7 @@ def test_a_maker_waits_for_its_turn(archive: Archive) -> None:
     assert len(waits) == 2
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_maker_is_given_no_secret_and_no_module_of_the_working_folder(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

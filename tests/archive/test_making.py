@@ -123,6 +123,7 @@ def test_a_log_that_has_lost_its_end_is_never_kept_as_a_backup(
     assert names_in(archive.folder) == set()
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_forged_event_is_found_even_where_the_manifest_was_forged_along(
     archive: Archive, make: Make
 ) -> None:
@@ -152,6 +153,7 @@ def test_another_life_under_the_same_name_is_not_thinned_out(
     assert not (Path(archive.folder) / made.name).exists()
 
 
+@pytest.mark.usefixtures("rested")
 def test_what_has_all_that_there_is_is_not_made_again(archive: Archive, make: Make) -> None:
     first, second = make(), make()
     assert (first.is_new, second.is_new) == (True, False)
@@ -159,6 +161,7 @@ def test_what_has_all_that_there_is_is_not_made_again(archive: Archive, make: Ma
     assert len(listed(archive)) == 1
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_kill_in_the_making_leaves_no_backup_and_is_swept_away(
     archive: Archive, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +183,7 @@ def test_a_kill_in_the_making_leaves_no_backup_and_is_swept_away(
     assert names_in(archive.folder) == {made.name}
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_backup_never_takes_the_last_room(
     archive: Archive, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +193,7 @@ def test_a_backup_never_takes_the_last_room(
     assert names_in(archive.folder) == set()
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_backup_is_nobody_elses_to_read(archive: Archive, make: Make) -> None:
     make()
     (backup,) = listed(archive)
@@ -196,6 +201,7 @@ def test_a_backup_is_nobody_elses_to_read(archive: Archive, make: Make) -> None:
     assert all(each.stat().st_mode & 0o077 == 0 for each in backup.folder.iterdir())
 
 
+@pytest.mark.usefixtures("rested")
 @pytest.mark.parametrize("name", ["aegis.db", "aegis.db.paper", "aegis.db.mark"])
 def test_one_changed_bit_in_any_file_of_a_backup_is_found(
     archive: Archive, make: Make, name: str
@@ -209,6 +215,7 @@ def test_one_changed_bit_in_any_file_of_a_backup_is_found(
         prove_backup(backup)
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_backup_that_lost_a_file_says_so(archive: Archive, make: Make) -> None:
     make()
     (backup,) = listed(archive)
@@ -217,6 +224,7 @@ def test_a_backup_that_lost_a_file_says_so(archive: Archive, make: Make) -> None
     assert "aegis.db.paper" in faulty.fault
 
 
+@pytest.mark.usefixtures("rested")
 def test_another_stores_backups_are_left_alone(archive: Archive, make: Make) -> None:
     made = make()
     other = Path(archive.folder) / "other.db-1"
@@ -236,6 +244,7 @@ def twice(archive: Archive, tmp_path: Path) -> Archive:
     return replace(archive, copies=str(tmp_path / "elsewhere"))
 
 
+@pytest.mark.usefixtures("rested")
 def test_the_second_folder_gets_the_same_bytes(twice: Archive, make: Make) -> None:
     made = make(at=twice)
     assert made.copy_fault == ""
@@ -245,6 +254,7 @@ def test_the_second_folder_gets_the_same_bytes(twice: Archive, make: Make) -> No
     }
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_second_folder_that_is_away_is_told_and_the_backup_stands(
     twice: Archive, make: Make
 ) -> None:
@@ -255,6 +265,7 @@ def test_a_second_folder_that_is_away_is_told_and_the_backup_stands(
     assert not Path(away.copies).exists()
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_copy_that_is_missing_is_brought_with_the_next_one(twice: Archive, make: Make) -> None:
     make()
     again = make(at=twice)
@@ -262,6 +273,7 @@ def test_a_copy_that_is_missing_is_brought_with_the_next_one(twice: Archive, mak
     assert names_in(twice.copies) == {again.name}
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_copy_that_arrived_with_another_bit_gets_no_name(
     twice: Archive, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +290,7 @@ def test_a_copy_that_arrived_with_another_bit_gets_no_name(
     assert all(name.startswith(MAKING) for name in names_in(twice.copies))
 
 
+@pytest.mark.usefixtures("rested")
 def test_a_store_that_is_not_there_has_no_backup(archive: Archive) -> None:
     with pytest.raises(NoStore):
         make_backup(replace(archive, store=archive.store + "-none"), "operator", "2026")

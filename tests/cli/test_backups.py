@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,22 @@ from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import METRONOME, Foreground, Place
 
 
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the first place that has lived is copied to, for the others."""
+    return tmp_path_factory.mktemp("pattern") / "data"
+
+
 @pytest.fixture
-def lived(place: Place) -> Place:
+def lived(place: Place, pattern: Path) -> Place:
     """Return a place where AEGIS has traded, and does not run."""
     place.configure(REPLAY)
     write(place.folder, [HEADER, *rows()])
-    assert place.say("run").code == 0
+    if pattern.exists():
+        shutil.copytree(pattern, place.folder / "data")
+    else:
+        assert place.say("run").code == 0
+        shutil.copytree(place.folder / "data", pattern)
     return place
 
 
