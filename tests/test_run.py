@@ -177,7 +177,7 @@ def test_looks_and_commands_work_beside_it(place: Place, trading: Foreground) ->
     assert status["is_answering"] is True
     states = {part["name"]: part["state"] for part in status["vitals"]["tree"]["parts"]}
     assert states["Guard"] == "running"
-    assert len(states) == 9
+    assert len(states) == 10
     assert status["vitals"]["arming"]["is_armed"] is True
     assert place.run("verify").code == 0
     assert place.run("statistics", "--json").json["trades"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,16 @@ class Place:
     def names(self) -> set[str]:
         """Return everything that is in the folder."""
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
+
+
+def lived_once(place: Place, kept: Path, live: Callable[[Place], None]) -> Place:
+    """Let a place be as after a life, which is lived the first time and copied from then on."""
+    if kept.exists():
+        shutil.copytree(kept, place.folder, dirs_exist_ok=True)
+    else:
+        live(place)
+        shutil.copytree(place.folder, kept)
+    return place
 
 
 def engine_of_aegis() -> Start:

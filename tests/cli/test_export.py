@@ -14,19 +14,22 @@ import pytest
 from aegis.cli.sheets import csv_chunks, jsonl_chunks
 from aegis.domain.ids import Coin
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
-from tests.cli.place import Place, Said
+from tests.cli.place import Place, Said, lived_once
 from tests.store.tampering import tamper
 
 NASTY = ('=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1")
 
 
-@pytest.fixture
-def lived(place: Place) -> Place:
-    """A place where a replay has made some trades."""
+def live(place: Place) -> None:
     place.configure(REPLAY)
     write(place.folder, [HEADER, *rows(90)])
     assert place.say("run").code == 0
-    return place
+
+
+@pytest.fixture
+def lived(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place where a replay has made some trades."""
+    return lived_once(place, tmp_path_factory.getbasetemp() / "lived-export", live)
 
 
 def told(said: Said) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.candle_files import HEADER, rows, write
-from tests.cli.place import METRONOME, Foreground, Place
+from tests.cli.place import METRONOME, Foreground, Place, lived_once
 from tests.store.tampering import tamper
 
 CONFIG = """
@@ -57,13 +57,16 @@ def configured(value: int = 100) -> str:
     return CONFIG.replace("{value}", str(value))
 
 
-@pytest.fixture
-def lived(place: Place) -> Place:
-    """A place where a replay has come to its end."""
+def live(place: Place) -> None:
     place.configure(configured())
     write(place.folder, [HEADER, *rows(CANDLES)])
     assert place.say("run").code == 0
-    return place
+
+
+@pytest.fixture
+def lived(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place where a replay has come to its end."""
+    return lived_once(place, tmp_path_factory.getbasetemp() / "lived-what-if", live)
 
 
 def what_if(place: Place, *arguments: str, code: int = 0) -> Any:

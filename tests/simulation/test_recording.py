@@ -17,7 +17,7 @@ from tests.simulation.candles import SYMBOL, walk
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.world import World
 
-CANDLES = 200
+CANDLES = 150
 SERIES = (SYMBOL, 60)
 EMA = {"fast": 3, "slow": 8}
 
@@ -40,7 +40,7 @@ def test_a_run_records_each_candle_that_it_was_shown(world: World) -> None:
 
 def test_a_run_that_is_killed_again_and_again_leaves_no_hole(world: World) -> None:
     world.start()
-    for number in (20, 90, 91, 170):
+    for number in (20, 90, 91, 140):
         world.run_until_candle(number)
         world.restart()
     world.run_to_the_end().end()
