@@ -376,25 +376,6 @@ class Proposed(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
 
 
-_ENCODER = msgspec.json.Encoder(decimal_format="string")
-_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()}
-
-
 def name_of(event: Event) -> str:
     """Return the name under which the log keeps an event."""
     return type(event).__name__
-
-
-def encode(event: Event) -> bytes:
-    """Return the JSON bytes that are stored and hashed."""
-    return _ENCODER.encode(event)
-
-
-def decode(name: str, data: bytes) -> Event:
-    """Return the event that was stored under a name.
-
-    Raises `msgspec.ValidationError` on a shape that the name does not have, `KeyError` on an
-    unknown name; to a reader of the log both are corruption.
-    """
-    event: Event = _DECODERS[name].decode(data)
-    return event

@@ -13,7 +13,11 @@ from typing import Any
 import apsw
 import msgspec
 
-from aegis.domain.events import Recorded, decode, encode, name_of
+from aegis.domain.codec import decode, encode
+from aegis.domain.events import (
+    Recorded,
+    name_of,
+)
 from aegis.domain.ids import EventId, PositionId
 from aegis.domain.instants import instant_of, text_of
 from aegis.store.chain import GENESIS, link

@@ -15,7 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from aegis.domain.events import encode, name_of
+from aegis.domain.codec import encode
+from aegis.domain.events import (
+    name_of,
+)
 from aegis.domain.instants import text_of
 from aegis.store.chain import GENESIS
 from aegis.store.connection import CHECKPOINT_PAGES, open_writer
