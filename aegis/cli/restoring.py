@@ -16,16 +16,20 @@ def restore_and_tell(place: Place, which: str, *, is_json: bool) -> Code:
 
 
 def recover_and_tell(place: Place, *, is_dry_run: bool, is_agreed: bool, is_json: bool) -> Code:
-    """Show what would be booked, ask, and book it; with `is_agreed` nobody is asked."""
+    """Show what would be booked, ask, and book it; with `is_agreed` nobody is asked.
+
+    Where nothing was forgotten nobody is asked either: the books are compared, and that is told.
+    """
     if not is_agreed:
         found = act_alone(place, Ask(command="recover", is_dry_run=True), "Looking")
         if isinstance(found, Code):
             return found
-        if found.is_done or is_dry_run:
+        if is_dry_run:
             return tell_answer(found, is_json=is_json)
-        tell(found.text)
-        if not is_answering("Book them?"):
-            complain("Nothing was booked; say --yes, or answer y, to book them")
-            return Code.NO
+        if not found.is_done:
+            tell(found.text)
+            if not is_answering("Book them?"):
+                complain("Nothing was booked; say --yes, or answer y, to book them")
+                return Code.NO
     answer = act_alone(place, Ask(command="recover"), "Booking")
     return answer if isinstance(answer, Code) else tell_answer(answer, is_json=is_json)

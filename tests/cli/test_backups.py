@@ -211,6 +211,17 @@ def test_rubbish_is_no_store_to_put_back(lived: Place) -> None:
     assert "candles.csv cannot be put back" in said.err
 
 
+def test_where_nothing_was_forgotten_recover_asks_nothing_and_the_way_is_free(
+    lived: Place,
+) -> None:
+    lived.say("backup")
+    lived.say("restore", "latest")
+    assert lived.say("resume").code == 1
+    said = lived.say("recover")
+    assert (said.code, said.err) == (0, "")
+    assert lived.say("resume").code == 0
+
+
 @pytest.fixture
 def forgetful(place: Place) -> Place:
     """Return a place where AEGIS went on trading after its backup, and was put back."""
