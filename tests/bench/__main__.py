@@ -1,4 +1,4 @@
-"""`python -m tests.bench backtest`, `store` and `load`: see docs/performance.md."""
+"""`python -m tests.bench backtest`, `store`, `load` and `looks`: see docs/performance.md."""
 
 from __future__ import annotations
 
@@ -14,6 +14,36 @@ from tests.real_candles import CANDLES
 
 def main(arguments: list[str]) -> int:
     """Take the options and run the measurement that is named."""
+    given = vars(_parser().parse_args(arguments))
+    if given["command"] == "looks":
+        from tests.bench import looks
+
+        return looks.compare(
+            given["store"],
+            events=given["events"],
+            positions=given["positions"],
+            is_json=given["json"],
+        )
+    if given["command"] == "store":
+        from tests.bench.store.command import Sizes, compare
+
+        return compare(Sizes(), runs=given["rounds"], is_json=given["json"], folder=given["folder"])
+    if given["command"] == "load":
+        from tests.bench.store.load import Load, compare_loads
+
+        load = Load(rate=given["rate"], seconds=given["seconds"], positions=given["positions"])
+        return compare_loads(load, is_json=given["json"], folder=given["folder"])
+    pythons = {peer.name: given[peer.name] for peer in PEERS_KNOWN if given[peer.name]}
+    return backtest.compare(
+        given["data"],
+        count=given["candles"],
+        runs=given["runs"],
+        pythons=pythons,
+        is_json=given["json"],
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     of_backtest = commands.add_parser("backtest", help="the same trades through several engines")
@@ -39,24 +69,12 @@ def main(arguments: list[str]) -> int:
     of_load.add_argument("--positions", type=int, default=1_000)
     of_load.add_argument("--folder", type=Path, default=None, help="on the disk to be measured")
     of_load.add_argument("--json", action="store_true")
-    given = vars(parser.parse_args(arguments))
-    if given["command"] == "store":
-        from tests.bench.store.command import Sizes, compare
-
-        return compare(Sizes(), runs=given["rounds"], is_json=given["json"], folder=given["folder"])
-    if given["command"] == "load":
-        from tests.bench.store.load import Load, compare_loads
-
-        load = Load(rate=given["rate"], seconds=given["seconds"], positions=given["positions"])
-        return compare_loads(load, is_json=given["json"], folder=given["folder"])
-    pythons = {peer.name: given[peer.name] for peer in PEERS_KNOWN if given[peer.name]}
-    return backtest.compare(
-        given["data"],
-        count=given["candles"],
-        runs=given["runs"],
-        pythons=pythons,
-        is_json=given["json"],
-    )
+    of_looks = commands.add_parser("looks", help="status, at, history and verify of a big store")
+    of_looks.add_argument("--events", type=int, default=1_000_000)
+    of_looks.add_argument("--positions", type=int, default=10_000)
+    of_looks.add_argument("--store", type=Path, default=None, help="one of so many, made before")
+    of_looks.add_argument("--json", action="store_true")
+    return parser
 
 
 def _option_of(variable: str) -> str:
