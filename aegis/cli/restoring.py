@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aegis.cli.asking import Place, act_alone, tell_answer
 from aegis.cli.codes import Code
-from aegis.cli.output import complain, is_answering, tell
+from aegis.cli.output import complain, is_answering
 from aegis.control import Ask
 
 
@@ -27,8 +27,8 @@ def recover_and_tell(place: Place, *, is_dry_run: bool, is_agreed: bool, is_json
         if is_dry_run:
             return tell_answer(found, is_json=is_json)
         if not found.is_done:
-            tell(found.text)
-            if not is_answering("Book them?"):
+            tell_answer(found, is_json=is_json)
+            if is_json or not is_answering("Book them?"):
                 complain("Nothing was booked; say --yes, or answer y, to book them")
                 return Code.NO
     answer = act_alone(place, Ask(command="recover"), "Booking")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -255,3 +257,24 @@ def test_what_was_forgotten_is_booked_with_a_yes_and_trading_resumed(forgetful: 
     assert "0 discrepancies" in booked.out
     assert forgetful.say("resume").code == 0
     assert forgetful.say("verify").code == 0
+
+
+def test_one_who_reads_json_is_not_asked(forgetful: Place) -> None:
+    said = forgetful.say("recover", "--json")
+    assert (said.code, said.json["is_done"]) == (1, False)
+    assert "say --yes" in said.err
+
+
+@pytest.mark.parametrize(("answer", "is_booked"), [("y\n", True), ("n\n", False), ("", False)])
+def test_a_person_is_asked_and_only_a_yes_books(
+    forgetful: Place, monkeypatch: pytest.MonkeyPatch, answer: str, *, is_booked: bool
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    said = forgetful.say("recover")
+    assert "Book them? [y/N]" in said.err
+    assert said.code == (0 if is_booked else 1)
+    assert ("booked: " in said.out.replace("would book: ", "")) is is_booked
