@@ -15,16 +15,10 @@ from aegis.config.model import Config
 from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import ZERO, text
+from aegis.domain.points import Point
 from aegis.domain.risk import marked_equity
 from aegis.store.errors import NoStore
-from aegis.store.past import (
-    NotInLog,
-    Past,
-    Point,
-    order_view,
-    position_view,
-    read_past,
-)
+from aegis.store.past import NotInLog, Past, order_view, position_view, read_past
 
 SHOWN_MAX = 20
 """Positions, and orders, that fit into a look of a person's; JSON has all of them."""

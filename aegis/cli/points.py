@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aegis.domain.ids import NANOS_PER_SECOND
-from aegis.store.past import Point
+from aegis.domain.points import Point
 
 PointGiven = Annotated[str, typer.Argument(metavar="TIME|EVENT", help="A UTC time, or an event.")]
 FromPoint = Annotated[

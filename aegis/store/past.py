@@ -17,6 +17,7 @@ from aegis.domain.ids import EventId, Instant
 from aegis.domain.instants import instant_of, text_of
 from aegis.domain.money import text_of_written
 from aegis.domain.order import Order
+from aegis.domain.points import Point
 from aegis.domain.position import Position
 from aegis.store.folding import Fold
 from aegis.store.following import follow
@@ -42,13 +43,6 @@ ORDER_VIEW = (
 )  # fmt: skip
 """What `positions` and `status` show of the present; of a position but for its exchange's id,
 which its orders have."""
-
-
-class Point(msgspec.Struct, frozen=True):
-    """Somewhere in the log: an event's number, or a time in nanoseconds, if `is_time`."""
-
-    value: int
-    is_time: bool
 
 
 class Event(msgspec.Struct, frozen=True):

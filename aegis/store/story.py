@@ -9,7 +9,8 @@ import apsw
 import msgspec
 
 from aegis.domain.ids import PositionId
-from aegis.store.past import Point, event_up_to
+from aegis.domain.points import Point
+from aegis.store.past import event_up_to
 from aegis.store.reading import View, trusted
 from aegis.store.records import (
     StoredEvent,

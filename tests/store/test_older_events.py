@@ -14,9 +14,10 @@ from aegis.domain.events import (
     StopRaised,
 )
 from aegis.domain.money import text
+from aegis.domain.points import Point
 from aegis.domain.upcasting import UPCASTS
 from aegis.store.journal import Store
-from aegis.store.past import Past, Point, read_past
+from aegis.store.past import Past, read_past
 from aegis.store.verify import verify
 from tests.store.histories import History, open_store
 

@@ -13,8 +13,9 @@ import aegis.store.states
 from aegis.domain.book import Book
 from aegis.domain.events import StopRaised
 from aegis.domain.ids import Instant
+from aegis.domain.points import Point
 from aegis.store.errors import StoreCorrupt
-from aegis.store.past import NotInLog, Past, Point, read_past
+from aegis.store.past import NotInLog, Past, read_past
 from tests.store.histories import START, History, open_store
 from tests.store.tampering import append_event, tamper
 

@@ -10,10 +10,11 @@ import apsw
 
 from aegis.domain.commands import MarkPosition
 from aegis.domain.ids import Instant
+from aegis.domain.points import Point
 from aegis.store.connection import open_reader
 from aegis.store.folding import Fold
 from aegis.store.journal import Store
-from aegis.store.past import Point, read_past
+from aegis.store.past import read_past
 from aegis.store.records import recorded_of, stored_events
 from tests.bench.store.plain import grouped
 from tests.bench.store.workload import Opened, Timing, marks, record, store_of, timed
