@@ -35,6 +35,8 @@ def read_stretch(path: Path, stretch: Stretch) -> Generator[Page]:
     """Yield a stretch of the log in order; raises what a look at a store raises."""
     with trusted(path) as db:
         first, last = _first(db, stretch.begin), _last(db, stretch.end)
+        if first > last:
+            return
         if stretch.position is not None:
             own = [
                 stored

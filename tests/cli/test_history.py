@@ -98,7 +98,17 @@ def test_a_position_s_own_events_may_be_bounded_too(lived: Place) -> None:
     assert [event["event_id"] for event in told] == own[-2:]
 
 
-@pytest.mark.parametrize("arguments", [("--from", "2500001"), ("--from", "9", "--to", "8")])
+NOWHERE = (
+    ("--from", "2500001"),
+    ("--from", "9", "--to", "8"),
+    ("--from", "9" * 30),
+    ("--to", "0"),
+    ("--to", "1970-01-01"),
+    ("--from", "9998-12-31T23:59:59.999999999"),
+)
+
+
+@pytest.mark.parametrize("arguments", NOWHERE)
 def test_where_nothing_happened_that_is_said(lived: Place, arguments: tuple[str, ...]) -> None:
     assert lived.say("history", *arguments).out == "No events there\n"
     assert lived.say("history", *arguments, "--json").out == "[]\n"

@@ -57,6 +57,8 @@ def test_people_read_it_as_a_status_of_then(lived: Place) -> None:
         ("0", "That is before the first event: run.py at 1 (2023-11-14T22:13:2"),
         ("2020-01-01", "That is before the first event: run.py at 1 (2023-11-14T22:13:2"),
         ("9999999", "That is after the last event: run.py at "),
+        ("9" * 30, "That is after the last event: run.py at "),
+        ("1970-01-01", "That is before the first event: run.py at 1 (2023-11-14T22:13:2"),
         ("2090-01-01T10:00", "That is after the last event: run.py at "),
     ],
 )
