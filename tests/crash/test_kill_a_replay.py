@@ -70,24 +70,24 @@ def test_a_replay_killed_again_and_again_decides_what_an_undisturbed_one_does(
 
 
 def kill_quiet(scene: Scene, process: Process, past: int) -> None:
-    """Kill at some moment past an instant, with no order on its way: that one might be lost."""
+    """Kill at some moment past an instant, with no order on its way: that one might be lost.
 
-    def is_past() -> bool | None:
-        decided = decisions_in(scene.store)
-        return True if decided and decided[-1].decided_at >= past else None
+    It stands still while it is looked at, so that it gets no further on a slow machine.
+    """
 
     def is_dead() -> bool | None:
         os.kill(process.pid, signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        if found_by_the_next(scene).book.active_orders():
+        decided = decisions_in(scene.store)
+        is_past = bool(decided) and decided[-1].decided_at >= past
+        if not is_past or found_by_the_next(scene).book.active_orders():
             os.kill(process.pid, signal.SIGCONT)
             return None
         process.kill()
         return True
 
     process.wait_for("StrategyArmed")
-    process.wait_until(is_past, lambda: "to come so far")
-    process.wait_until(is_dead, lambda: "no order on its way", poll_s=0.001)
+    process.wait_until(is_dead, lambda: "past it, and no order on its way", poll_s=0.001)
 
 
 def found_by_the_next(scene: Scene) -> Evidence:
