@@ -66,6 +66,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[Order, ...]
 
 
+class OutdatedError(ValueError):
+    """A state that was true when it was made, and is of no use any more."""
+
+
 class Found(NamedTuple):
     """The nearest state before a point that proves itself, and what is wrong with nearer ones."""
 
@@ -149,7 +153,10 @@ def state_numbers(db: apsw.Connection) -> tuple[int, ...]:
 
 
 def proved_text(db: apsw.Connection, event_id: int) -> bytes:
-    """Return the text of a state that proves itself; `ValueError` says why one does not."""
+    """Return the text of a state that proves itself; `ValueError` says why one does not.
+
+    `OutdatedError` of one that nothing is wrong with but its age.
+    """
     head_hash, quarantined, data, checksum = db.execute(_STATE, (event_id,)).fetchall()[0]
     cells = (event_id, head_hash, quarantined, data)
     if not isinstance(data, bytes) or _checksum(*cells) != checksum:
@@ -157,13 +164,13 @@ def proved_text(db: apsw.Connection, event_id: int) -> bytes:
     if db.execute(_HASH_OF, (event_id,)).get != head_hash:
         raise ValueError("it belongs to another log")
     if db.execute(_QUARANTINED, (event_id,)).get != quarantined:
-        raise ValueError("an event before it was set aside")
+        raise OutdatedError("an event before it was set aside")
     try:
         text = zlib.decompress(data)
     except zlib.error as error:
         raise ValueError(str(error)) from error
     if not text.startswith(SHAPE):
-        raise ValueError("another version of AEGIS made it")
+        raise OutdatedError("another version of AEGIS made it")
     return text[len(SHAPE) :]
 
 

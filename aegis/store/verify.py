@@ -34,7 +34,7 @@ from aegis.store.recording import faults_of
 from aegis.store.records import StoredEvent, head_of, recorded_of, stored_pages
 from aegis.store.rowcheck import RowCheck
 from aegis.store.snapshot import Snapshot, check_mark, snapshot_of
-from aegis.store.states import encoded, proved_text, state_numbers
+from aegis.store.states import OutdatedError, encoded, proved_text, state_numbers
 
 PROBLEMS_MAX = 20
 """Of one kind; one fault can spoil every row, and a person reads the first few."""
@@ -187,6 +187,8 @@ class _Look:
             done += len(page)
             self._progress(done, total)
         self._is_log_read = True
+        for number in sorted(each for each in states if each > total):
+            self._note("states", f"the state at event {number} is past the log's end")
         counted = db.execute(_COUNTED).get
         if self._is_chain_whole and (counted or 0) != self._cursor.event_id:
             text = f"the log ends at event {self._cursor.event_id}, {counted} were written"
@@ -209,6 +211,8 @@ class _Look:
     def _state(self, db: apsw.Connection, fold: Fold, event_id: int) -> None:
         try:
             is_own = proved_text(db, event_id) == encoded(fold.book)
+        except OutdatedError:
+            return
         except ValueError as error:
             self._note("states", f"the state at event {event_id} is not used: {error}")
         else:

@@ -26,6 +26,7 @@ from tests.store.histories import SYMBOLS, History, open_store
 from tests.store.tampering import tamper
 
 SPACING = 40
+MOVE_STATE = "UPDATE states SET event_id = 9999 WHERE event_id = {}"
 DELETE_STATE = "DELETE FROM states WHERE event_id = {}"
 SEEDS = range(5)
 
@@ -166,6 +167,27 @@ def test_verify_names_a_state_that_is_not_what_the_events_make(path: Path) -> No
     (problem,) = verify(path).problems
     assert problem.check == "states"
     assert problem.text == f"the state at event {kept[2]} is not what the events make"
+
+
+def test_verify_names_a_state_of_an_event_that_is_not_there(path: Path) -> None:
+    lived(path)
+    tamper(path, MOVE_STATE.format(numbers(path)[-1]))
+    (problem,) = verify(path).problems
+    assert problem.text == "the state at event 9999 is past the log's end"
+
+
+def test_a_state_from_before_an_event_was_set_aside_is_outdated_and_no_fault(path: Path) -> None:
+    lived(path)
+    tamper(path, "INSERT INTO quarantine VALUES (0, 'odd', '')")  # of no event, but counted
+    assert not [each for each in verify(path).problems if each.check == "states"]
+
+
+def test_a_state_of_another_program_is_no_fault_of_the_store(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived(path)
+    monkeypatch.setattr(aegis.store.states, "SHAPE", b"other")
+    assert verify(path).problems == ()
 
 
 def records_hash(db: apsw.Connection, event_id: int) -> str:
