@@ -190,7 +190,6 @@ def _compared(leader: Leader, path: Path) -> Compared:
     original, other = read_lived(path), read_lived(config.store.path)
     notes = (*way.notes, *_notes_on_held(way, original), *_notes_on_words(way, original))
     way = msgspec.structs.replace(way, notes=notes)
-    slack_ns = way.length_s * NANOS_PER_SECOND
     begin = way.begin or Instant(0)
     ours = as_of((*original.closed, *original.alive), begin, way.end)
     theirs = as_of((*other.closed, *other.alive), begin, way.end)
@@ -207,7 +206,7 @@ def _compared(leader: Leader, path: Path) -> Compared:
         head_hash=other.head_hash,
         original=tuple(ours),
         other=tuple(theirs),
-        pairs=contrasted(ours, theirs, slack_ns, has_figures=way.is_repeatable),
+        pairs=contrasted(ours, theirs, way.slack_ns, has_figures=way.is_repeatable),
     )
 
 
@@ -216,8 +215,8 @@ def _parting(
 ) -> Difference | Stray | None:
     """Return where the two logs part, or their decisions where no more can be expected."""
     if not way.is_repeatable or way.begin is not None:
-        slack_ns = way.length_s * NANOS_PER_SECOND
-        return first_stray(_within(original.intents, way), _within(other.intents, way), slack_ns)
+        ours, theirs = _within(original.intents, way), _within(other.intents, way)
+        return first_stray(ours, theirs, way.slack_ns)
     found = first_difference(path, again)
     if found is None or way.end is None or found.original is None:
         return found

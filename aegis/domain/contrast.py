@@ -19,7 +19,7 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from aegis.domain.ids import EventId, Instant, PositionId, Symbol
+from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.money import ZERO, ratio
 from aegis.domain.order import Role
 from aegis.domain.position import Position, PositionStatus
@@ -33,6 +33,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
     event_id: EventId
     position_id: PositionId
+    client_order_id: ClientOrderId
     symbol: Symbol
     role: Role
     amount: Decimal
@@ -100,8 +101,11 @@ def _first_of(original: list[Intent], other: list[Intent], slack_ns: int) -> Str
 
 
 def _is_one(ours: Intent, theirs: Intent, slack_ns: int) -> bool:
-    is_like = (ours.role, ours.reason) == (theirs.role, theirs.reason)
-    return is_like and abs(ours.at - theirs.at) <= slack_ns
+    """Say whether two decisions are one; an entry's id is a hash of the instant that it is of."""
+    if (ours.role, ours.reason) != (theirs.role, theirs.reason):
+        return False
+    is_same_entry = ours.role is Role.ENTRY and ours.client_order_id == theirs.client_order_id
+    return is_same_entry or abs(ours.at - theirs.at) <= slack_ns
 
 
 def _strays_at(stray: Stray) -> Instant:

@@ -16,6 +16,8 @@ from aegis.domain.instants import text_of
 from aegis.domain.legs import Leg, clipped, legs_of
 from aegis.domain.recorded import Recording
 
+MOMENT_NS = NANOS_PER_SECOND // 2
+
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
     """What is gone again. `begin` is where it begins flat, None for the store's beginning.
@@ -44,9 +46,14 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def length_s(self) -> int:
-        """The longest candle of the legs."""
-        return max(map(candle_s, self.legs))
+    def slack_ns(self) -> int:
+        """How far apart two instants may lie and be one moment: a candle, or a moment of real time.
+
+        On a busy machine a thread may be late by that; market time goes on meanwhile.
+        """
+        moments_ns = (MOMENT_NS * int(leg.settings["market.speed"]) for leg in self.legs)
+        candles_ns = (NANOS_PER_SECOND * candle_s(leg) for leg in self.legs)
+        return max(*moments_ns, *candles_ns)
 
 
 class NoWay(msgspec.Struct, frozen=True):

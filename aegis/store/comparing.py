@@ -95,6 +95,7 @@ def _intents(records: Iterable[Recorded]) -> Iterator[Intent]:
             yield Intent(
                 event_id=recorded.event_id,
                 position_id=recorded.position_id,
+                client_order_id=event.client_order_id,
                 symbol=event.symbol,
                 role=event.role,
                 amount=event.amount,

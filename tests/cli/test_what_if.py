@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.candle_files import HEADER, rows, write
-from tests.cli.place import METRONOME, Foreground, Place, lived_once
+from tests.cli.place import Foreground, Place, lived_once
 from tests.store.tampering import tamper
 
 CONFIG = """
@@ -249,7 +249,7 @@ def test_a_damaged_recording_is_corruption_and_nothing_is_run(lived: Place) -> N
 
 @pytest.mark.long
 def test_a_run_on_threads_is_decided_alike(place: Place) -> None:
-    place.configure(METRONOME.format(speed=600, period_s=600))
+    place.configure("[strategy]\nparams = { fast = 3, slow = 8 }\n")
     running = Foreground(place.folder)
     running.wait_for("PositionClosed", 4)
     running.end()

@@ -20,7 +20,7 @@ from aegis.domain.contrast import (
     exit_price,
     first_stray,
 )
-from aegis.domain.ids import NANOS_PER_SECOND, EventId, Instant, PositionId, Symbol
+from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.order import Role
 from aegis.domain.position import Position, PositionSide, PositionStatus
 from tests.domain.kit import POLICY, opening
@@ -39,6 +39,7 @@ def intent(number: int, minute: float, symbol: Symbol = BTC, **more: Any) -> Int
     return Intent(
         event_id=EventId(number),
         position_id=PositionId(f"p{number}"),
+        client_order_id=ClientOrderId(f"o{number}-{minute}"),
         symbol=symbol,
         at=at(minute),
         **fields,
@@ -54,6 +55,14 @@ def test_moments_of_real_time_are_no_other_decision() -> None:
     ours, theirs = [intent(1, 5)], [intent(1, 5.4)]
     assert first_stray(ours, theirs, MINUTE_NS) is None
     assert first_stray(ours, theirs, 0) is not None
+
+
+def test_an_entry_with_the_same_id_is_one_however_late_a_thread_was() -> None:
+    ours = intent(1, 5)
+    late = replace(ours, at=at(25))
+    assert first_stray([ours], [late], MINUTE_NS) is None
+    leaves = [replace(each, role=Role.EXIT) for each in (ours, late)]
+    assert first_stray(leaves[:1], leaves[1:], MINUTE_NS) is not None
 
 
 @pytest.mark.parametrize("other", [{"reason": "stop_loss"}, {"role": Role.EXIT}])

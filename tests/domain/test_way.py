@@ -170,6 +170,12 @@ def test_a_run_on_threads_cannot_be_repeated_to_the_digit() -> None:
     assert any("threads" in note for note in found.notes)
 
 
+def test_a_moment_is_a_candle_or_half_a_second_of_real_time() -> None:
+    assert way(started(0), ended(100)).slack_ns == MINUTE_NS
+    assert way(started(0, speed="1"), ended(100)).slack_ns == MINUTE_NS
+    assert way(started(0, speed="600"), ended(100)).slack_ns == 5 * MINUTE_NS
+
+
 def refusal(found: Way | NoWay) -> str:
     assert isinstance(found, NoWay), found
     return found.text
