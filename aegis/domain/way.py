@@ -51,9 +51,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
         On a busy machine a thread may be late by that; market time goes on meanwhile.
         """
-        moments_ns = (MOMENT_NS * int(leg.settings["market.speed"]) for leg in self.legs)
-        candles_ns = (NANOS_PER_SECOND * candle_s(leg) for leg in self.legs)
-        return max(*moments_ns, *candles_ns)
+        return max(map(_slack_ns, self.legs))
 
 
 class NoWay(msgspec.Struct, frozen=True):
@@ -76,11 +74,12 @@ def way_of(recording: Recording, begin: Instant | None, end: Instant | None) -> 
         last_at = min((last for _, last in _spans(recording, legs[-1])), default=None)
     begins = [at for at in (first_at, begin) if at is not None and at > legs[0].begins_at]
     start = max(begins, default=None)
-    stop = min((at for at in (last_at, end) if at is not None), default=None)
+    ends = (_settled_until(legs[-1], last_at), end)
+    stop = min((at for at in ends if at is not None), default=None)
     within = clipped(legs, start or Instant(0), stop)
     if not within:
         return NoWay(f"nothing is recorded there; {_span_text(legs, start, last_at)}")
-    is_cut_short = last_at is not None and stop == last_at
+    is_cut_short = last_at is not None and stop != end
     return Way(
         legs=within,
         begin=start,
@@ -97,6 +96,23 @@ def symbols_of(leg: Leg) -> tuple[Symbol, ...]:
 def candle_s(leg: Leg) -> int:
     """Return how long a leg's candles were."""
     return TIMEFRAMES_S[leg.settings["market.timeframe"].strip('"')]
+
+
+def _slack_ns(leg: Leg) -> int:
+    moment_ns = MOMENT_NS * int(leg.settings["market.speed"])
+    return max(moment_ns, NANOS_PER_SECOND * candle_s(leg))
+
+
+def _settled_until(last: Leg, recorded_until: Instant | None) -> Instant | None:
+    """Return until when a way can be compared, None for one whose last run ended in peace.
+
+    On threads a last decision may have been on its way when the run ended: its last moment does
+    not count.
+    """
+    if last.is_repeatable:
+        return recorded_until
+    at = last.ends_at if recorded_until is None else recorded_until
+    return None if at is None else Instant(at - _slack_ns(last))
 
 
 def _spans(recording: Recording, leg: Leg) -> list[tuple[Instant, Instant]]:
@@ -139,7 +155,7 @@ def _notes(
     if last_at is not None:
         yield (
             f"the last run has no end on record (it runs, or was killed): it is compared up to "
-            f"{text_of(last_at)[:19]}, the end of what is recorded"
+            f"the end of what is recorded, {text_of(last_at)[:19]}"
         )
     settings = {tuple(sorted(leg.settings.items())) for leg in within}
     if len(within) > 1:
@@ -151,4 +167,7 @@ def _notes(
     if any(leg.version != within[-1].version for leg in within):
         yield f"recorded by AEGIS {', '.join(sorted({leg.version for leg in within}))}"
     if not all(leg.is_repeatable for leg in within):
-        yield "it ran on threads: instants, and prices with them, differ by moments of real time"
+        yield (
+            "it ran on threads: instants, and prices with them, differ by moments of real time, "
+            "and its last moment is left out"
+        )

@@ -170,6 +170,12 @@ def test_a_run_on_threads_cannot_be_repeated_to_the_digit() -> None:
     assert any("threads" in note for note in found.notes)
 
 
+def test_the_last_moment_of_a_run_on_threads_is_left_out() -> None:
+    assert way(started(0, speed="600"), ended(100)).end == at(95)
+    assert way(started(0, speed="600"), count=100).end == at(95)
+    assert way(started(0, speed="600"), ended(100), end=50).end == at(50)
+
+
 def test_a_moment_is_a_candle_or_half_a_second_of_real_time() -> None:
     assert way(started(0), ended(100)).slack_ns == MINUTE_NS
     assert way(started(0, speed="1"), ended(100)).slack_ns == MINUTE_NS
