@@ -24,7 +24,7 @@ from tests.store.tampering import append_event, dump, empty_index
 
 Plant = Callable[[World], None]
 
-OF_REAL_TIME = {"data", "clock"}
+OF_REAL_TIME = {"data", "clock", "backup"}
 
 
 def orphan(world: World) -> None:
