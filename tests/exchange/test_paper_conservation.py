@@ -112,7 +112,7 @@ def plus_sign(value: Decimal) -> Decimal:
 
 
 MANY = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
