@@ -47,7 +47,7 @@ from aegis.store.mark import mark_path
 from supervisors.backing import back_up_before_migration
 from supervisors.channels import messengers_of
 from supervisors.importing import take_over, told_import
-from supervisors.preflight import refuse_stray_ledger
+from supervisors.preflight import refuse_other_quote, refuse_stray_ledger
 from supervisors.quick import INCARNATION_DIGITS
 from supervisors.recovering import Recovery
 from supervisors.restoring import Progress, no_progress, restore_life
@@ -136,6 +136,7 @@ def _write(bag: _Bag) -> Answer:
         backup=partial(back_up_before_migration, config),
     )
     try:
+        refuse_other_quote(store, config.exchange.symbols)
         clerk = Clerk(store, limits_of(config), by=OPERATOR)
         if ask.incoming:
             return _import(bag, store, clerk)

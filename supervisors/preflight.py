@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from aegis.config.values import quote_of
 from aegis.domain.book import Book
 from aegis.domain.ids import Coin, EventId, Symbol
 from aegis.domain.money import ZERO, plus
@@ -19,7 +20,7 @@ from aegis.exchange.paper_ledger import (
     missing_ledger,
     open_ledger,
 )
-from aegis.store.errors import StoreCorrupt, StoreUnguarded
+from aegis.store.errors import StoreCorrupt, StoreForeign, StoreUnguarded
 from aegis.store.journal import Store
 from aegis.store.mark import mark_path
 
@@ -30,14 +31,17 @@ def refuse_stray_ledger(store: Path, ledger: Path) -> None:
         raise foreign_ledger(ledger)
 
 
-def refuse_unguarded(book: Book, symbols: tuple[Symbol, ...]) -> None:
-    """Refuse what is held, or under way, in a symbol that no candle and no stop would reach."""
-    for position in book.alive_positions():
-        if position.symbol not in symbols:
-            raise StoreUnguarded(position.symbol, f"is held (position {position.position_id})")
-    for order in book.active_orders():
-        if order.symbol not in symbols:
-            raise StoreUnguarded(order.symbol, f"has an active order ({order.client_order_id})")
+def refuse_other_markets(store: Store, symbols: tuple[Symbol, ...]) -> None:
+    """Refuse symbols that do not go with what a store traded, or holds."""
+    refuse_other_quote(store, symbols)
+    _refuse_unguarded(store.book, symbols)
+
+
+def refuse_other_quote(store: Store, symbols: tuple[Symbol, ...]) -> None:
+    """Refuse symbols priced in another coin than what a store traded: its sums would be none."""
+    known, wanted = store.quote(), quote_of(symbols[0])
+    if known not in (None, wanted):
+        raise StoreForeign("quote coin", wanted, str(known))
 
 
 def refuse_vanished(path: Path, committed: EventId) -> None:
@@ -77,3 +81,13 @@ def open_own_ledger(
         ledger.close()
         raise missing_ledger(path, "an empty one")
     return ledger
+
+
+def _refuse_unguarded(book: Book, symbols: tuple[Symbol, ...]) -> None:
+    """Refuse what is held, or under way, in a symbol that no candle and no stop would reach."""
+    for position in book.alive_positions():
+        if position.symbol not in symbols:
+            raise StoreUnguarded(position.symbol, f"is held (position {position.position_id})")
+    for order in book.active_orders():
+        if order.symbol not in symbols:
+            raise StoreUnguarded(order.symbol, f"has an active order ({order.client_order_id})")

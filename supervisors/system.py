@@ -49,8 +49,8 @@ from supervisors.ground import Ground, ground_of
 from supervisors.keeper import Pulse
 from supervisors.preflight import (
     open_own_ledger,
+    refuse_other_markets,
     refuse_stray_ledger,
-    refuse_unguarded,
     refuse_vanished,
     shrunken_store,
 )
@@ -141,7 +141,7 @@ class System:
             self._waits_for_its_actor = True
             self._committed = self._store.last_event_id
             self.recovered_events = self._store.recovered_events
-            refuse_unguarded(self._store.book, config.exchange.symbols)
+            refuse_other_markets(self._store, config.exchange.symbols)
             ledger = self._open_ledger()
             opened.callback(ledger.close)
             lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)

@@ -92,6 +92,13 @@ class Hand:
             raise Refused("live", said)
         return self.store()
 
+    def expect_priced_in(self, quote: Coin) -> None:
+        """Refuse a coin other than the one that the store's results add up in."""
+        known = self.store().quote()
+        if known not in (None, quote):
+            said = f"symbol: this store's positions are priced in {known}, as all of one store are"
+            raise Refused("other_quote", f"{said}; was one in {quote}, which wants another store")
+
     def clerk(self) -> Clerk:
         """Return who decides and commits."""
         return Clerk(self.store(), NO_LIMITS, by=BY)

@@ -23,7 +23,7 @@ import apsw
 from aegis.domain.book import Book
 from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import Recorded
-from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
+from aegis.domain.ids import ClientOrderId, Coin, EventId, Instant, PositionId, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.lives import Life
 from aegis.domain.order import Fill, Order
@@ -229,6 +229,11 @@ class Store:
         """Return a trade of the exchange as it is booked, or None when it is not."""
         with self._working("read"):
             return loading.find_fill(self._db, symbol, trade_id)
+
+    def quote(self) -> Coin | None:
+        """Return the one coin in which its positions are priced; None before the first."""
+        with self._working("read"):
+            return loading.quote_of(self._db)
 
     def has_fills(self) -> bool:
         """Whether any trade is booked."""

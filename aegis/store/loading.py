@@ -9,7 +9,7 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.book import Book
-from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, EventId, PositionId, Symbol
+from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, Coin, EventId, PositionId, Symbol
 from aegis.domain.instants import instant_of
 from aegis.domain.lives import Life
 from aegis.domain.order import Fill, Order
@@ -17,6 +17,7 @@ from aegis.domain.position import Position
 from aegis.store.errors import StoreCorrupt
 from aegis.store.statements import (
     SELECT_FILL,
+    SELECT_FIRST_SYMBOL,
     SELECT_LIVES,
     SELECT_ORDER,
     SELECT_ORDERS_OF_POSITION,
@@ -64,6 +65,12 @@ def find_position(db: apsw.Connection, position_id: PositionId) -> Position | No
         return None
     row = db.execute(SELECT_POSITION, (position_id,)).fetchone()
     return None if row is None else position_of(row)
+
+
+def quote_of(db: apsw.Connection) -> Coin | None:
+    """Return the coin in which a store's positions are priced, its first one's; None before it."""
+    symbol = db.execute(SELECT_FIRST_SYMBOL).get
+    return None if symbol is None else Coin(str(symbol).partition("/")[2])
 
 
 def find_order(db: apsw.Connection, client_order_id: ClientOrderId) -> Order | None:

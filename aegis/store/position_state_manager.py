@@ -138,8 +138,9 @@ class PositionStateManager:
         quote. Without a stop nothing guards the position once AEGIS runs; `trailing_stop_pct`
         alone makes a stop that far below the entry price. `created_by` and `reason` are words.
 
-        `Refused`: a symbol that has a position already, a stop that is not below the price or a
-        target that is not above it, or far from it, an amount too small to be sold, no figure.
+        `Refused`: a symbol that has a position already, or is priced in another coin than the
+        store's first position; a stop that is not below the price or a target that is not above
+        it, or far from it, an amount too small to be sold, no figure.
 
         >>> manager.open_position("BTC/USDT", "long", "40000", "0.05", stop_price=39000)
         '...'
@@ -159,6 +160,7 @@ class PositionStateManager:
         quantity, fee = positive("amount", amount), amount_of("fees", fees)
         order_id, why = word_or_none("exchange_order_id", exchange_order_id), word("reason", reason)
         store, now = self._hand.store_to_book(), self._hand.now()
+        self._hand.expect_priced_in(opening.instrument.quote)
         origin = f"by hand after {store.last_event_id}"
         key = position_id_of(store.incarnation, origin, opening.instrument.symbol, now)
         entry = told_entry(key, opening, amount=quantity, price=price, fee=fee, at=now)
@@ -362,7 +364,7 @@ class PositionStateManager:
         >>> manager.get_statistics()["pnl_total"]
         Decimal('50.00')
         """
-        found = read_measures(self._path, Coin(read_quote(self._path) or "USDT"))
+        found = read_measures(self._path, read_quote(self._path) or Coin("USDT"))
         summary = summarize(found.closed, alive=found.alive, path=found.path)
         return {
             **_plain(summary),

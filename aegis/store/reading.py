@@ -17,12 +17,12 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.events import Recorded
-from aegis.domain.ids import PositionId
+from aegis.domain.ids import Coin, PositionId
 from aegis.domain.money import text_of_written, total
 from aegis.domain.order import UNSETTLED
 from aegis.store.errors import NoStore
 from aegis.store.identity import StoredIdentity, read_stored_identity
-from aegis.store.loading import find_account
+from aegis.store.loading import find_account, quote_of
 from aegis.store.lock import holder_of
 from aegis.store.outbox import Backlog, backlogs
 from aegis.store.records import head_of, recorded_of, stored_events_of
@@ -52,8 +52,6 @@ _ALIVE = (
 )
 
 _POSITION = _POSITION_COLUMNS + "WHERE position_id <> 'system' AND position_id = ?"
-
-_ANY_SYMBOL = "SELECT symbol FROM positions WHERE position_id <> 'system' LIMIT 1"
 
 _FILL_COLUMNS = """
 SELECT fills.symbol, trade_id, fills.client_order_id, orders.position_id, orders.role,
@@ -201,11 +199,10 @@ def read_events_of(path: Path, position_id: PositionId) -> tuple[Recorded, ...]:
         return tuple(recorded_of(stored) for stored in stored_events_of(db, position_id))
 
 
-def read_quote(path: Path) -> str | None:
+def read_quote(path: Path) -> Coin | None:
     """Return the coin in which a store's positions are priced; None before the first."""
     with trusted(path) as db:
-        symbol = db.execute(_ANY_SYMBOL).get
-    return None if symbol is None else str(symbol).partition("/")[2]
+        return quote_of(db)
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,6 +99,8 @@ _WORKING = """position_id IN (
 SELECT_WORKING_POSITIONS = f"{_POSITIONS}WHERE {_WORKING} ORDER BY position_id"
 
 # A position lives from its first event on. One that came back to life lives on from there.
+SELECT_FIRST_SYMBOL = "SELECT symbol FROM positions WHERE status <> 'VOID' ORDER BY rowid LIMIT 1"
+
 SELECT_LIVES = """
 SELECT position_id, (
     SELECT timestamp FROM position_events AS events

@@ -258,3 +258,20 @@ def test_an_import_beside_the_account_of_another_store_is_refused(place: Place, 
     said = place.say("import", old.name)
     assert said.code == 78
     assert "belongs to another store" in said.err
+
+
+EUROS = '[exchange]\nsymbols = ["BTC/EUR"]\n[paper]\nbalances = {EUR = "10000"}\n'
+
+
+def test_neither_an_import_nor_a_run_adds_another_quote_coin_to_a_store(
+    place: Place, old: Path
+) -> None:
+    assert place.say("import", old.name).code == 0
+    place.configure(EUROS)
+    old.write_text(json.dumps([{"symbol": "BTC/EUR", "entry_price": 40000, "amount": "0.05"}]))
+    events = len(read_history(place.store))
+    for command in (("import", old.name), ("halt",), ("run",)):
+        said = place.say(*command)
+        assert said.code == 78
+        assert "Expected a store of quote coin EUR, found one of quote coin USDT" in said.err
+    assert len(read_history(place.store)) == events

@@ -279,6 +279,16 @@ def test_what_makes_no_sense_is_refused_in_one_line_and_nothing_is_written(
     assert read_history(path) == ()
 
 
+def test_a_store_has_one_quote_coin_that_of_its_first_position(
+    manager: PositionStateManager,
+) -> None:
+    manager.close_position(opened(manager), 110)
+    said = refusal(lambda: opened(manager, "BTC/EUR"))
+    assert said.code == "other_quote"
+    assert "priced in USDT" in said.text
+    assert manager.get_statistics()["pnl_total"] == Decimal(20)
+
+
 def test_a_float_is_refused_with_what_to_write_instead(manager: PositionStateManager) -> None:
     said = refusal(lambda: manager.open_position(**{**GIVEN, "entry_price": 40000.5})).text
     assert said == 'entry_price: expected an exact figure as "40000.5", was a float'
