@@ -6,6 +6,7 @@ a traceback. An exception that is not expected here is a bug of ours, and keeps 
 
 from __future__ import annotations
 
+import errno
 import os
 from enum import IntEnum
 from pathlib import Path
@@ -124,7 +125,7 @@ def _trouble_of_disk(error: Exception, lines: tuple[str, ...], store: Path | Non
 
 
 def _trouble_of_file(error: OSError) -> Trouble:
-    is_refused = isinstance(error, PermissionError)
+    is_refused = isinstance(error, PermissionError) or error.errno == errno.EROFS
     what = f"{error.filename}: " if error.filename is not None else ""
     text = error.strerror or str(error) or type(error).__name__
     return Trouble(Code.NO_PERMISSION if is_refused else Code.NO, (f"{what}{text}",))

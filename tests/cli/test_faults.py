@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -297,6 +298,7 @@ TROUBLES: tuple[tuple[Exception, Code], ...] = (
     (NoStore(STORE), Code.NO),
     (LedgerError("unreadable"), Code.NO),
     (PermissionError(13, "Permission denied", "data"), Code.NO_PERMISSION),
+    (OSError(errno.EROFS, "Read-only file system", "data"), Code.NO_PERMISSION),
     (OSError(28, "No space left on device", "data"), Code.NO),
 )
 
