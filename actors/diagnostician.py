@@ -41,6 +41,7 @@ from aegis.domain.judgement import (
 )
 from aegis.domain.mends import Mend
 from aegis.messages import (
+    LOOK_FOR_ROOM,
     BookRead,
     Committed,
     DiagnoseNow,
@@ -172,6 +173,8 @@ class Diagnostician(Actor):
     def _depth_of(self, message: DiagnoseNow) -> Depth:
         if message.reply_to is not None:
             return Depth.WHOLE
+        if message == LOOK_FOR_ROOM:
+            return Depth.LIGHT
         if message.trigger != "interval":
             return Depth.DEEP
         if self._deep_interval_s is None:

@@ -59,6 +59,7 @@ from aegis.exchange.outcomes import (
     after_placing,
     doubt_of,
     is_exit_lost,
+    is_out_of_room,
     is_past_barrier,
     never_sent,
     proof_of_absence,
@@ -68,6 +69,7 @@ from aegis.exchange.outcomes import (
     submitted_at,
 )
 from aegis.messages import (
+    LOOK_FOR_ROOM,
     AccountRead,
     BookRead,
     Committed,
@@ -179,8 +181,7 @@ class ExchangeGateway(Actor):
             self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
             return
         book.apply(recorded)
-        event = recorded.event
-        match event:
+        match event := recorded.event:
             case OrderIntended() if event.role is not Role.FORCED:
                 self._ask_leave(event)
             case OrderAccepted() | OrderOutcomeUnknown():
@@ -279,6 +280,8 @@ class ExchangeGateway(Actor):
         trigger = doubt_of(self._active(request.client_order_id), answer)
         if trigger is not None:
             self.tell(names.RECONCILER, ReconcileNow(trigger=trigger))
+        if is_out_of_room(answer):
+            self.tell(names.DIAGNOSTICIAN, LOOK_FOR_ROOM)
 
     # Looking up -------------------------------------------------------------------------------
 
@@ -354,8 +357,7 @@ class ExchangeGateway(Actor):
         account = answer.account if isinstance(answer, AccountFetched) else None
         self._prove_absences(account)
         reply = AccountRead(account=account, reason="" if account else reason_of(answer))
-        served = [r for r in self._readers if r.trades_since == request.trades_since]
-        for reader in served:
+        for reader in [r for r in self._readers if r.trades_since == request.trades_since]:
             self._readers.remove(reader)
             self.tell(reader.reply_to, reply)
 

@@ -71,11 +71,15 @@ class OrderPlaced(Message, frozen=True, kw_only=True):
     exchange_order_id: ExchangeOrderId
 
 
+NO_ROOM = "no_room"
+"""The refusal of an exchange whose record is on a full disk: nothing of the order was written."""
+
+
 class RequestRefused(Message, frozen=True, kw_only=True):
     """A definite no, from the list of refusals that the exchange is known to mean.
 
     `code`: insufficient_funds, invalid_order, unknown_symbol, too_late, duplicate_id,
-    not_open (a cancel of an order that is unknown or ended).
+    not_open (a cancel of an order that is unknown or ended), no_room (`NO_ROOM`).
     """
 
     code: str

@@ -260,6 +260,10 @@ class DiagnoseNow(Message, frozen=True, kw_only=True):
     token: int = 0
 
 
+LOOK_FOR_ROOM = DiagnoseNow(trigger="disk is full")
+"""What whoever was refused for want of room asks for: the reserve is freed, and people are told."""
+
+
 class DiagnosisReported(Message, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
     token: int = 0

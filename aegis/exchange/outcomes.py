@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aegis.dialogue import (
+    NO_ROOM,
     CancelAccepted,
     ExchangeAnswer,
     FindOrder,
@@ -96,6 +97,11 @@ def doubt_of(order: Order | None, answer: ExchangeAnswer) -> str | None:
         return "unknown outcome"
     is_exit = order is not None and order.role is not Role.ENTRY
     return "exit refused" if is_exit else None
+
+
+def is_out_of_room(answer: ExchangeAnswer) -> bool:
+    """Say whether an order was refused because its record found no room on the disk."""
+    return isinstance(answer, RequestRefused) and answer.code == NO_ROOM
 
 
 def after_finding(order: Order, found: OrderFound) -> tuple[Command, ...]:

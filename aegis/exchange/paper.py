@@ -10,7 +10,8 @@ Invariants:
 3. Memory is a copy of the ledger: after a failed write, or when somebody else has written (the
    account's owner, by hand), it is thrown away and read anew.
 4. The market moves here before anybody else hears of it (`PacedMarket` sees to that).
-5. Trades are booked at instants that never go back, across restarts too.
+5. An order that a full disk kept out of the ledger is refused, not left in doubt.
+6. Trades are booked at instants that never go back, across restarts too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TypeVar, assert_never
 import msgspec
 
 from aegis.dialogue import (
+    NO_ROOM,
     AccountFetched,
     CancelAccepted,
     CancelOrder,
@@ -48,7 +50,13 @@ from aegis.domain.money import ZERO, ceil_to, floor_to
 from aegis.domain.order import Side
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.paper_admission import Desk, admit, fault_of_id, lateness_of
-from aegis.exchange.paper_ledger import Change, LedgerError, LedgerMovedError, PaperLedger
+from aegis.exchange.paper_ledger import (
+    Change,
+    LedgerError,
+    LedgerFullError,
+    LedgerMovedError,
+    PaperLedger,
+)
 from aegis.exchange.paper_matching import (
     Book,
     Level,
@@ -176,7 +184,7 @@ class PaperExchange:
     def _answered(self, request: ExchangeRequest) -> ExchangeAnswer:
         match request:
             case PlaceOrder():
-                return self._place(request)
+                return self._placed(request)
             case CancelOrder():
                 return self._cancel(request)
             case FindOrder():
@@ -190,6 +198,13 @@ class PaperExchange:
                 return InstrumentsFetched(instruments=tuple(each for each in known if each))
             case _:
                 assert_never(request)
+
+    def _placed(self, request: PlaceOrder) -> OrderPlaced | RequestRefused:
+        """Place an order; no other failure of the ledger than a lack of room is a definite no."""
+        try:
+            return self._place(request)
+        except LedgerFullError as full:
+            return RequestRefused(code=NO_ROOM, reason=str(full))
 
     def _place(self, request: PlaceOrder) -> OrderPlaced | RequestRefused:
         self._present_book()  # what is read from the ledger next is at least as new

@@ -96,6 +96,14 @@ class LedgerError(Exception):
     """The ledger cannot be opened, read or written; the text says what and where."""
 
 
+class LedgerFullError(LedgerError):
+    """The disk has no room; nothing was written, nor will be found after a kill.
+
+    SQLite says FULL before a commit's last page is in the WAL. A sync that fails for want of room
+    is an I/O error to it, and in doubt like any other.
+    """
+
+
 class LedgerMismatchError(LedgerError):
     """The ledger was made for something else; nothing was touched."""
 
@@ -279,7 +287,10 @@ class PaperLedger:
         return int(self._rows("SELECT coalesce(max(sequence), 0) + 1 FROM trades")[0][0])
 
     def write(self, change: Change) -> None:
-        """Make a change durable, whole or not at all; raises LedgerError when it is in doubt."""
+        """Make a change durable, whole or not at all; raises LedgerError when it is in doubt.
+
+        `LedgerFullError` is no doubt: nothing of it was written.
+        """
         balances = [(coin, text(held)) for coin, held in change.balances.items()]
         with _door(self._path), _transaction(self._connection):
             if change.version not in (None, self.version):
@@ -305,7 +316,9 @@ def _door(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerError(f"{path}: expected a paper ledger that works, was: {error}") from error
+        is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        kind = LedgerFullError if is_full else LedgerError
+        raise kind(f"{path}: expected a paper ledger that works, was: {error}") from error
 
 
 @contextmanager

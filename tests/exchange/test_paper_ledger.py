@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.dialogue import OrderPlaced, RequestRefused
+from aegis.dialogue import NO_ROOM, OrderPlaced, RequestRefused
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
@@ -246,6 +246,21 @@ def test_a_request_that_cannot_be_written_raises_and_leaves_nothing(tmp_path: Pa
     assert table.view() == before
     assert isinstance(table.ask(request), OrderPlaced)
     assert table.fills(request.client_order_id) == [("1", "100")]
+
+
+def test_an_order_that_a_full_disk_keeps_out_is_refused_and_may_come_again(tmp_path: Path) -> None:
+    table = Table(tmp_path, btc="100")
+    pages = table.ledger._connection.execute("PRAGMA page_count").fetchone()[0]
+    limit = table.ledger._connection.execute("PRAGMA max_page_count").fetchone()[0]
+    table.ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+    asked = (table.order(Side.SELL, "0.01") for _ in range(100))
+    refused, answer = next(
+        (each, said) for each in asked if isinstance(said := table.ask(each), RequestRefused)
+    )
+    assert (answer.code, "disk is full" in answer.reason) == (NO_ROOM, True)
+    table.ledger._connection.execute(f"PRAGMA max_page_count = {limit}")
+    assert refused.client_order_id not in {each.client_order_id for each in table.view().orders}
+    assert isinstance(table.ask(refused), OrderPlaced)
 
 
 def test_a_commit_that_came_true_after_all_is_known_at_the_next_request(

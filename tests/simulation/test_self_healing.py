@@ -11,6 +11,7 @@ import aegis.store.inspection
 import aegis.store.reserve
 from aegis.domain.checks import CHECKS
 from aegis.domain.events import PositionMarked
+from aegis.exchange.paper_ledger import Change, LedgerFullError, PaperLedger
 from aegis.messages import ControlReply
 from aegis.store.files import wal_path
 from aegis.store.mark import mark_path
@@ -113,6 +114,31 @@ def test_a_full_disk_halts_entries_until_a_person_resumes(
     assert world.status().account.trading_state == "REDUCING"
     assert world.say("resume").is_done
     assert world.status().account.trading_state == "ACTIVE"
+
+
+def test_an_exit_that_the_exchange_has_no_room_for_makes_room_and_goes_again(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market = [*flat(15), *flat(15, price="90", first=15)]
+    world = make_world(market, script=HOLDS, settings=FREE).start()
+    world.run_until_candle(6)
+    next(iter_room(monkeypatch, FREE_BYTES_MIN - 1))
+    write = PaperLedger.write
+
+    def write_beside_the_reserve(ledger: PaperLedger, change: Change) -> None:
+        if is_reserved(world.store_path):
+            raise LedgerFullError("database or disk is full")
+        write(ledger, change)
+
+    monkeypatch.setattr(PaperLedger, "write", write_beside_the_reserve)
+    world.run_to_the_end()
+
+    assert not is_reserved(world.store_path)
+    assert world.has_said("OrderRejected")
+    assert not world.has_said("OrderOutcomeUnknown")
+    assert [each["status"] for each in world.positions()] == ["CLOSED"]
+    world.end()
+    world.expect_truth()
 
 
 def iter_room(patch: pytest.MonkeyPatch, short: int) -> Iterator[None]:
