@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -63,6 +63,8 @@ _ADVICE = {
     apsw.ReadOnlyError: ", let AEGIS write to it",
 }
 
+_UNPROVED = (("PRAGMA checksum_verification = OFF", "PRAGMA checksum_verification", "0"),)
+
 _UNSYNCED = (("PRAGMA synchronous = OFF", "PRAGMA synchronous", 0),)
 
 
@@ -96,6 +98,16 @@ def failing(operation: str) -> Iterator[None]:
         raise StoreFailed(operation, _described(error)) from error
     except (apsw.Error, OSError) as error:
         raise StoreFailed(operation, _described(error)) from error
+
+
+@contextmanager
+def proving() -> Iterator[Callable[[bytes], bool]]:
+    """Yield the question whether a page, as it is in the file, matches its checksum."""
+    db = _connect(":memory:", apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+    try:
+        yield lambda page: db.execute("SELECT verify_checksum(?)", (page,)).get == 1
+    finally:
+        db.close()
 
 
 def open_writer(store: Path, *, is_kept: bool = True) -> tuple[apsw.Connection, WalWatch]:
@@ -132,11 +144,12 @@ def open_unlogged(target: Path) -> apsw.Connection:
     return db
 
 
-def open_reader(store: Path) -> apsw.Connection:
+def open_reader(store: Path, *, is_lenient: bool = False) -> apsw.Connection:
     """Open the database read-only; `NoStore` when there is none.
 
     One without a page is none yet, and not opened: SQLite would remove the WAL that its writer
-    is just making, and would prove no checksum of what it has read as empty.
+    is just making, and would prove no checksum of what it has read as empty. A lenient one reads
+    damaged pages too: for who has proved each page, and says what is still true.
     """
     if not store.is_file() or store.stat().st_size == 0:
         raise NoStore(store)
@@ -144,10 +157,12 @@ def open_reader(store: Path) -> apsw.Connection:
         db = _connect(*_reader_target(store))
         with closed_on_failure(db):
             db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if is_lenient:
+                _set(db, _UNPROVED)  # first of all: the first page may be the damaged one
             if _is_empty(db):
                 raise NoStore(store)
             _expect_own(db)
-            _set(db, _SETTINGS)
+            _set(db, (*_SETTINGS, *(_UNPROVED if is_lenient else ())))
             authorize(db, READ)
     return db
 

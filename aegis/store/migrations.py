@@ -19,6 +19,8 @@ from aegis.store.errors import StoreFailed, StoreTooNew
 from aegis.store.rebuilding import rebuild_projections, without_foreign_keys
 
 _DIGITS = 4
+_OBJECTS = "SELECT type, name FROM sqlite_schema"
+_OF_SQLITE = "sqlite_"
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -59,6 +61,23 @@ def refuse_newer(store: Path, found: int) -> None:
     known = len(migrations())
     if found > known:
         raise StoreTooNew(store, found, known)
+
+
+@cache
+def objects_made() -> frozenset[tuple[str, str]]:
+    """Return kind and name of all tables, indices and triggers that this program's schema has."""
+    db = apsw.Connection(":memory:")
+    try:
+        migrate(db)
+        return objects_of(db)
+    finally:
+        db.close()
+
+
+def objects_of(db: apsw.Connection) -> frozenset[tuple[str, str]]:
+    """Return kind and name of what a database has, but for what SQLite keeps for itself."""
+    rows = msgspec.convert(db.execute(_OBJECTS).fetchall(), list[tuple[str, str]])
+    return frozenset(row for row in rows if not row[1].startswith(_OF_SQLITE))
 
 
 def migrate(db: apsw.Connection) -> None:

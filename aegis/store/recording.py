@@ -59,6 +59,11 @@ _CUT = "DELETE FROM recorded_candles WHERE block_id < ?"
 
 _NUMBERS = "SELECT block_id FROM recorded_candles ORDER BY block_id"
 
+_ENTRY_NUMBERS = "SELECT entry_id FROM recorded_runs ORDER BY entry_id"
+
+# SQLite's own count for AUTOINCREMENT; it stays when rows are deleted.
+_COUNTED = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+
 _BLOCKS = """
 SELECT symbol, length_s, first_open_at, last_open_at, candles, data, checksum
 FROM recorded_candles
@@ -143,16 +148,32 @@ def read_recording(
 
 def faults_of(db: apsw.Connection) -> Iterator[str]:
     """Yield what is wrong with a recording, a line a fault."""
-    numbers = [int(number) for (number,) in db.execute(_NUMBERS)]
-    for before, after in pairwise(numbers):
-        if after != before + 1:
-            yield f"blocks {before + 1} to {after - 1} of the candles are missing"
+    yield from _holes("blocks of candles", _numbers(db, _NUMBERS), _counted(db, "recorded_candles"))
+    entries = _numbers(db, _ENTRY_NUMBERS)
+    yield from _holes("entries of runs", (0, *entries), _counted(db, "recorded_runs"))
     for read, question in ((_block, _ALL_BLOCKS), (_entry, _ENTRIES)):
         for row in db.execute(question):
             try:
                 read(row)
             except StoreCorrupt as corrupt:
                 yield corrupt.text
+
+
+def _holes(what: str, numbers: tuple[int, ...], last: int) -> Iterator[str]:
+    """Yield what is missing between numbers, and up to the last one that was ever given."""
+    if not numbers and last:
+        yield f"all {what} are missing, the last one was {last}"
+    for before, after in pairwise((*numbers, last + 1) if numbers else ()):
+        if after > before + 1:
+            yield f"{what} {before + 1} to {after - 1} are missing"
+
+
+def _numbers(db: apsw.Connection, question: str) -> tuple[int, ...]:
+    return msgspec.convert([row[0] for row in db.execute(question)], tuple[int, ...])
+
+
+def _counted(db: apsw.Connection, table: str) -> int:
+    return msgspec.convert(db.execute(_COUNTED, (table,)).get or 0, int)
 
 
 def _write(db: apsw.Connection, due: Due) -> int:

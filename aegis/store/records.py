@@ -27,6 +27,8 @@ from aegis.store.mark import Mark
 PAGE_ROWS = 1_000
 """Rows read at a time, so that no read is left open between two of them."""
 
+_ALL = -1  # as a LIMIT
+
 INSERT_EVENT = """
 INSERT INTO position_events (
     event_id, position_id, event_type, event_data, actor, timestamp, version, hash, prev_hash
@@ -142,7 +144,11 @@ def stored_pages(db: apsw.Connection, after: int = 0) -> Iterator[Sequence[Store
     """Yield the same rows, as many at once as are read at once."""
     last = after
     while True:
-        rows = _fetched(db, _EVENTS, (last, PAGE_ROWS), last)
+        try:
+            rows = db.execute(_EVENTS, (last, PAGE_ROWS)).fetchall()
+        except (apsw.Error, UnicodeDecodeError):
+            yield from _pages_of_one(db, last)
+            return
         try:
             page = msgspec.convert(rows, list[StoredEvent])
         except msgspec.ValidationError:  # the good ones first, then what is wrong with the next
@@ -162,7 +168,7 @@ def stored_events_of(
 ) -> Iterator[StoredEvent]:
     """Yield the rows of one position past a version, in order."""
     while True:
-        rows = _fetched(db, _EVENTS_OF, (position_id, version, PAGE_ROWS), 0)
+        rows = _fetched(db, _EVENTS_OF, (position_id, version, PAGE_ROWS))
         for row in rows:
             stored = _stored(row, 0)
             version = stored.version
@@ -173,7 +179,7 @@ def stored_events_of(
 
 def stored_armings(db: apsw.Connection) -> list[StoredEvent]:
     """Return the rows of each `StrategyArmed`, in order."""
-    return [_stored(row, 0) for row in _fetched(db, _ARMINGS, (), 0)]
+    return [_stored(row, 0) for row in _fetched(db, _ARMINGS, ())]
 
 
 def recorded_of(stored: StoredEvent) -> Recorded:
@@ -209,14 +215,25 @@ def told_event(recorded: Recorded) -> dict[str, Any]:
     }
 
 
+def _pages_of_one(db: apsw.Connection, last: int) -> Iterator[Sequence[StoredEvent]]:
+    """Yield the rows past an event as far as they can be read; `StoreCorrupt` names the next."""
+    try:
+        for row in db.execute(_EVENTS, (last, _ALL)):
+            stored = _stored(row, last)
+            last = stored.event_id
+            yield (stored,)
+    except (UnicodeDecodeError, apsw.CorruptError) as error:
+        text = f"event {last + 1} cannot be read; nothing from there on is proved"
+        raise StoreCorrupt("events", text) from error
+
+
 def _fetched(
-    db: apsw.Connection, question: str, bindings: tuple[str | int, ...], last: int
+    db: apsw.Connection, question: str, bindings: tuple[str | int, ...]
 ) -> list[tuple[object, ...]]:
     try:
         return db.execute(question, bindings).fetchall()
     except UnicodeDecodeError as error:  # apsw found bytes in a text that are no UTF-8
-        text = f"one of the {PAGE_ROWS} events after {last} is not text: {error}"
-        raise StoreCorrupt("events", text) from error
+        raise StoreCorrupt("events", f"an event is not text: {error}") from error
 
 
 def _stored(row: tuple[object, ...], last: int) -> StoredEvent:

@@ -25,7 +25,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
+def snapshot_of(store: Path, operation: str, *, is_lenient: bool = False) -> Iterator[Snapshot]:
     """Yield a read-only view of a store as of now; `NoStore`, `StoreTooNew` or `StoreFailed`.
 
     A database that is gone or empty while its mark says that it had events is `StoreCorrupt`.
@@ -33,7 +33,7 @@ def snapshot_of(store: Path, operation: str) -> Iterator[Snapshot]:
     with failing(operation):
         mark = read_mark(store)
         try:
-            db = open_reader(store)
+            db = open_reader(store, is_lenient=is_lenient)
         except NoStore:
             refuse_lost(store, mark)
             raise

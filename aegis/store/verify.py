@@ -5,13 +5,16 @@ is returned, never raised: a damaged store is the very thing this is for.
 
 Checks, in order:
 1. pages: each page's checksum, and SQLite's `integrity_check`, which covers the indices, NOT
-   NULL and UNIQUE too.
+   NULL and UNIQUE too; schema: the tables, indices and triggers are ours, and all of ours.
 2. foreign keys: an event, order or fill without what it belongs to; not for an event that was
    set aside for just that.
 3. chain, events, fold: in one pass over the log.
 4. mark: the log reaches it and says the same there.
 5. states: each kept state is what the fold makes up to its event.
 6. positions, orders, fills, reconciliations: the stored rows are what the fold makes.
+
+Pages that are damaged are told, and read all the same: each event proves itself by its hash, so
+the log is proved up to the first event that is not what was written.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from aegis.store.folding import Fold
 from aegis.store.housekeeping import strays
 from aegis.store.loading import quarantined_events
 from aegis.store.mark import MarkReading
+from aegis.store.migrations import objects_made, objects_of
+from aegis.store.pages import damaged_pages, told
 from aegis.store.recording import faults_of
 from aegis.store.records import StoredEvent, head_of, recorded_of, stored_pages
 from aegis.store.rowcheck import RowCheck
@@ -38,6 +43,8 @@ from aegis.store.states import OutdatedError, encoded, proved_text, state_number
 
 PROBLEMS_MAX = 20
 """Of one kind; one fault can spoil every row, and a person reads the first few."""
+
+_HEADLINE = "*** in database"
 
 Progress = Callable[[int, int], None]
 
@@ -67,7 +74,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 def verify(path: Path, *, progress: Progress | None = None) -> Verification:
     """Prove a store; `NoStore`, `StoreTooNew`, and `StoreFailed` where it may not be read."""
     look = _Look(progress or (lambda _done, _total: None))
-    with look.noting("open"), snapshot_of(path, "verify") as snapshot:
+    with look.noting("pages"):
+        look.prove_pages(path)
+    with (
+        look.noting("open"),
+        snapshot_of(path, "verify", is_lenient=look.is_damaged) as snapshot,
+    ):
         look.at(snapshot)
     return look.result()
 
@@ -109,12 +121,22 @@ class _Look:
         self._check: RowCheck | None = None
         self._is_chain_whole = self._is_fold_whole = True
         self._is_log_read = False
+        self.is_damaged = False
+
+    def prove_pages(self, path: Path) -> None:
+        """Prove the checksum of each page in the file, of those that nothing uses too."""
+        damaged = damaged_pages(path)
+        if damaged:
+            self.is_damaged = True
+            self._note("pages", told(damaged))
 
     def at(self, snapshot: Snapshot) -> None:
         """Run all checks; what one finds does not keep the others from looking."""
         db = snapshot.db
         with self.noting("pages"):
             self._pages(db)
+        with self.noting("schema"):
+            self._schema(db)
         with self.noting("foreign keys"):
             self._foreign_keys(db)
         with self.noting("events"):
@@ -148,9 +170,14 @@ class _Look:
             with failing(check):
                 yield
         except (NoStore, StoreTooNew):
-            raise
+            if not self.is_damaged:
+                raise
+            self._note(check, "the first page is damaged, so nothing after it could be read")
         except StoreCorrupt as corrupt:
-            self._note(corrupt.check, corrupt.text)
+            if corrupt.check == "pages" and self.is_damaged:
+                self._note(check, "a damaged page kept this from being proved to its end")
+            else:
+                self._note(corrupt.check, corrupt.text)
         except StoreError as error:
             if isinstance(error.__cause__, PermissionError | apsw.CantOpenError):
                 raise  # nothing was read, so nothing was found to be wrong
@@ -164,17 +191,27 @@ class _Look:
             self._problems.append(Problem(check, "and more"))
 
     def _pages(self, db: apsw.Connection) -> None:
-        for row in db.execute("PRAGMA integrity_check"):
-            if row[0] != "ok":
-                self._note("pages", str(row[0]))
+        """Ask SQLite; beside damaged pages it can only say again that they are."""
+        for (text,) in () if self.is_damaged else db.execute("PRAGMA integrity_check"):
+            for line in str(text).splitlines():
+                if line != "ok" and not line.startswith(_HEADLINE):
+                    self._note("pages", line)
+
+    def _schema(self, db: apsw.Connection) -> None:
+        ours, found = objects_made(), objects_of(db)
+        for kind, name in sorted(found - ours):
+            self._note("schema", f"the {kind} {name} is not of AEGIS")
+        for kind, name in sorted(ours - found):
+            self._note("schema", f"the {kind} {name} is missing")
 
     def _foreign_keys(self, db: apsw.Connection) -> None:
         for stray in strays(db, quarantined_events(db)):
             self._note("foreign keys", stray.text)
 
     def _log(self, db: apsw.Connection) -> None:
-        self._check = check = RowCheck(db, Fold(quarantined_events(db)))
-        total, done, states = head_of(db).event_id, 0, frozenset(state_numbers(db))
+        quarantined, states, total = self._around(db)
+        self._check = check = RowCheck(db, Fold(quarantined))
+        done = 0
         for page in stored_pages(db):
             for stored in page:
                 if self._is_chain_whole:
@@ -194,6 +231,17 @@ class _Look:
             text = f"the log ends at event {self._cursor.event_id}, {counted} were written"
             self._note("chain", text)
 
+    def _around(self, db: apsw.Connection) -> tuple[frozenset[int], frozenset[int], int]:
+        """Return what was set aside, the kept states, and the head, as far as they can be read."""
+        quarantined, states, total = frozenset[int](), frozenset[int](), 0
+        with self.noting("quarantine"):
+            quarantined = quarantined_events(db)
+        with self.noting("states"):
+            states = frozenset(state_numbers(db))
+        with self.noting("chain"):
+            total = head_of(db).event_id
+        return quarantined, states, total
+
     def _link(self, stored: StoredEvent) -> None:
         try:
             self._cursor.step(stored)
@@ -202,11 +250,10 @@ class _Look:
             self._note(corrupt.check, corrupt.text)
 
     def _add(self, check: RowCheck, stored: StoredEvent) -> None:
-        try:
+        self._is_fold_whole = False
+        with self.noting("fold"):
             check.add(recorded_of(stored))
-        except StoreCorrupt as corrupt:
-            self._is_fold_whole = False
-            self._note(corrupt.check, corrupt.text)
+            self._is_fold_whole = True
 
     def _state(self, db: apsw.Connection, fold: Fold, event_id: int) -> None:
         try:

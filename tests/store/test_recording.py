@@ -253,7 +253,10 @@ def test_a_recording_that_was_never_cut_says_so(life: Life) -> None:
 DAMAGE = {
     "UPDATE recorded_candles SET data = x'00' WHERE block_id = 2": "from 2023-11-15T00:21:20",
     "UPDATE recorded_candles SET symbol = 'ETH/USDT' WHERE block_id = 1": "ETH/USDT",
-    "DELETE FROM recorded_candles WHERE block_id = 2": "blocks 2 to 2",
+    "DELETE FROM recorded_candles WHERE block_id = 2": "blocks of candles 2 to 2 are missing",
+    "DELETE FROM recorded_candles WHERE block_id = 3": "blocks of candles 3 to 3 are missing",
+    "DELETE FROM recorded_candles": "all blocks of candles are missing, the last one was 3",
+    "DELETE FROM recorded_runs": "entries of runs 1 to 1 are missing",
     "UPDATE recorded_runs SET detail = replace(detail, '2', '3')": "the run of",
     "UPDATE recorded_runs SET at = '2024-01-01T00:00:00.000000000Z'": "the run of 2024",
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -83,6 +85,74 @@ def test_a_flipped_bit_in_any_page_is_found(filled: Filled, page: int) -> None:
     assert path.stat().st_size > 12 * 4096
     flip(path, page * 4096 + 2_345)
     assert "pages" in _checks(verify(path))
+
+
+def _place_in_the_file(path: Path, event_id: int) -> int:
+    """Return the offset in the file of the hashes in an event's row."""
+    with stranger(path) as db:
+        stored = next(stored_events(db, after=event_id - 1))
+    return path.read_bytes().index((stored.hash + stored.prev_hash).encode())
+
+
+def test_a_flipped_bit_in_an_event_names_page_and_event(filled: Filled) -> None:
+    path = filled(commands=200)
+    offset = _place_in_the_file(path, 60)
+    flip(path, offset)
+    found = verify(path)
+    number = offset // 4096 + 1
+    assert _texts(found, "pages") == f"page {number} is damaged: it does not match its checksum"
+    assert "event 60: its hash does not cover it" in _texts(found, "chain")
+    assert found.events == 59
+
+
+def test_a_page_that_is_no_page_any_more_ends_the_proof_and_not_before(filled: Filled) -> None:
+    path = filled(commands=200)
+    page = _place_in_the_file(path, 60) // 4096
+    data = bytearray(path.read_bytes())
+    data[page * 4096 : page * 4096 + 8] = b"nonsense"
+    path.write_bytes(data)
+    found = verify(path)
+    assert 20 < found.events < 60
+    assert _texts(found, "events").startswith(f"event {found.events + 1} cannot be read")
+
+
+def test_damage_is_told_without_the_words_of_sqlite(filled: Filled) -> None:
+    path = filled(commands=200)
+    data = bytearray(path.read_bytes())
+    for page in range(2, len(data) // 4096, 3):
+        data[page * 4096 : page * 4096 + 8] = b"nonsense"
+    path.write_bytes(data)
+    told = "\n".join(problem.text for problem in verify(path).problems)
+    assert "pages are damaged, they do not match their checksums: 3, 6, 9, 12, 15 and " in told
+    for word in ("***", "Tree", "error code", "malformed", "disk image", "Error"):
+        assert word not in told
+
+
+def test_an_edit_without_checksums_leaves_the_chain_proved(filled: Filled) -> None:
+    path = filled()
+    whole = verify(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE orders SET reason = 'x'")
+        db.commit()
+    found = verify(path)
+    assert "damaged" in _texts(found, "pages")
+    assert "the row says 'x'" in _texts(found, "orders")
+    assert (found.events, found.head_hash) == (whole.events, whole.head_hash)
+
+
+def test_a_table_of_somebody_else_is_found(filled: Filled) -> None:
+    path = filled()
+    with stranger(path) as db:
+        db.execute("CREATE TABLE notes (text TEXT)").fetchall()
+    assert _texts(verify(path), "schema") == "the table notes is not of AEGIS"
+
+
+def test_a_trigger_that_was_dropped_is_found(filled: Filled) -> None:
+    path = filled()
+    with stranger(path) as db:
+        db.execute("DROP TRIGGER position_events_are_never_deleted").fetchall()
+    text = "the trigger position_events_are_never_deleted is missing"
+    assert _texts(verify(path), "schema") == text
 
 
 @pytest.mark.parametrize("offset", [0, 18, 20, 24, 60, 100, 105, 4095])
