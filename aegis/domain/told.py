@@ -138,24 +138,28 @@ def fault_of_stop(position: Position, stop: Decimal, price: Decimal) -> Refusal 
 
 def told_entry(
     key: PositionId,
+    at: Instant,
     opening: Opening,
     *,
     amount: Decimal,
     price: Decimal,
     fee: Decimal,
-    at: Instant,
+    exchange_order_id: str | None,
+    stop_price: Decimal | None,
+    take_profit_price: Decimal | None,
+    reason: str,
 ) -> BookEntry:
-    """Return the entry that a person tells of; its policy says where stop and target are."""
+    """Return the entry that a person tells of; what is None, the opening's policy says."""
     name = f"told-{key}"
     return BookEntry(
         position_id=key,
         client_order_id=ClientOrderId(name),
-        exchange_order_id=ExchangeOrderId(name),
+        exchange_order_id=ExchangeOrderId(exchange_order_id or name),
         opening=opening,
         fill=_told_fill(name, opening.instrument, amount=amount, price=price, fee=fee, at=at),
-        stop_price=None,
-        take_profit_price=None,
-        reason="by hand",
+        stop_price=stop_price,
+        take_profit_price=take_profit_price,
+        reason=reason,
     )
 
 

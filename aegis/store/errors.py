@@ -18,9 +18,9 @@ class StoreError(Exception):
 class NoStore(StoreError):
     """There is nothing at the path, or nothing finished."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remedy: str = "start AEGIS once to create it") -> None:
         self.path = path
-        super().__init__(f"Expected a store at {path}, found none; start AEGIS once to create it")
+        super().__init__(f"Expected a store at {path}, found none; {remedy}")
 
 
 class StoreBusy(StoreError):

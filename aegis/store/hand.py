@@ -4,17 +4,23 @@ Invariants:
 1. Whoever changes something holds the store's lock, from the first change to `close()`.
 2. Nothing is booked by hand in a store of real money.
 3. Where a market was lived in that has a time of its own, it is the last stored instant.
+4. A store is made for the first position that is booked, and for nothing else.
+5. One thread at a time has the open store; who changes something takes the turn first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from aegis.clock import SystemClock, draw_hex
-from aegis.domain.commands import Command, Refusal
+from aegis.domain.book import Book
+from aegis.domain.commands import BookEntry, Command, Refusal
+from aegis.domain.decisions import decide
 from aegis.domain.events import Recorded
-from aegis.domain.ids import Coin, Instant, PositionId
+from aegis.domain.ids import Coin, Instant, PositionId, position_id
 from aegis.domain.money import ZERO
 from aegis.domain.notices import About, notice_of
 from aegis.domain.position import Position
@@ -26,9 +32,15 @@ from aegis.store.identity import Identity
 from aegis.store.journal import Store
 from aegis.store.listeners import Listeners
 from aegis.store.reading import read_identity
+from aegis.store.turns import Turns
+
+AS_CONFIGURED = Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1")
+"""What a new store is made for unless told: what `run.py` makes of the settings' defaults."""
 
 BY = "PositionStateManager"
 INCARNATION_DIGITS = 16
+
+UNMADE = "check the path; the first position that is opened makes one"
 
 MADE_MARKETS = ("simulated:", "replay:")
 """Markets with a time of their own."""
@@ -48,56 +60,63 @@ NO_LIMITS = Limits(
 """No order is sent from here, so no limit is ever asked."""
 
 
+Entry = Callable[[PositionId, Instant], BookEntry]
+"""What a person tells of an entry, but for the position's id and the instant."""
+
+
 class Hand:
-    """On one store, for one thread. `identity` is for a store that is to be made."""
+    """On one store. `identity` is for a store that is to be made; one that is there has its own."""
 
     def __init__(self, path: Path, identity: Identity, clock: Clock | None) -> None:
         self.path = path
-        self.listeners = Listeners()
+        self.turns = Turns()
+        self.listeners = Listeners(self.turns)
         self._clock: Clock = clock or SystemClock()
         self._store: Store | None = None
-        try:
-            self.identity = read_identity(path).identity
-        except NoStore:
-            self.identity = identity
-            self.store()
+        self.identity = identity
+        self._is_unmade = True
+        self._look()
 
     def close(self) -> None:
         """Let go of the store: its lock, its files. What was changed is on the disk already."""
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
-        self.listeners.close()
+        with self.turns:
+            store, self._store = self._store, None
+            if store is not None:
+                store.close()
+            self.listeners.close()
+
+    def path_to_read(self) -> Path:
+        """Return where the store is; `NoStore` where none was made yet."""
+        if self._look():
+            raise NoStore(self.path, UNMADE)
+        return self.path
 
     def store(self) -> Store:
         """Return the open store, opened anew after a fault; `StoreBusy` where another has it."""
-        if self._store is not None and not self._store.is_usable:
-            self._store.close()
-            self._store = None
-        if self._store is None:
-            label = "" if self.identity.mode == "live" else self.identity.mode.upper()
-            self._store = Store.open(
-                self.path,
-                self.identity,
-                draw_incarnation=partial(draw_hex, INCARNATION_DIGITS),
-                now=self._clock.now(),
-                notice_of=partial(notice_of, about=About(label=label)),
-            )
-        return self._store
+        self.path_to_read()
+        return self._opened()
 
     def store_to_book(self) -> Store:
         """Return the open store where positions may be booked by hand."""
-        if self.identity.mode == "live":
-            said = "positions of a live store come from orders; nothing is booked by hand"
-            raise Refused("live", said)
-        return self.store()
+        self.path_to_read()
+        self._expect_paper()
+        return self._opened()
 
-    def expect_priced_in(self, quote: Coin) -> None:
-        """Refuse a coin other than the one that the store's results add up in."""
-        known = self.store().quote()
-        if known not in (None, quote):
-            said = f"symbol: this store's positions are priced in {known}, as all of one store are"
-            raise Refused("other_quote", f"{said}; was one in {quote}, which wants another store")
+    def begin(self, told: Entry) -> PositionId:
+        """Book a position's entry and return its id; where there is no store, make it for that."""
+        with self.turns:
+            trial = told(PositionId("trial"), Instant(0))
+            instrument = trial.opening.instrument
+            is_first = self._look()
+            self._expect_paper()
+            if is_first:
+                self._expect_room_for(trial)
+            store, now = self._opened(), self.now()
+            self._expect_priced_in(instrument.quote)
+            origin = f"by hand after {store.last_event_id}"
+            key = position_id(store.incarnation, origin, instrument.symbol, now)
+            self.execute(told(key, now))
+            return key
 
     def clerk(self) -> Clerk:
         """Return who decides and commits."""
@@ -105,7 +124,7 @@ class Hand:
 
     def now(self) -> Instant:
         """Return the instant of what happens now."""
-        store = self.store()
+        store = self._opened()
         is_apart = self.identity.market.startswith(MADE_MARKETS) and store.book.account.has_balances
         return store.stamp(Instant(0) if is_apart else self._clock.now())
 
@@ -131,6 +150,52 @@ class Hand:
         """Let go of what has ended, and tell the listeners of what was committed."""
         self.store().book.forget_ended()
         self.listeners.tell(records)
+
+    # ----------------------------------------------------------------------------------------
+
+    def _look(self) -> bool:
+        """Say whether there is no store yet; take its identity from the first that is there."""
+        if self._is_unmade:
+            with suppress(NoStore):
+                self.identity = read_identity(self.path).identity
+                self._is_unmade = False
+        return self._is_unmade
+
+    def _opened(self) -> Store:
+        if self._store is not None and not self._store.is_usable:
+            self._store.close()
+            self._store = None
+        if self._store is None:
+            label = "" if self.identity.mode == "live" else self.identity.mode.upper()
+            self._store = Store.open(
+                self.path,
+                self.identity,
+                draw_incarnation=partial(draw_hex, INCARNATION_DIGITS),
+                now=self._clock.now(),
+                notice_of=partial(notice_of, about=About(label=label)),
+            )
+            self._is_unmade = False
+        return self._store
+
+    def _expect_paper(self) -> None:
+        if self.identity.mode == "live":
+            said = "positions of a live store come from orders; nothing is booked by hand"
+            raise Refused("live", said)
+
+    def _expect_room_for(self, first: BookEntry) -> None:
+        """Refuse to make a store for an entry that it would not take, or in folders mistyped."""
+        decision = decide(Book(), first, now=first.fill.filled_at, limits=NO_LIMITS)
+        expect_none(decision if isinstance(decision, Refusal) else None)
+        above = self.path.parent.parent
+        if not above.is_dir():
+            raise Refused("bad_path", f"path: expected {above} to be a folder, for {self.path}")
+
+    def _expect_priced_in(self, quote: Coin) -> None:
+        """Refuse a coin other than the one that the store's results add up in."""
+        known = self._opened().quote()
+        if known not in (None, quote):
+            said = f"symbol: this store's positions are priced in {known}, as all of one store are"
+            raise Refused("other_quote", f"{said}; was one in {quote}, which wants another store")
 
 
 def known_id(key: str) -> PositionId:

@@ -19,14 +19,19 @@ from typing import Any
 from aegis.domain.events import EVENT_TYPES, Recorded, name_of
 from aegis.store.errors import Refused
 from aegis.store.records import told_event
+from aegis.store.turns import Turns
 
 Listener = Callable[[dict[str, Any]], object]
 
 
 class Listeners:
-    """The listeners of one store. Each is called on a thread of its own, while the caller waits."""
+    """The listeners of one store, each called on a thread of its own while the caller waits.
 
-    def __init__(self) -> None:
+    Who tells has the turn; whoever listens is lent it, and may so change something as well.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._of: dict[str, list[Listener]] = {}
         self._waiting: deque[Recorded] = deque()
         self._is_telling = False
@@ -36,7 +41,8 @@ class Listeners:
         """Let a listener hear of a type of event: `PositionOpened`, or `POSITION_OPENED`."""
         if not callable(listener):
             raise Refused("no_listener", f"expected a function, was {listener!r}")
-        self._of.setdefault(_event_name(event_type), []).append(listener)
+        with self._turns:
+            self._of.setdefault(_event_name(event_type), []).append(listener)
 
     def tell(self, records: Iterable[Recorded]) -> None:
         """Tell of what was just committed; who is being told already tells of it afterwards."""
@@ -64,11 +70,15 @@ class Listeners:
         for listener in self._of.get(name_of(recorded.event), ()):
             self._voice = self._voice or ThreadPoolExecutor(1, thread_name_prefix="listener")
             # What it raises comes back as a value, whatever it is.
-            error = self._voice.submit(listener, told_event(recorded)).exception()
+            error = self._voice.submit(self._call, listener, told_event(recorded)).exception()
             if error is not None:
                 what = f"event {recorded.event_id} ({name_of(recorded.event)})"
                 faults.append(f"a listener raised {error!r} on {what}; the event stands")
         return faults
+
+    def _call(self, listener: Listener, event: dict[str, Any]) -> None:
+        with self._turns.lent():
+            listener(event)
 
 
 def _event_name(given: str) -> str:

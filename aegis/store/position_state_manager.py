@@ -6,9 +6,9 @@ knows no exchange: what it is told has happened, it books.
 
 Invariants:
 1. Whoever changes something holds the store's lock, from the first change to `close()`.
-2. Reading needs no lock, and works beside an AEGIS that runs.
-3. In a store of real money nothing is opened, changed or closed by hand: its positions come from
-   orders, and what became of them from the exchange.
+2. Reading makes nothing and needs no lock: it alone works beside an AEGIS that runs.
+3. In a store of real money, running or not, nothing is opened, changed or closed by hand: its
+   positions come from orders, and what became of them from the exchange.
 4. Figures are exact: Decimals out; Decimals, ints and texts in. A float is refused.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +28,6 @@ from aegis.domain.commands import Command, MarkPosition, RaiseStop
 from aegis.domain.events import Opening
 from aegis.domain.guard import raised
 from aegis.domain.ids import SYSTEM_POSITION, Coin, Symbol, account_tag
-from aegis.domain.ids import position_id as position_id_of
 from aegis.domain.judgement import is_unresolved
 from aegis.domain.money import ZERO
 from aegis.domain.position import StopPolicy
@@ -49,7 +49,7 @@ from aegis.store.arguments import (
     word,
     word_or_none,
 )
-from aegis.store.hand import Hand, expect_none, known_id, unknown
+from aegis.store.hand import AS_CONFIGURED, Hand, expect_none, known_id, unknown
 from aegis.store.identity import Identity
 from aegis.store.listeners import Listener
 from aegis.store.measuring import read_measures
@@ -64,9 +64,6 @@ from aegis.store.reconciling import Comparison
 from aegis.store.records import told_event
 from aegis.store.self_examination import Examination
 
-AS_CONFIGURED = Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1")
-"""What a new store is made for unless told: what `run.py` makes of the settings' defaults."""
-
 Row = dict[str, Any]
 
 Holdings = Mapping[str, Figure] | Mapping[Symbol, Figure] | Iterable[Mapping[str, object]]
@@ -79,14 +76,15 @@ class PositionStateManager:
             held = manager.open_position("BTC/USDT", "long", "40000", "0.05", stop_price="39000")
             manager.close_position(held, "41000")
 
-    `path` is the store's file; where there is none, a new store is made, for `identity`. All
-    money is in the quote coin, amounts in the base coin. `clock` is the wall's unless told; a
-    store that lives in a simulated or replayed market stands at its last stored instant.
+    `path` is the store's file. Where there is none, the first `open_position` makes it, for
+    `identity`, and whatever else is asked raises `NoStore`. All money is in the quote coin,
+    amounts in the base coin. `clock` is the wall's unless told; a store that lives in a simulated
+    or replayed market stands at its last stored instant.
 
     Everything may raise what a store raises (`aegis.store.errors`): `StoreBusy` where another
     process has the store and something was to be changed, `StoreCorrupt`, `StoreFailed`,
     `StoreTooNew`; and `Refused` for what makes no sense, with `code` and one line of text. Nothing
-    was written then. One thread at a time.
+    was written then. Threads may share a manager: their changes are made one after the other.
     """
 
     def __init__(
@@ -96,8 +94,7 @@ class PositionStateManager:
         identity: Identity = AS_CONFIGURED,
         clock: Clock | None = None,
     ) -> None:
-        self._path = store_path(path)
-        self._hand = Hand(self._path, identity, clock)
+        self._hand = Hand(store_path(path), identity, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -159,21 +156,18 @@ class PositionStateManager:
         )
         quantity, fee = positive("amount", amount), amount_of("fees", fees)
         order_id, why = word_or_none("exchange_order_id", exchange_order_id), word("reason", reason)
-        store, now = self._hand.store_to_book(), self._hand.now()
-        self._hand.expect_priced_in(opening.instrument.quote)
-        origin = f"by hand after {store.last_event_id}"
-        key = position_id_of(store.incarnation, origin, opening.instrument.symbol, now)
-        entry = told_entry(key, opening, amount=quantity, price=price, fee=fee, at=now)
-        self._hand.execute(
-            msgspec.structs.replace(
-                entry,
-                exchange_order_id=order_id or entry.exchange_order_id,
-                stop_price=stop,
-                take_profit_price=target,
-                reason=why,
-            )
+        told = partial(
+            told_entry,
+            opening=opening,
+            amount=quantity,
+            price=price,
+            fee=fee,
+            exchange_order_id=order_id,
+            stop_price=stop,
+            take_profit_price=target,
+            reason=why,
         )
-        return key
+        return self._hand.begin(told)
 
     def update_position(
         self,
@@ -195,19 +189,20 @@ class PositionStateManager:
         """
         price = positive_or_none("current_price", current_price)
         stop = positive_or_none("stop_price", stop_price)
-        self._hand.store_to_book()
-        position = self._hand.held(position_id)
-        seen = price or position.mark or position.entry_price
-        commands: list[Command] = []
-        if price is not None:
-            commands.append(MarkPosition(position_id=position.position_id, price=price))
-        if stop is not None:
-            expect_none(fault_of_stop(position, stop, seen))
-            up = RaiseStop(position_id=position.position_id, stop_price=stop, price=seen)
-            commands.append(up)
-        elif price is not None and (trailed := raised(position, price)) is not None:
-            commands.append(trailed)
-        return bool(commands) and bool(self._hand.execute(*commands))
+        with self._hand.turns:
+            self._hand.store_to_book()
+            position = self._hand.held(position_id)
+            seen = price or position.mark or position.entry_price
+            commands: list[Command] = []
+            if price is not None:
+                commands.append(MarkPosition(position_id=position.position_id, price=price))
+            if stop is not None:
+                expect_none(fault_of_stop(position, stop, seen))
+                up = RaiseStop(position_id=position.position_id, stop_price=stop, price=seen)
+                commands.append(up)
+            elif price is not None and (trailed := raised(position, price)) is not None:
+                commands.append(trailed)
+            return bool(commands) and bool(self._hand.execute(*commands))
 
     def close_position(
         self,
@@ -229,11 +224,14 @@ class PositionStateManager:
         True
         """
         price, fee = positive("exit_price", exit_price), amount_of("fees", fees)
-        self._hand.store_to_book()
-        position, why = self._hand.held(position_id), word("reason", reason)
-        expect_none(fault_of_sale(position, price))
-        sale = told_sale(position, position.amount, price, reason=why, at=self._hand.now(), fee=fee)
-        return bool(self._hand.execute(sale))
+        with self._hand.turns:
+            self._hand.store_to_book()
+            position, why = self._hand.held(position_id), word("reason", reason)
+            expect_none(fault_of_sale(position, price))
+            sale = told_sale(
+                position, position.amount, price, reason=why, at=self._hand.now(), fee=fee
+            )
+            return bool(self._hand.execute(sale))
 
     # Queries --------------------------------------------------------------------------------
 
@@ -250,7 +248,7 @@ class PositionStateManager:
         >>> manager.get_open_positions("BTC/USDT")[0]["amount"]
         Decimal('0.05')
         """
-        rows = (exact_view(view) for view in read_alive(self._path))
+        rows = (exact_view(view) for view in read_alive(self._hand.path_to_read()))
         return [row for row in rows if symbol in (None, row["symbol"])]
 
     def get_position(self, position_id: str) -> Row:
@@ -262,7 +260,7 @@ class PositionStateManager:
         >>> manager.get_position(held)["status"]
         'OPEN'
         """
-        view = read_position(self._path, known_id(position_id))
+        view = read_position(self._hand.path_to_read(), known_id(position_id))
         if view is None:
             raise unknown(position_id)
         return exact_view(view)
@@ -278,7 +276,7 @@ class PositionStateManager:
         'PositionOpened'
         """
         key = known_id(position_id)
-        events = () if key == SYSTEM_POSITION else read_events_of(self._path, key)
+        events = () if key == SYSTEM_POSITION else read_events_of(self._hand.path_to_read(), key)
         if not events:
             raise unknown(position_id)
         return [told_event(recorded) for recorded in events]
@@ -309,13 +307,14 @@ class PositionStateManager:
         >>> manager.reconcile_with_exchange({"BTC/USDT": "0"})["discrepancies"]
         []
         """
-        told, known = holdings_of(exchange_positions), trades_of(trades)
-        store, identity = self._hand.store(), self._hand.identity
-        left_out = list(unjudged(store.book))
-        tag = account_tag(identity.mode, identity.exchange, identity.account)
-        comparison = Comparison(store, self._hand.clerk(), tag, self._hand.now())
-        completed, records = comparison.done(told, known)
-        self._hand.tell(records)
+        told, known, hand = holdings_of(exchange_positions), trades_of(trades), self._hand
+        with hand.turns:
+            store, identity = hand.store(), hand.identity
+            left_out = list(unjudged(store.book))
+            tag = account_tag(identity.mode, identity.exchange, identity.account)
+            comparison = Comparison(store, hand.clerk(), tag, hand.now())
+            completed, records = comparison.done(told, known)
+            hand.tell(records)
         found = completed.discrepancies
         is_whole = all(each.is_healed for each in found)
         return {
@@ -340,8 +339,9 @@ class PositionStateManager:
         0
         """
         hand = self._hand
-        results, records = Examination(hand.store(), hand.clerk(), hand.now()).done()
-        hand.tell(records)
+        with hand.turns:
+            results, records = Examination(hand.store(), hand.clerk(), hand.now()).done()
+            hand.tell(records)
         return {
             "issues_found": sum(each.status != "ok" for each in results),
             "auto_fixes_applied": sum(each.status == "fixed" for each in results),
@@ -364,7 +364,8 @@ class PositionStateManager:
         >>> manager.get_statistics()["pnl_total"]
         Decimal('50.00')
         """
-        found = read_measures(self._path, read_quote(self._path) or Coin("USDT"))
+        path = self._hand.path_to_read()
+        found = read_measures(path, read_quote(path) or Coin("USDT"))
         summary = summarize(found.closed, alive=found.alive, path=found.path)
         return {
             **_plain(summary),

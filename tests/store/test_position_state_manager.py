@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +24,11 @@ from aegis.domain.commands import StartBalances
 from aegis.domain.ids import Instant, PositionId
 from aegis.domain.instants import text_of
 from aegis.store import PositionStateManager, Refused
-from aegis.store.errors import StoreBusy, StoreFailed, StoreForked
+from aegis.store.errors import NoStore, StoreBusy, StoreFailed, StoreForked
+from aegis.store.hand import AS_CONFIGURED
 from aegis.store.identity import Identity
 from aegis.store.inspector import Inspector
 from aegis.store.migrations import migrations
-from aegis.store.position_state_manager import AS_CONFIGURED
 from aegis.store.reading import read_identity, read_status
 from aegis.store.verify import verify
 from supervisors.settings import identity_of
@@ -53,8 +54,14 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def manager(path: Path, clock: ManualClock) -> Iterator[PositionStateManager]:
+    made(path)
     with PositionStateManager(path, clock=clock) as opened:
         yield opened
+
+
+def made(path: Path) -> None:
+    """Make a store in which nothing has happened yet."""
+    open_store(path, identity=AS_CONFIGURED).close()
 
 
 def opened(manager: PositionStateManager, symbol: str = BTC, **more: Any) -> str:
@@ -113,7 +120,8 @@ def test_a_new_store_is_made_for_what_the_settings_defaults_mean(tmp_path: Path)
 
 def test_a_new_store_is_made_for_whom_it_is_told(path: Path) -> None:
     mine = Identity(mode="paper", exchange="kraken", account="mine", market="simulated:7")
-    PositionStateManager(path, identity=mine).close()
+    with PositionStateManager(path, identity=mine) as manager:
+        opened(manager)
     assert read_identity(path).identity == mine
 
 
@@ -122,21 +130,76 @@ def test_what_is_no_file_s_name_is_refused(given: Any) -> None:
     refusal(lambda: PositionStateManager(given))
 
 
-def test_one_line_makes_a_store_as_the_old_system_s_did(tmp_path: Path) -> None:
-    line = "from aegis.store import PositionStateManager; PositionStateManager()"
+def test_two_lines_make_a_store_in_the_usual_place(tmp_path: Path) -> None:
+    lines = (
+        "from aegis.store import PositionStateManager\n"
+        "PositionStateManager().open_position('BTC/USDT', 'long', 100, 2)"
+    )
     root = Path(__file__).parents[2]
     environ = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(
-        [sys.executable, "-c", line], cwd=tmp_path, env=environ, capture_output=True, check=False
+        [sys.executable, "-c", lines], cwd=tmp_path, env=environ, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert verify(tmp_path / "data" / "aegis.db").ok
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda manager: manager.get_open_positions(),
+        lambda manager: manager.get_position("x"),
+        lambda manager: manager.get_position_history("x"),
+        lambda manager: manager.get_statistics(),
+        lambda manager: manager.update_position("x", 1),
+        lambda manager: manager.close_position("x", 1),
+        lambda manager: manager.reconcile_with_exchange({}),
+        lambda manager: manager.self_diagnose(),
+    ],
+    ids=range(8),
+)
+def test_where_no_store_is_nothing_is_known_and_nothing_is_made(
+    tmp_path: Path, path: Path, ask: Callable[[PositionStateManager], object]
+) -> None:
+    with (
+        PositionStateManager(path) as manager,
+        pytest.raises(NoStore, match="the first position that is opened makes one"),
+    ):
+        ask(manager)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"amount": "0.000001"}, {"stop_price": "100"}, {"side": "short"}], ids=str
+)
+def test_a_first_position_that_is_refused_makes_no_store(
+    tmp_path: Path, path: Path, change: dict[str, Any]
+) -> None:
+    with PositionStateManager(path) as manager:
+        refusal(lambda: manager.open_position(**{**GIVEN, **change}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_the_folders_above_a_store_the_last_alone_is_made(tmp_path: Path) -> None:
+    with PositionStateManager(tmp_path / "mistyped" / "data" / "aegis.db") as manager:
+        assert refusal(lambda: opened(manager)).code == "bad_path"
+    assert list(tmp_path.iterdir()) == []
+    with PositionStateManager(tmp_path / "data" / "aegis.db") as manager:
+        opened(manager)
+
+
+def test_a_store_that_another_made_in_the_meantime_is_taken_for_what_it_is(path: Path) -> None:
+    real = Identity(mode="live", exchange="cryptocom", account="main", market="exchange")
+    with PositionStateManager(path) as manager:
+        open_store(path, identity=real).close()
+        assert manager.get_open_positions() == []
+        assert refusal(lambda: opened(manager)).code == "live"
+
+
 def test_a_store_of_an_older_program_is_left_to_whoever_backs_it_up_first(
     path: Path, clock: ManualClock
 ) -> None:
-    PositionStateManager(path, clock=clock).close()
+    made(path)
     older = len(migrations()) - 1
     tamper(path, f"PRAGMA user_version = {older}")
     with pytest.raises(StoreFailed, match=f"was {older}: start AEGIS once"):
@@ -389,7 +452,7 @@ def test_a_failed_block_lets_go_of_the_store(path: Path, clock: ManualClock) -> 
 
 
 def test_reading_takes_no_lock(path: Path, clock: ManualClock) -> None:
-    PositionStateManager(path, clock=clock).close()
+    made(path)
     with PositionStateManager(path, clock=clock) as manager:
         manager.get_open_positions()
         manager.get_statistics()
@@ -470,6 +533,24 @@ def test_where_another_writer_of_this_process_was_here_the_next_call_begins_anew
     with pytest.raises(StoreForked):
         opened(manager, "SOL/USDT")
     assert manager.close_position(ether, 100)
+
+
+def test_threads_may_share_a_manager(manager: PositionStateManager, path: Path) -> None:
+    def trade(symbol: str) -> None:
+        for _ in range(3):
+            held = opened(manager, symbol)
+            manager.update_position(held, "101")
+            manager.close_position(held, "102")
+            manager.get_statistics()
+
+    heard: list[object] = []
+    manager.register_listener("PositionClosed", heard.append)
+    with ThreadPoolExecutor(4) as threads:
+        symbols = [f"{coin}/USDT" for coin in ("BTC", "ETH", "SOL", "XRP")]
+        assert list(threads.map(trade, symbols)) == [None] * 4
+    manager.close()
+    assert len(heard) == 12
+    assert verify(path).ok
 
 
 # Time --------------------------------------------------------------------------------------
