@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.bench.engines import ROOT
 from tests.bench.store import command
 from tests.bench.store.command import Sizes, compare
 from tests.bench.store.goals import Bound, Goal, rows_of
@@ -77,6 +81,43 @@ def test_a_bound_is_of_the_time_of_one_event() -> None:
     met, missed = rows_of(timings, [Bound("ours", 200), Bound("ours", 199)])
     assert (met.goal, met.is_met) == ("200 ms", True)
     assert (missed.goal, missed.is_met) == ("199 ms", False)
+
+
+@pytest.mark.parametrize("walls", [(1.0, 1.0, 1.0, 9.0), (1.0, 1.1, 1.2, 1.3), (2.0,)])
+def test_rounds_that_are_near_each_other_are_not_noisy(walls: tuple[float, ...]) -> None:
+    timings = {"a": [timing(10, wall) for wall in walls], "b": [timing(10, 1.0) for _ in walls]}
+    assert not any(row.is_noisy for row in rows_of(timings, [Goal("a", "b", 0.1)]))
+
+
+def test_a_disk_that_is_slow_for_both_sides_makes_no_ratio_noisy() -> None:
+    timings = {name: [timing(10, wall) for wall in (1.0, 5.0, 25.0)] for name in ("a", "b")}
+    judged, plain = rows_of(timings, [Goal("a", "b")])
+    assert (judged.is_noisy, judged.spread) == (False, 0.0)
+    assert plain.is_noisy
+
+
+def test_the_table_says_how_ratio_and_rates_belong_together(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    timings = {"a": [timing(10, wall) for wall in (1.0, 5.0, 25.0)], "b": [timing(10, 1.0)] * 3}
+    command._tell(rows_of(timings, [Goal("a", "b", 0.1)]), 300.0, 3)
+    said = capsys.readouterr().out
+    assert "met, noisy" in said
+    assert "not that of the two medians of rates" in said
+
+
+def test_a_library_that_is_missing_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "pytest.py").write_text("raise ModuleNotFoundError(name='pytest')")
+    said = subprocess.run(
+        (sys.executable, "-m", "tests.bench", "--help"),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert said.returncode == 1
+    assert said.stderr == "Expected pytest, of the tests' libraries: pip install -e '.[test]'\n"
 
 
 @pytest.mark.long

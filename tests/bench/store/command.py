@@ -26,7 +26,7 @@ from tests.bench.machine import machine
 from tests.bench.measuring import Failed
 from tests.bench.store.acting import busy_thread, run_asking, run_committing, run_telling
 from tests.bench.store.crowd import crowd
-from tests.bench.store.goals import Bound, Goal, Row, rows_of
+from tests.bench.store.goals import SPREAD_MAX, Bound, Goal, Row, rows_of
 from tests.bench.store.peer import Peer
 from tests.bench.store.plain import (
     Deciding,
@@ -100,6 +100,13 @@ GOALS: tuple[Goal | Bound, ...] = (
     Bound(RESTART, 50),
     Bound(OPENING, 50),
     Goal(AT.format(MANY), AT.format(FEW), 0.8),
+)
+
+
+HOW_TO_READ = (
+    "A ratio is the median of the ratios within each round, not that of the two medians of rates:\n"
+    "a round's neighbours on the disk meet both sides. In a noisy row the rounds differ so much\n"
+    f"(the middle half by more than {SPREAD_MAX:.0%} of the median) that it says little."
 )
 
 
@@ -225,14 +232,21 @@ def _tell(rows: list[Row], size: float, runs: int) -> None:
             "" if row.cpu_ratio is None else f"{row.cpu_ratio:.2f}",
             row.to,
             row.goal,
-            {None: "", True: "met", False: "missed"}[row.is_met],
+            _verdict(row),
         )
         for row in rows
     ]
     tell(table(columns, lines, right=figures))
     tell("")
+    tell(HOW_TO_READ)
+    tell("")
     told = [("Bytes an event", f"{size:,.0f}"), ("Rounds", f"{runs}, medians")]
     tell(pairs([*machine().items(), *told]))
+
+
+def _verdict(row: Row) -> str:
+    judged = {None: "", True: "met", False: "missed"}[row.is_met]
+    return ", ".join(word for word in (judged, "noisy" if row.is_noisy else "") if word)
 
 
 def _as_json(rows: list[Row], size: float, sizes: Sizes, runs: int) -> dict[str, object]:
@@ -241,5 +255,6 @@ def _as_json(rows: list[Row], size: float, sizes: Sizes, runs: int) -> dict[str,
         "bytes_an_event": round(size, 1),
         "sizes": msgspec.structs.asdict(sizes),
         "rounds": runs,
+        "note": HOW_TO_READ.replace("\n", " "),
         "machine": machine(),
     }
