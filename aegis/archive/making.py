@@ -240,5 +240,13 @@ def _copied(archive: Archive, backup: Backup) -> str:
         sync_path(folder)
         tidy(folder, archive, backup.manifest.birth)
     except (OSError, ArchiveError) as error:
-        return str(error)
+        shutil.rmtree(making, ignore_errors=True)  # what is on a full disk keeps others off it
+        return _told(error)
     return ""
+
+
+def _told(error: Exception) -> str:
+    """Return a failure's reason; shutil tells one for each file, as a list of tuples."""
+    if not isinstance(error, shutil.Error):
+        return str(error)
+    return "; ".join(dict.fromkeys(str(why) for _source, _target, why in error.args[0]))

@@ -274,6 +274,22 @@ def test_a_copy_that_is_missing_is_brought_with_the_next_one(twice: Archive, mak
 
 
 @pytest.mark.usefixtures("rested")
+def test_a_second_folder_without_room_is_told_in_words_and_left_clean(
+    twice: Archive, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = shutil.copytree
+
+    def short(source: Path, target: Path) -> None:
+        whole(source, target)
+        why = "[Errno 28] No space left on device"
+        raise shutil.Error([(str(source / name), str(target / name), why) for name in "ab"])
+
+    monkeypatch.setattr(shutil, "copytree", short)
+    assert make(at=twice).copy_fault == "[Errno 28] No space left on device"
+    assert names_in(twice.copies) == set()
+
+
+@pytest.mark.usefixtures("rested")
 def test_a_copy_that_arrived_with_another_bit_gets_no_name(
     twice: Archive, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
