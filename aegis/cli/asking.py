@@ -79,13 +79,19 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
     if holder is not None:
         complain(not_answering(shown(store), holder))
         return Code.BUSY
-    if not store.exists() and not mark_path(store).exists():
-        return _tell_no_store(store, wanted, is_json=is_json)
+    if is_without_store(place):
+        return tell_no_store(store, wanted, is_json=is_json)
     refusal = refusal_of_mode(place.config)
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG
     return tell_answer(_act(place, wanted, _unseen), is_json=is_json)
+
+
+def is_without_store(place: Place) -> bool:
+    """Say whether nothing is there to act on, nor a mark of what was."""
+    store = place.config.store.path
+    return not store.exists() and not mark_path(store).exists()
 
 
 def act_alone(place: Place, wanted: Ask, what: str) -> Answer | Code:
@@ -140,7 +146,7 @@ def _act(place: Place, wanted: Ask, progress: Progress) -> Answer:
         log.close()
 
 
-def _tell_no_store(store: Path, wanted: Ask, *, is_json: bool) -> Code:
+def tell_no_store(store: Path, wanted: Ask, *, is_json: bool) -> Code:
     """Say that there is nothing yet: well for who only looks, and a no for who wants to act."""
     line = no_store_at(store)
     if is_json:

@@ -24,9 +24,7 @@ from aegis.domain.instants import text_of
 HASH_DIGITS_SHOWN = 16
 OPERATOR = "operator"
 
-COLUMNS = ("Made", "Until", "Events", "Head", "Size", "For", "Verified", "Where")
-
-VERIFIED = "yes"
+PROVED = "yes"
 
 
 def make_and_tell(config: Config, *, is_json: bool) -> Code:
@@ -65,7 +63,9 @@ def show_backups(config: Config, *, is_proved_anew: bool, is_json: bool) -> Code
         tell_json([_as_json(each, faults[each.folder]) for each in found])
     elif found or lost:
         rows = [_cells(each, faults[each.folder]) for each in found]
-        tell(table(COLUMNS, rows, right=("Events", "Size")))
+        proved = "Proved anew" if is_proved_anew else "Proved when made"
+        columns = ("Made", "Until", "Events", "Head", "Size", "For", proved, "Where")
+        tell(table(columns, rows, right=("Events", "Size")))
     else:
         tell(f"No backups of {shown(config.store.path)} yet; make one with: python run.py backup")
     complain(*lost)
@@ -100,7 +100,7 @@ def _cells(backup: Backup, fault: str) -> tuple[str, ...]:
         manifest.head_hash[:HASH_DIGITS_SHOWN],
         size(manifest.size),
         manifest.trigger,
-        f"no: {fault}" if fault else VERIFIED,
+        f"no: {fault}" if fault else PROVED,
         shown(backup.folder),
     )
 

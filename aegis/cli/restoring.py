@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegis.cli.asking import Place, act_alone, tell_answer
+from aegis.cli.asking import Place, act_alone, is_without_store, tell_answer, tell_no_store
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, is_answering
 from aegis.control import Ask
@@ -20,6 +20,9 @@ def recover_and_tell(place: Place, *, is_dry_run: bool, is_agreed: bool, is_json
 
     Where nothing was forgotten nobody is asked either: the books are compared, and that is told.
     """
+    if is_without_store(place):
+        looks = Ask(command="recover", is_dry_run=is_dry_run)
+        return tell_no_store(place.config.store.path, looks, is_json=is_json)
     if not is_agreed:
         found = act_alone(place, Ask(command="recover", is_dry_run=True), "Looking")
         if isinstance(found, Code):

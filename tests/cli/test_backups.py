@@ -78,6 +78,19 @@ def test_no_store_is_no_backup(place: Place) -> None:
     assert "start AEGIS once" in said.err
 
 
+def test_a_store_that_was_never_there_has_nothing_to_recover(place: Place) -> None:
+    said = place.say("recover")
+    assert (said.code, said.out) == (1, "")
+    assert "No store yet" in said.err
+    assert not place.store.exists()
+
+
+def test_a_list_says_when_its_backups_were_proved(lived: Place) -> None:
+    lived.say("backup")
+    assert "Proved when made" in lived.say("backups").out
+    assert "Proved anew" in lived.say("backups", "--verify").out
+
+
 def test_a_changed_bit_shows_when_backups_are_proved_anew(lived: Place) -> None:
     lived.say("backup")
     assert lived.say("backups", "--verify").code == 0
