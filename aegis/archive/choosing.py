@@ -54,6 +54,8 @@ def _by_name(archive: Archive, word: str, progress: Progress | None) -> Chosen:
     if not path.is_file():
         folders = " or ".join(map(str, archive.folders))
         raise ArchiveError(f"Expected {LATEST}, a backup in {folders}, or a store, was {word!r}")
+    if archive.store_path.exists() and path.samefile(archive.store_path):
+        raise ArchiveError(f"{word} is the store itself; expected a backup of it, or another store")
     return _bare(path, progress)
 
 

@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from aegis.archive.choosing import Chosen, choose
+from aegis.archive.errors import ArchiveError
 from aegis.archive.making import make_backup
 from aegis.archive.restoring import Replaced, restore
 from aegis.archive.settings import archive_of
@@ -83,6 +84,14 @@ def test_a_restore_can_be_undone_by_naming_what_was_kept(gone_on: World, say: Sa
     assert (gone_on.folder / "aegis.db.replaced-2").is_dir()
     assert say("recover").text.startswith("nothing is forgotten")
     gone_on.expect_truth()
+
+
+def test_a_store_is_not_put_back_onto_itself(gone_on: World, say: Say) -> None:
+    before = gone_on.status()
+    with pytest.raises(ArchiveError, match="is the store itself"):
+        say("restore", backup=str(gone_on.store_path))
+    assert gone_on.status() == before
+    assert not list(gone_on.folder.glob("*.replaced-*"))
 
 
 def test_the_exchange_does_not_go_back(gone_on: World, say: Say) -> None:
