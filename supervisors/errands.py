@@ -36,6 +36,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, Instant, PositionId
 from aegis.domain.money import text
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
+from aegis.domain.order import OrderState
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.log import logger as log_file
 from aegis.messages import ControlReply, ControlRequest
@@ -256,6 +257,8 @@ class _Outing:
 
     def _answered(self) -> Answer:
         reply = self._reply_to(RECONCILING)
+        if self._ask.command == "reconcile":
+            self._run_while(self._is_any_lost)
         if reply is None or self._ask.command != "flatten":
             return self._told(reply)
         assert self._port.hear is not None, "Expected a listener, it has answered"
@@ -267,6 +270,11 @@ class _Outing:
         left = self._left_open()
         lines = [reply.text, *(left or [self._system.book().account.reason])]
         return Answer(is_done=not left, text="\n".join(lines))
+
+    def _is_any_lost(self) -> bool:
+        """Say whether the outcome of an order is unknown still, and may be known soon."""
+        lost = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+        return any(order.state in lost for order in self._system.book().active_orders())
 
     def _left_open(self) -> list[str]:
         book = self._system.book()

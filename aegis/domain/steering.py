@@ -94,7 +94,8 @@ def _not_resumable(book: Book) -> Refusal | None:
     if lost:
         return Refusal(
             code="unknown_outcome",
-            text=f"the outcome of {', '.join(lost)} is unknown; it is being looked up: wait",
+            text=f"the outcome of {', '.join(lost)} is unknown; AEGIS looks it up while it runs: "
+            "start it, or wait",
             mends_with_time=True,
         )
     if book.account.orphans:

@@ -20,12 +20,14 @@ from aegis.archive.settings import archive_of
 from aegis.archive.shelf import Archive, backups_in
 from aegis.config.policy import stop_policy_of
 from aegis.control import Answer, Ask
+from aegis.dialogue import PlaceOrder
 from aegis.domain.account import TradingState
 from aegis.domain.commands import AdoptOrder
 from aegis.domain.ids import Incarnation, account_tag
-from aegis.domain.order import Side
+from aegis.domain.order import OrderState, Side
 from aegis.domain.restored import LostOrder, Terms, adoption_of
 from aegis.exchange.instruments import paper_instruments
+from aegis.exchange.paper import Fault
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.log.logger import Log
 from aegis.store.errors import StoreForeign, StoreTooNew
@@ -37,6 +39,7 @@ from supervisors.recovering import known_elsewhere
 from supervisors.settings import identity_of
 from tests.archive.conftest import BUSY, Make, Say
 from tests.simulation.candles import walk
+from tests.simulation.faults import ANSWER_LOST, REQUEST_LOST, on
 from tests.simulation.world import World
 from tests.store.tampering import stranger
 
@@ -229,6 +232,25 @@ def test_nothing_is_resumed_before_the_books_were_compared(gone_on: World, say: 
     assert not say("resume").is_done
     assert say("recover").is_done
     assert say("resume").is_done
+
+
+@pytest.mark.parametrize("fault", [REQUEST_LOST, ANSWER_LOST], ids=["never there", "filled"])
+@pytest.mark.parametrize("command", ["reconcile", "recover"])
+def test_an_order_under_way_at_the_backup_is_settled_where_no_aegis_runs(
+    still: World, make: Make, say: Say, fault: Fault, command: str
+) -> None:
+    still.faults = on(PlaceOrder, fault)
+    still.start().run_until(lambda: bool(still.system.book().orders))
+    still.run_until(
+        lambda: {OrderState.SUBMITTING} == {o.state for o in still.system.book().active_orders()}
+    )
+    make()
+    still.drop()
+    assert say("restore", backup="latest").is_done
+
+    assert say(command).is_done
+    resumed = say("resume")
+    assert resumed.is_done, resumed.text
 
 
 def test_what_was_forgotten_stays_in_sight_however_often_one_looks(
