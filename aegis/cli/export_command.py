@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from aegis.cli.session import AsJson, ConfigPath, carry_out, given_of, since_of
+from aegis.cli.session import AsJson, ConfigPath, carry_out, given_of, interval_of
 
 if TYPE_CHECKING:
     from aegis.config.model import Config
@@ -44,7 +44,7 @@ def export(
 ) -> None:
     """Write trades, fills or events for another program, and close the account's books."""
     given = given_of(context, config, is_json=json)
-    begin, end = since_of(from_, "--from"), None if to is None else since_of(to, "--to")
+    begin, end = interval_of(from_, to)
 
     def work(found: Config) -> int:
         from aegis.cli import exporting

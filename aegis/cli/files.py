@@ -29,7 +29,10 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
     A new one is the owner's alone, as the store is; one that is replaced keeps its mode.
     """
     target = file.resolve()
-    descriptor, name = mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        descriptor, name = mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:  # it names its own file, which nobody asked for
+        raise OSError(error.errno, error.strerror, str(file)) from error
     try:
         with os.fdopen(descriptor, "wb") as made:
             with suppress(FileNotFoundError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
+from aegis.cli.dates import RANGE, seconds_of
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.points import Point
 
@@ -23,10 +23,11 @@ ToPoint = Annotated[
 ]
 
 FRACTION_DIGITS_MAX = 9
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_YEAR = 9998
 
-EXPECTED = "expected a UTC time as 2025-01-31 or 2025-01-31T10:00:05.5, or the number of an event"
+EXPECTED = (
+    f"expected a UTC time {RANGE}, as 2025-01-31 or 2025-01-31T10:00:05.5, "
+    "or the number of an event"
+)
 
 
 def point_of(text: str, hint: str) -> Point:
@@ -34,19 +35,18 @@ def point_of(text: str, hint: str) -> Point:
 
     A date is its first moment, and a time to the second is that second's.
     """
+    is_number = text.isascii() and text.isdecimal()
     try:
-        return Point(int(text), is_time=False) if text.isdecimal() else _time_of(text)
+        return Point(int(text), is_time=False) if is_number else _time_of(text)
     except ValueError as error:
         raise typer.BadParameter(f"{EXPECTED}, was {text!r}", param_hint=hint) from error
 
 
 def _time_of(text: str) -> Point:
     whole, point, fraction = text.removesuffix("Z").partition(".")
-    moment = datetime.fromisoformat(whole)
-    is_plain = moment.tzinfo is None and EPOCH.year <= moment.year <= LAST_YEAR
-    is_short = fraction.isdecimal() and len(fraction) <= FRACTION_DIGITS_MAX
-    if not is_plain or (point and not is_short):
+    is_short = fraction.isascii() and fraction.isdecimal() and len(fraction) <= FRACTION_DIGITS_MAX
+    if point and not is_short:
         raise ValueError(text)
-    seconds = (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+    seconds = seconds_of(whole)
     nanos = int(fraction.ljust(FRACTION_DIGITS_MAX, "0") or 0)
     return Point(seconds * NANOS_PER_SECOND + nanos, is_time=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +14,10 @@ import msgspec
 import typer
 
 from aegis.cli.codes import Code, expected_errors, trouble_of
+from aegis.cli.dates import RANGE, seconds_of
 from aegis.cli.output import complain
 from aegis.cli.settings import config_path, is_live_meant, load_config
-from aegis.domain.ids import Instant
-from aegis.domain.instants import instant_of
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
 
 if TYPE_CHECKING:
     from aegis.cli.asking import Act
@@ -57,8 +56,6 @@ Since = Annotated[
     str | None,
     typer.Option("--since", metavar="DATE", help="Only from this UTC date on.", show_default=False),
 ]
-
-FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 
 class Session:
@@ -126,15 +123,22 @@ def since_of(text: str | None, option: str = "--since") -> Instant:
     if text is None:
         return Instant(0)
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is not None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return Instant(seconds_of(text) * NANOS_PER_SECOND)
+    except ValueError as error:
         raise typer.BadParameter(
-            f"expected a UTC date as 2025-01-31 or 2025-01-31T10:00, was {text!r}",
+            f"expected a UTC date {RANGE}, as 2025-01-31 or 2025-01-31T10:00, was {text!r}",
             param_hint=option,
+        ) from error
+
+
+def interval_of(begin: str | None, end: str | None) -> tuple[Instant, Instant | None]:
+    """Return what lies from one date on and before another; refuses what can have nothing in it."""
+    since, until = since_of(begin, "--from"), None if end is None else since_of(end, "--to")
+    if until is not None and begin is not None and until <= since:
+        raise typer.BadParameter(
+            f"expected a date after --from {begin}, was {end!r}", param_hint="--to"
         )
-    return instant_of(f"{moment.isoformat(timespec='seconds')[:19]}.{'0' * 9}Z")
+    return since, until
 
 
 def carry_out(

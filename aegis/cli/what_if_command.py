@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aegis.cli.session import AsJson, ConfigPath, carry_out, given_of, since_of
+from aegis.cli.session import AsJson, ConfigPath, carry_out, given_of, interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +39,8 @@ def what_if(
 ) -> None:
     """Live through what AEGIS recorded again, with other settings; without any, prove it."""
     given = given_of(context, config, is_json=json)
-    begin = None if from_ is None else since_of(from_, "--from")
-    end = None if to is None else since_of(to, "--to")
+    since, end = interval_of(from_, to)
+    begin = None if from_ is None else since
 
     def work(found: Config) -> int:
         from aegis.cli.thrown_away import thrown_away

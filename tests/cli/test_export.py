@@ -125,6 +125,11 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "a folder that is not there": (("--out", "no/where.csv"), "make it first"),
     "a folder": (("--out", "."), "expected a file"),
     "no date": (("--from", "soon"), "expected a UTC date"),
+    "an end before the beginning": (
+        ("--from", "2023-01-01", "--to", "2022-01-01"),
+        "expected a date after --from 2023-01-01",
+    ),
+    "nothing in between": (("--from", "2023-01-01", "--to", "2023-01-01"), "expected a date after"),
     "no such rows": (("--what", "orders"), "orders"),
 }
 

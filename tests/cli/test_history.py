@@ -50,6 +50,7 @@ def test_without_a_word_the_latest_are_told(lived: Place) -> None:
         (("--to", "2000", "--limit", "5"), 1996, 2000),
         (("--from", "1999", "--to", "2000", "--limit", "5"), 1999, 2000),
         (("--limit", "1001"), EVENTS - 1000, EVENTS),
+        (("--from", "1999", "--limit", "9" * 20), 1999, EVENTS),
         (("--to", "999999"), 1, EVENTS),
     ],
 )

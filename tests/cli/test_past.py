@@ -95,12 +95,21 @@ def test_without_a_store_there_is_no_past(place: Place) -> None:
         "",
         "1e6",
         "2024-01-01T10:00:00.1234567891",
+        "2024-W01-1",
+        "2024-001",
+        "20240101T1000",
+        "\u0662\u0660\u0662\u0664-01-01",
+        "\u0661\u0662",
+        "2024-01-01T10:00:05.\u0665",
+        "1900-01-01",
+        "9999-12-31T23:59:59",
     ],
 )
 def test_what_is_no_point_is_a_usage_error_that_says_what_is(lived: Place, text: str) -> None:
     said = lived.say("at", "--", text)
     assert said.code == 2
     assert "2025-01-31" in said.err
+    assert "from 1970 to 9998" in " ".join(said.err.split())
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,11 @@ def test_since_leaves_out_what_was_before(lived: Place) -> None:
     assert told["trades"] == 0
 
 
+def test_a_file_that_cannot_be_made_is_named_as_it_was_asked_for() -> None:
+    with pytest.raises(OSError, match=r"'/proc/x\.csv'"), replacing(Path("/proc/x.csv")):
+        pytest.fail("nothing can be written there")
+
+
 def test_a_page_that_cannot_be_written_whole_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,7 @@ def test_no_trades_since_then_is_said_kindly(lived: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["yesterday", "2024-13-01", "2024-01-01T00:00:00+02:00", "0001-01-01"]
+    "word", ["yesterday", "2024-13-01", "2024-01-01T00:00:00+02:00", "0001-01-01", "2024-W01-1"]
 )
 def test_a_date_that_is_none_is_a_usage_error(lived: Place, word: str) -> None:
     said = lived.say("statistics", "--since", word)
