@@ -60,13 +60,13 @@ from aegis.exchange.outcomes import (
     doubt_of,
     is_exit_lost,
     is_out_of_room,
-    is_past_barrier,
     never_sent,
     proof_of_absence,
     reason_of,
     request_to_find,
     request_to_place,
     submitted_at,
+    until_barrier_s,
 )
 from aegis.messages import (
     LOOK_FOR_ROOM,
@@ -328,15 +328,15 @@ class ExchangeGateway(Actor):
     def _not_found(self, order: Order, as_of: Instant) -> None:
         """Take an answer that is not silence: absent now, provably so past the barrier."""
         order_id = order.client_order_id
-        is_past = is_past_barrier(order, as_of, self._patience.barrier_s)
-        if order.state is OrderState.UNKNOWN and is_past:
+        left_s = until_barrier_s(order, as_of, self._patience.barrier_s)
+        if order.state is OrderState.UNKNOWN and left_s < 0:
             self._lookout.begin(order_id)
             self._proving.add(order_id)
             self._submit(FetchAccount(trades_since=submitted_at(order)))
             return
         if order.role is Role.ENTRY and self._lookout.is_first_call_off(order_id):
             self._send_cancel(order)
-        self._lookout.again(order)
+        self._lookout.again(order, self.clock.real_s(left_s) if left_s >= 0 else None)
 
     def _alarm_if_exit_is_lost(self, order: Order) -> None:
         order_id = order.client_order_id

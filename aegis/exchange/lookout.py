@@ -4,7 +4,8 @@ Bookkeeping of whoever speaks with an exchange; it sends nothing itself.
 
 Invariants:
 1. An order has at most one look under way and one to come, never both.
-2. With each look in vain the next comes later, up to a bound; any news brings it near again.
+2. With each look in vain the next comes later, up to a bound, yet as soon as it can prove absence;
+   any news brings it near again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from aegis.dialogue import ExchangeAnswer, NoAnswer
 from aegis.domain.commands import Quote
 from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.order import Order
-from aegis.exchange.outcomes import pause_s
+from aegis.exchange.outcomes import LOOK_AFTER_S_LOST, pause_s
 from aegis.ports import Timer
 
 FAILURES_TO_OPEN = 5
@@ -61,14 +62,16 @@ class Lookout:
         """Note that the look under way has come to its end."""
         self._under_way.discard(order_id)
 
-    def again(self, order: Order) -> None:
-        """Look later, unless a look is under way."""
+    def again(self, order: Order, provable_in_s: float | None = None) -> None:
+        """Look later, unless a look is under way; where absence can be proved soon, then."""
         order_id = order.client_order_id
         if order_id in self._under_way:
             return
         looks = self._looks[order_id] = self._looks.get(order_id, 0) + 1
         self._drop_timer(order_id)
         delay_s = pause_s(order, looks, self._poll_interval_s)
+        if provable_in_s is not None:
+            delay_s = min(delay_s, provable_in_s + LOOK_AFTER_S_LOST)
         self._to_come[order_id] = self._look_later(delay_s, order_id)
 
     def due(self, order_id: ClientOrderId) -> None:

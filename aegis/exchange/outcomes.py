@@ -143,7 +143,13 @@ def proof_of_absence(
 
 def is_past_barrier(order: Order, as_of: Instant, barrier_s: float) -> bool:
     """Say whether a request that is not there by now can come no more."""
-    return as_of > submitted_at(order) + int(barrier_s * NANOS_PER_SECOND)
+    return until_barrier_s(order, as_of, barrier_s) < 0
+
+
+def until_barrier_s(order: Order, as_of: Instant, barrier_s: float) -> float:
+    """Return the exchange's seconds until an order that is not there is provably absent."""
+    barrier = submitted_at(order) + int(barrier_s * NANOS_PER_SECOND)
+    return (barrier - as_of) / NANOS_PER_SECOND
 
 
 def is_exit_lost(order: Order, clock: Clock) -> bool:

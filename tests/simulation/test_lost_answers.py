@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, FindOrder, PlaceOrder
+from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.order import OrderState, Side
 from aegis.exchange.paper import Fault
+from supervisors.settings import barrier_s
 from tests.simulation.candles import candle, flat
 from tests.simulation.conftest import MakeWorld
 from tests.simulation.faults import (
@@ -74,9 +76,22 @@ def test_an_entry_whose_request_was_lost_ends_as_not_placed_after_the_barrier(
     assert order.state is OrderState.NOT_PLACED
     assert order.submitted_at is not None
     assert order.ended_at is not None
-    barrier_s = world.config.exchange.call_deadline_s
-    assert order.ended_at - order.submitted_at > barrier_s * 1_000_000_000
+    waited_s = (order.ended_at - order.submitted_at) / NANOS_PER_SECOND
+    assert waited_s > barrier_s(world.config)
     assert order.end_reason == "not found after the barrier, and no trade since"
+
+
+def test_an_exit_whose_request_was_lost_is_known_so_at_the_barrier(
+    make_world: MakeWorld,
+) -> None:
+    faults = on(PlaceOrder, REQUEST_LOST, times=1, side=Side.SELL)
+    world = lived(make_world, faults, ENTRY_AND_EXIT)
+
+    (lost,) = (o for o in world.evidence().orders.values() if o.state is OrderState.NOT_PLACED)
+    assert lost.submitted_at is not None
+    assert lost.ended_at is not None
+    after_s = (lost.ended_at - lost.submitted_at) / NANOS_PER_SECOND - barrier_s(world.config)
+    assert 0 < after_s < 0.5
 
 
 def test_an_entry_that_was_not_placed_leaves_a_void_position_and_no_order(
