@@ -22,6 +22,7 @@ from aegis.domain.events import PositionImported, Recorded
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import Coin, Instant, Symbol
 from aegis.domain.incoming import Incoming, import_of
+from aegis.domain.instants import text_of
 from aegis.domain.money import ZERO, minus, plus, text
 from aegis.domain.risk import Limits
 from aegis.exchange.paper_ledger import Change, PaperLedger
@@ -36,13 +37,15 @@ from supervisors.settings import ledger_path, limits_of
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an import: refusals alone, or what was recorded and deposited.
 
-    `passed` are the positions whose stop the market's last price has passed, with that price.
+    `passed` are the positions whose stop the market's last price has passed, with that price;
+    `early` those whose first day is still to come in the market's own time.
     """
 
     refusals: tuple[str, ...] = ()
     records: tuple[Recorded, ...] = ()
     deposits: Mapping[Coin, Decimal] = {}
     passed: tuple[tuple[Incoming, Decimal], ...] = ()
+    early: tuple[Incoming, ...] = ()
 
 
 def take_over(config: Config, store: Store, clerk: Clerk, incoming: Sequence[Incoming]) -> Imported:
@@ -69,7 +72,12 @@ def take_over(config: Config, store: Store, clerk: Clerk, incoming: Sequence[Inc
         deposits = _deposit(ledger, store.book.account.balances, commands, now)
     records = clerk.execute(*commands, now=now)
     assert not isinstance(records, Refusal), f"Expected what was tried to be taken, was {records}"
-    return Imported(records=records, deposits=deposits, passed=tuple(_passed(incoming)))
+    return Imported(
+        records=records,
+        deposits=deposits,
+        passed=tuple(_passed(incoming)),
+        early=tuple(each for each in incoming if (each.opened_at or now) > now),
+    )
 
 
 def _last_bids(
@@ -147,6 +155,7 @@ def told_import(imported: Imported, *, is_dry_run: bool) -> tuple[bool, str]:
         came = "would come" if is_dry_run else "came"
         lines.append(f"into the paper account {came}: {coins}")
     lines += [_told_passed(incoming, worth) for incoming, worth in imported.passed]
+    lines += [_told_early(incoming) for incoming in imported.early]
     return True, "\n".join(lines)
 
 
@@ -161,4 +170,12 @@ def _told_passed(incoming: Incoming, worth: Decimal) -> str:
     return (
         f"{incoming.symbol}: its market stands at {text(worth)}, at or below its stop of "
         f"{text(incoming.stop)}: it is left as soon as AEGIS runs"
+    )
+
+
+def _told_early(incoming: Incoming) -> str:
+    assert incoming.opened_at is not None, f"Expected a first day, was {incoming}"
+    return (
+        f"{incoming.symbol}: opened at {text_of(incoming.opened_at)}, which is still to come where "
+        "this market's time is: its first day here is that of the import"
     )

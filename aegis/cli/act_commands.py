@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +15,7 @@ from aegis.cli.session import (
     carry_out,
     given_of,
 )
+from aegis.domain.money import written_figure
 
 if TYPE_CHECKING:
     from aegis.config.model import Config
@@ -102,11 +103,8 @@ def resolve(
 
 
 def _price(written: str) -> Decimal:
-    try:
-        price = Decimal(written)
-    except InvalidOperation:
-        price = Decimal(0)
-    if not (price.is_finite() and price > 0):
+    price = written_figure(written)
+    if price is None or price <= 0:
         raise typer.BadParameter(f"--closed-at: expected a positive price, was {written!r}")
     return price
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aegis.cli.output import plain
+from aegis.domain.money import written_figure
 from aegis.domain.old_books import Record
 from aegis.domain.spellings import SPELLINGS, is_same_symbol
 
@@ -43,7 +44,7 @@ def read_position_file(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]
     except UnicodeDecodeError as error:
         what = f"byte {error.start}: expected UTF-8 text"
         raise PositionFileFaults(path, (what,)) from error
-    is_json = text.lstrip()[:1] in ("{", "[")
+    is_json = text.lstrip()[:1] in ("{", "[") or _is_one_value(text)
     try:
         records, remarks = _json_records(text) if is_json else (tuple(_csv_records(text)), ())
     except _Fault as fault:
@@ -62,6 +63,15 @@ class _Fault(Exception):  # noqa: N818  it never leaves this module
 # JSON ---------------------------------------------------------------------------------------
 
 
+def _is_one_value(text: str) -> bool:
+    """Say whether a text is a single value of JSON, as null: a system's way to hold nothing."""
+    try:
+        json.loads(text, parse_int=str)
+    except (RecursionError, ValueError):
+        return False
+    return True
+
+
 def _json_records(text: str) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """Return the positions of `{"positions": {...}}`, of a list of them, or of a bare list."""
     doubled: list[str] = []
@@ -72,7 +82,7 @@ def _json_records(text: str) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         return dict(found)
 
     try:
-        held = json.loads(text, parse_float=Decimal, parse_constant=str, object_pairs_hook=pairs)
+        held = json.loads(text, parse_float=_figure, parse_constant=str, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         raise _Fault(f"line {error.lineno}: expected JSON: {error.msg}") from error
     except (RecursionError, ValueError) as error:  # nested or numbered beyond all measure
@@ -86,7 +96,17 @@ def _json_records(text: str) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         others = [name for name in held if name != "positions"]
         remarks = (f"beside positions, left out: {', '.join(others)}",) if others else ()
         held = held["positions"]
+    elif not isinstance(held, list):
+        raise _Fault(
+            f"expected positions by symbol, or a list of them, was {plain(text.strip()):.40}"
+        )
     return tuple(_records_of(held)), remarks
+
+
+def _figure(written: str) -> Decimal | str:
+    """Return a figure as it is written; one whose exponent is beyond all measure stays text."""
+    figure = written_figure(written)
+    return written if figure is None else figure
 
 
 def _records_of(held: object) -> Iterator[Record]:

@@ -23,6 +23,8 @@ _TRAPS = [InvalidOperation, DivisionByZero, Overflow]
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[*_TRAPS, Inexact])
 ROUNDED = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
 
+_WRITTEN = frozenset("0123456789.+-eE")
+
 ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
@@ -33,6 +35,11 @@ FIGURE_DIGITS_MAX = 18
 the product of two such figures is exact within EXACT's 80 digits, and so are sums of them."""
 
 FIGURE_DECIMALS_MAX = 20
+FIGURE_LENGTH = (
+    f"at most {FIGURE_DIGITS_MAX} digits before the point and {FIGURE_DECIMALS_MAX} after"
+)
+"""What `is_figure` asks for, in words for a person."""
+
 FEE_DECIMALS_MAX = 40
 """A fee may be a product already; it is only added up, or multiplied by one price."""
 
@@ -111,6 +118,20 @@ def text(value: Decimal) -> str:
         return "0"
     written = f"{value:f}"
     return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def written_figure(written: str) -> Decimal | None:
+    """Return the figure that a person wrote, or None where it is none; blanks around it are free.
+
+    `Decimal` itself takes more than people write: 1_0 for ten, the digits of every script, NaN.
+    """
+    stripped = written.strip()
+    if not _WRITTEN.issuperset(stripped):
+        return None
+    try:
+        return Decimal(stripped, EXACT)
+    except InvalidOperation:  # "1.2.3", or an exponent beyond all measure
+        return None
 
 
 def text_of_written(figure: str) -> str:

@@ -14,14 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import msgspec
 
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.incoming import Incoming
 from aegis.domain.listing import usual_instrument
-from aegis.domain.money import HUNDRED, floor_to, is_figure, text, times
+from aegis.domain.money import (
+    FIGURE_LENGTH,
+    HUNDRED,
+    floor_to,
+    is_figure,
+    text,
+    times,
+    written_figure,
+)
 from aegis.domain.position import StopPolicy
 from aegis.domain.spellings import plain_symbol, told_of
 from aegis.domain.told import is_near
@@ -193,12 +201,14 @@ class _Reader:
         if meaning not in self._given:
             return None
         value = self._given[meaning][1]
-        try:
-            figure = _decimal(value)
-        except _Fault:
+        figure = _decimal(value)
+        if figure is None:
             self._blame(meaning, "a figure", value)
-            return None
-        return figure
+        elif not is_figure(figure):
+            self._blame(meaning, f"a figure of {FIGURE_LENGTH}", value)
+        else:
+            return figure
+        return None
 
     def _positive(self, meaning: str) -> Decimal | None:
         figure = self._figure(meaning)
@@ -263,24 +273,22 @@ def _pct_of(meaning: str) -> str:
     return "stop_loss_pct" if meaning == "stop_price" else "take_profit_pct"
 
 
-def _decimal(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
-        raise _Fault
-    try:
-        figure = Decimal(value.strip() if isinstance(value, str) else value)
-    except InvalidOperation as error:
-        raise _Fault from error
-    if not is_figure(figure):
-        raise _Fault
-    return figure
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, str):
+        return written_figure(value)
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        return None
+    figure = Decimal(value)
+    return figure if figure.is_finite() else None
 
 
 def _instant(value: object) -> Instant:
     """Return an instant that people wrote; without a zone it is UTC."""
-    try:
-        figure = _decimal(value)
-    except _Fault:
+    figure = _decimal(value)
+    if figure is None:
         return _instant_of_text(value)
+    if not is_figure(figure):
+        raise _Fault
     seconds = figure if figure < MS_FROM else times(figure, THOUSANDTH)
     nanos = floor_to(times(seconds, Decimal(NANOS_PER_SECOND)), Decimal(1))
     if not 0 <= nanos < 253_000_000_000 * NANOS_PER_SECOND:

@@ -6,14 +6,14 @@ Invariant: a float stops here. What it stands for is not what was written: 0.1 +
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 
 from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
 from aegis.domain.instrument import Instrument
 from aegis.domain.listing import usual_instrument
-from aegis.domain.money import HUNDRED, is_figure
+from aegis.domain.money import FIGURE_LENGTH, HUNDRED, is_figure, written_figure
 from aegis.domain.order import Side
 from aegis.domain.position import PositionSide
 from aegis.domain.venue import VenueTrade
@@ -38,15 +38,13 @@ def figure(name: str, given: object) -> Decimal:
     """Return a figure as it was written; `Refused` for a float, and for what is none."""
     if isinstance(given, float):
         raise Refused("float", f'{name}: expected an exact figure as "{given}", was a float')
-    is_exact = isinstance(given, Decimal | int | str) and not isinstance(given, bool)
-    if not is_exact or not str(given).isascii():
+    if isinstance(given, bool) or not isinstance(given, Decimal | int | str):
         raise Refused("bad_figure", f"{name}: expected a Decimal, an int or text, was {given!r}")
-    try:
-        value = Decimal(str(given))
-    except InvalidOperation as error:
-        raise Refused("bad_figure", f"{name}: expected a figure, was {given!r}") from error
+    value = written_figure(given) if isinstance(given, str) else Decimal(given)
+    if value is None or not value.is_finite():
+        raise Refused("bad_figure", f"{name}: expected a figure, was {given!r}")
     if not is_figure(value):
-        raise Refused("bad_figure", f"{name}: expected a figure of sane length, was {given!r}")
+        raise Refused("bad_figure", f"{name}: expected {FIGURE_LENGTH}, was {value!s:.60}")
     return value
 
 

@@ -186,6 +186,7 @@ def test_coins_that_are_back_are_not_resolved(unresolved: Place) -> None:
         ("--closed-at", "nothing"),
         ("--closed-at", "-5"),
         ("--closed-at", "NaN"),
+        ("--closed-at", "4_0"),
     ],
 )
 def test_a_resolution_that_says_nothing_clear_is_a_usage_error(

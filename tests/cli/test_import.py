@@ -275,3 +275,15 @@ def test_neither_an_import_nor_a_run_adds_another_quote_coin_to_a_store(
         assert said.code == 78
         assert "Expected a store of quote coin EUR, found one of quote coin USDT" in said.err
     assert len(read_history(place.store)) == events
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), ()], ids=["dry run", "import"])
+def test_a_first_day_that_is_still_to_come_is_told(
+    place: Place, old: Path, options: tuple[str, ...]
+) -> None:
+    late = {"symbol": "BTC/USDT", "entry_price": 40000, "amount": "0.05", "opened_at": "2099-01-01"}
+    old.write_text(json.dumps([late]))
+    said = place.say("import", old.name, *options)
+    assert said.code == 0
+    assert "BTC/USDT: opened at 2099-01-01T00:00:00" in said.out
+    assert "its first day here is that of the import" in said.out

@@ -94,6 +94,8 @@ def test_csv_is_a_record_a_line_with_its_number(write: Write, delimiter: str) ->
         ("symbol,amount,amount\nBTC/USDT,1,2\n", "line 1: column 'amount' stands there twice"),
         ("symbol,amount\nBTC/USDT\n", "line 2: expected 2 columns, were 1"),
         ('symbol,amount\n"BTC/USDT,1\n', "line 2: expected CSV"),
+        ("null", "expected positions by symbol, or a list of them, was null"),
+        (' "none" \n', 'expected positions by symbol, or a list of them, was "none"'),
         (b"symbol,amount\n\xff,1\n", "byte 14: expected UTF-8 text"),
     ],
     ids=lambda each: str(each)[:30],
@@ -122,3 +124,10 @@ def test_every_fault_of_its_form_is_told_at_once(write: Write) -> None:
 def test_a_file_beyond_all_measure_is_not_read(write: Write) -> None:
     with pytest.raises(PositionFileFaults, match="at most 9 MiB"):
         read_position_file(write(b" " * (BYTES_MAX + 1)))
+
+
+def test_a_figure_with_an_exponent_beyond_all_measure_is_left_as_it_is_written(
+    write: Write,
+) -> None:
+    (found,), _ = read_position_file(write('[{"amount": 1.5e9999999999999999999}]'))
+    assert found.fields["amount"] == "1.5e9999999999999999999"

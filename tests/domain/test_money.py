@@ -29,6 +29,7 @@ from aegis.domain.money import (
     text_of_written,
     times,
     total,
+    written_figure,
 )
 
 
@@ -200,3 +201,37 @@ def test_a_fee_may_be_as_long_as_a_product_of_two_figures() -> None:
     fee = Decimal("0." + "0" * (FEE_DECIMALS_MAX - 1) + "1")
     assert is_figure(fee, FEE_DECIMALS_MAX)
     assert not is_figure(fee)
+
+
+@pytest.mark.parametrize(
+    ("written", "figure"),
+    [("10", "10"), (" 0.50 ", "0.50"), ("+.5", "0.5"), ("5.", "5"), ("-1e3", "-1E+3"), ("0", "0")],
+)
+def test_a_figure_is_what_a_person_wrote(written: str, figure: str) -> None:
+    assert str(written_figure(written)) == figure
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1_0",
+        "1_000.5",
+        "_1",
+        "1e1_0",
+        "NaN",
+        "Infinity",
+        "\u0663",
+        "1,5",
+        "",
+        ".",
+        "1.2.3",
+        "1e9999999999999999999",
+    ],
+)
+def test_what_decimals_take_and_people_do_not_write_is_no_figure(written: str) -> None:
+    assert written_figure(written) is None
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=12))
+def test_each_figure_that_is_written_plainly_is_read_back(value: Decimal) -> None:
+    assert written_figure(text(value)) == value

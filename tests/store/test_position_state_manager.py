@@ -311,6 +311,7 @@ def test_the_history_of_a_position_is_its_events_with_exact_figures(
         ({"amount": True}, "bad_figure"),
         ({"amount": None}, "bad_figure"),
         ({"amount": "NaN"}, "bad_figure"),
+        ({"amount": "4_0"}, "bad_figure"),
         ({"amount": "-1"}, "bad_figure"),
         ({"amount": "1e400"}, "bad_figure"),
         ({"entry_price": "0"}, "bad_figure"),
@@ -350,6 +351,15 @@ def test_a_store_has_one_quote_coin_that_of_its_first_position(
     assert said.code == "other_quote"
     assert "priced in USDT" in said.text
     assert manager.get_statistics()["pnl_total"] == Decimal(20)
+
+
+@pytest.mark.parametrize("amount", ["0." + "1" * 24, 10**5000], ids=["text", "int"])
+def test_a_figure_that_is_too_long_is_refused_with_how_long_it_may_be(
+    manager: PositionStateManager, amount: str | int
+) -> None:
+    said = refusal(lambda: manager.open_position(BTC, "long", "100", amount)).text
+    assert said.startswith("amount: expected at most 18 digits before the point and 20 after, was")
+    assert len(said) < 150
 
 
 def test_a_float_is_refused_with_what_to_write_instead(manager: PositionStateManager) -> None:
