@@ -35,6 +35,9 @@ CLOSE_TIMEOUT_MS = 200  # a reader must not hold up the end of the process, whic
 CHECKPOINT_PAGES = 1_000
 CHECKSUM_BYTES = 8
 
+DAMAGED = "a page contradicts itself"
+"""What is said of a page that SQLite cannot make sense of, whatever its checksum."""
+
 _CHECKSUM_VFS = "cksmvfs"
 
 _SETTINGS = (
@@ -84,9 +87,10 @@ def failing(operation: str) -> Iterator[None]:
     """Turn what SQLite and the system raise into our exceptions."""
     try:
         yield
+    except apsw.CorruptError as error:
+        raise StoreCorrupt("pages", f"{DAMAGED} at {operation}") from error
     except (
         apsw.NotADBError,
-        apsw.CorruptError,
         UnicodeDecodeError,  # apsw's, on bytes that are no text
         msgspec.ValidationError,  # a row that is not of its shape
     ) as error:

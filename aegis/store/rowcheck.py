@@ -20,6 +20,7 @@ import apsw
 from aegis.domain.events import OrderFilled, OrderIntended, ReconciliationCompleted, Recorded
 from aegis.domain.fold import is_beginning
 from aegis.domain.ids import SYSTEM_POSITION, PositionId
+from aegis.store.connection import DAMAGED
 from aegis.store.folding import Fold
 from aegis.store.following import follow
 from aegis.store.projections import (
@@ -140,6 +141,8 @@ class RowCheck:
         asked = KEYED[table]
         try:
             stored = self._db.execute(asked.select, made[: asked.key_columns]).fetchone()
+        except apsw.CorruptError:
+            return f"{name} cannot be read: {DAMAGED}"
         except (apsw.Error, UnicodeDecodeError) as error:  # the log goes on; this row is told
             return f"{name} cannot be read: {error}"
         return difference(name, made, stored)

@@ -19,6 +19,7 @@ the log is proved up to the first event that is not what was written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,8 @@ from aegis.store.states import OutdatedError, encoded, proved_text, state_number
 PROBLEMS_MAX = 20
 """Of one kind; one fault can spoil every row, and a person reads the first few."""
 
-_HEADLINE = "*** in database"
+_TREE = re.compile(r"Tree \d+ page (\d+)")
+_HEADLINE = "*** in database "
 
 Progress = Callable[[int, int], None]
 
@@ -192,9 +194,13 @@ class _Look:
 
     def _pages(self, db: apsw.Connection) -> None:
         """Ask SQLite; beside damaged pages it can only say again that they are."""
-        for (text,) in () if self.is_damaged else db.execute("PRAGMA integrity_check"):
-            for line in str(text).splitlines():
-                if line != "ok" and not line.startswith(_HEADLINE):
+        if self.is_damaged:
+            return
+        seen = {"ok"}
+        for (text,) in db.execute("PRAGMA integrity_check"):  # it may break off after some
+            for line in map(_in_words, str(text).splitlines()):
+                if line not in seen:
+                    seen.add(line)
                     self._note("pages", line)
 
     def _schema(self, db: apsw.Connection) -> None:
@@ -272,3 +278,11 @@ class _Look:
         elif head_of(db).event_id > 0:
             what = "is missing" if reading.is_missing else "cannot be read"
             self._note("mark", f"the mark {what}: a log that lost its end could not be told")
+
+
+def _in_words(line: str) -> str:
+    """Return what SQLite says of a page without its words for it; "ok" of a mere headline."""
+    of_page = _TREE.match(line)
+    if of_page is not None:
+        return f"page {of_page[1]}: it contradicts itself"
+    return "ok" if line.startswith(_HEADLINE) else line

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,15 @@ def flip(store: Path, offset: int) -> None:
     data = bytearray(store.read_bytes())
     data[offset] ^= 0b100
     store.write_bytes(data)
+
+
+def page_checksum(page: bytes | bytearray) -> bytes:
+    """Return what `cksumvfs` keeps in the last 8 bytes of a page, of all the bytes before."""
+    first = second = 0
+    for even, odd in struct.iter_unpack("<II", page):
+        first = (first + even + second) % 2**32
+        second = (second + odd + first) % 2**32
+    return struct.pack("<II", first, second)
 
 
 def empty_index(

@@ -17,7 +17,7 @@ from aegis.store.records import stored_events
 from aegis.store.statements import POSITION_COLUMNS
 from aegis.store.verify import PROBLEMS_MAX, Verification, verify
 from tests.store.histories import History, open_store
-from tests.store.tampering import flip, stranger, tamper
+from tests.store.tampering import flip, page_checksum, stranger, tamper
 
 Filled = Callable[..., Path]
 
@@ -125,6 +125,24 @@ def test_damage_is_told_without_the_words_of_sqlite(filled: Filled) -> None:
     told = "\n".join(problem.text for problem in verify(path).problems)
     assert "pages are damaged, they do not match their checksums: 3, 6, 9, 12, 15 and " in told
     for word in ("***", "Tree", "error code", "malformed", "disk image", "Error"):
+        assert word not in told
+
+
+@pytest.mark.parametrize("table", ["orders", "fills", "position_events", "states"])
+def test_a_page_that_makes_no_sense_is_told_in_our_words(filled: Filled, table: str) -> None:
+    path = filled(commands=200)
+    with stranger(path) as db:
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).get
+    assert isinstance(root, int)
+    data = bytearray(path.read_bytes())
+    begin, end = (root - 1) * 4096, root * 4096
+    data[begin : begin + 8] = b"nonsense"
+    data[end - 8 : end] = page_checksum(data[begin : end - 8])
+    path.write_bytes(data)
+    found = verify(path)
+    told = "\n".join(problem.text for problem in found.problems)
+    assert f"page {root}: it contradicts itself" in told
+    for word in ("***", "Tree", "btree", "error code", "malformed"):
         assert word not in told
 
 
