@@ -15,6 +15,7 @@ from aegis.domain.ids import Instant
 from aegis.domain.statistics.summary import summarize
 from aegis.store.errors import NoStore
 from aegis.store.measuring import read_measures
+from aegis.store.reading import read_quote
 
 
 def write_report(config: Config, file: Path | None, since: Instant, *, is_json: bool) -> Code:
@@ -24,16 +25,15 @@ def write_report(config: Config, file: Path | None, since: Instant, *, is_json: 
         complain(refusal or "")
         return Code.USAGE
     try:
+        quote = read_quote(config.store.path) or config.exchange.quote
         with shown_progress("Reading") as progress:
-            found = read_measures(
-                config.store.path, config.exchange.quote, since=since, progress=progress
-            )
+            found = read_measures(config.store.path, quote, since=since, progress=progress)
     except NoStore:
         no_store(config.store.path, {"is_there": False}, is_json=is_json)
         return Code.NO  # there is no page
     summary = summarize(found.closed, alive=found.alive, path=found.path)
     report = Report(
-        quote=config.exchange.quote,
+        quote=quote,
         symbols=tuple(config.exchange.symbols),
         found=found,
         summary=summary,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from aegis.cli.codes import Code
 from aegis.cli.figures import (
@@ -31,6 +32,7 @@ from aegis.domain.statistics.summary import Summary, summarize
 from aegis.domain.statistics.trades import Share
 from aegis.store.errors import NoStore
 from aegis.store.measuring import Measures, read_measures
+from aegis.store.reading import read_quote
 
 DAYS_SHOWN = 31
 """The latest days on which a trade was closed; JSON has all of them."""
@@ -38,15 +40,16 @@ DAYS_SHOWN = 31
 
 def show_statistics(config: Config, since: Instant, *, is_json: bool) -> Code:
     """Show the figures of what was closed since an instant, and of the equity since then."""
-    path, quote = config.store.path, config.exchange.quote
+    path = config.store.path
     try:
+        quote = read_quote(path) or config.exchange.quote
         with shown_progress("Reading") as progress:
             found = read_measures(path, quote, since=since, progress=progress)
     except NoStore:
         return no_store(path, {"is_there": False, "store": str(path)}, is_json=is_json)
     summary = summarize(found.closed, alive=found.alive, path=found.path)
     if is_json:
-        tell_json(statistics_json(config, found, summary))
+        tell_json(statistics_json(path, quote, found, summary))
     elif summary.trades:
         tell(_told(found, summary, quote))
     else:
@@ -55,12 +58,14 @@ def show_statistics(config: Config, since: Instant, *, is_json: bool) -> Code:
     return Code.DONE
 
 
-def statistics_json(config: Config, found: Measures, summary: Summary) -> dict[str, object]:
+def statistics_json(
+    path: Path, quote: Coin, found: Measures, summary: Summary
+) -> dict[str, object]:
     """Return all figures, exact."""
     return {
         "is_there": True,
-        "store": str(config.store.path),
-        "quote": config.exchange.quote,
+        "store": str(path),
+        "quote": quote,
         **_period_json(found),
         **figures_json(summary),
         "entries_refused": found.refused,

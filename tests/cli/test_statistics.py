@@ -12,6 +12,7 @@ from aegis.cli.wording import size, span
 from aegis.domain.ids import Instant
 from aegis.domain.instants import text_of
 from aegis.domain.statistics.summary import summarize
+from aegis.store import PositionStateManager
 from tests.cli.candle_files import BEGIN_S, HEADER, REPLAY, rows, write
 from tests.cli.place import Place
 from tests.domain.test_statistics import trade
@@ -125,3 +126,16 @@ def test_a_span_has_its_two_largest_units(seconds: int | None, expected: str) ->
 )
 def test_a_size_has_a_fitting_unit(count: int, expected: str) -> None:
     assert size(count) == expected
+
+
+def test_money_is_in_the_store_s_own_coin_whatever_the_settings_trade(place: Place) -> None:
+    with PositionStateManager(place.store) as manager:
+        held = manager.open_position("BTC/EUR", "long", "40000", "1")
+        manager.close_position(held, "39000")
+    assert place.say("statistics", "--json").json["quote"] == "EUR"
+    said = place.say("statistics").out
+    assert "-1,000.00 EUR" in said
+    assert "USDT" not in said
+    assert place.say("report", "--html", "page.html").code == 0
+    assert " EUR" in (page := (place.folder / "page.html").read_text())
+    assert " USDT" not in page
