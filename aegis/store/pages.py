@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 
 from aegis.store.connection import failing, proving
+from aegis.store.files import wal_path
 
 PAGE_BYTES = 4_096
 """What SQLite takes when nobody asks for another size; nobody does."""
@@ -23,11 +24,16 @@ READS_MAX = 3
 
 NAMED_MAX = 5
 
+WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
+FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES
+SALTS = slice(16, 24)
+
 
 def damaged_pages(store: Path) -> tuple[int, ...]:
     """Return the numbers, from 1, of the pages that do not match their checksum.
 
-    None of a store that is not there. 3 us a page.
+    None of a store that is not there. A page that the WAL has anew is not read from the file: one
+    whose move there broke off is no damage. 3 us a page.
     """
     if not store.is_file():
         return ()
@@ -36,9 +42,11 @@ def damaged_pages(store: Path) -> tuple[int, ...]:
         file = apsw.VFSFile("unix", str(store.resolve()), [flags, 0])
         try:
             pages = range(1, file.xFileSize() // PAGE_BYTES + 1)
-            return tuple(page for page in pages if not _is_whole(file, page, is_whole))
+            found = tuple(page for page in pages if not _is_whole(file, page, is_whole))
         finally:
             file.xClose()
+        anew = _pages_of_wal(store) if found else frozenset()
+        return tuple(page for page in found if page not in anew)
 
 
 def told(pages: tuple[int, ...]) -> str:
@@ -53,3 +61,18 @@ def told(pages: tuple[int, ...]) -> str:
 def _is_whole(file: apsw.VFSFile, page: int, is_whole: Callable[[bytes], bool]) -> bool:
     reads = (file.xRead(PAGE_BYTES, (page - 1) * PAGE_BYTES) for _ in range(READS_MAX))
     return any(map(is_whole, reads))
+
+
+def _pages_of_wal(store: Path) -> frozenset[int]:
+    """Return the pages that the WAL has, by its file format (sqlite.org/fileformat2.html, 4.1).
+
+    Frames of a round before have other salts.
+    """
+    try:
+        frames = memoryview(wal_path(store).read_bytes())
+    except FileNotFoundError:
+        return frozenset()
+    salts = frames[SALTS]
+    starts = range(WAL_HEADER_BYTES, len(frames) - FRAME_BYTES + 1, FRAME_BYTES)
+    headers = (frames[start : start + FRAME_HEADER_BYTES] for start in starts)
+    return frozenset(int.from_bytes(each[:4]) for each in headers if each[8:16] == salts)
