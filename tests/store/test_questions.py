@@ -54,8 +54,8 @@ def scans_of(path: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> list[st
         asked[question] = bindings
         return True
 
-    def opened(store: Path) -> apsw.Connection:
-        db = open_reader(store)
+    def opened(store: Path, *, is_lenient: bool) -> apsw.Connection:
+        db = open_reader(store, is_lenient=is_lenient)
         db.exec_trace = note
         return db
 
