@@ -1,4 +1,4 @@
-"""A month of real minutes, and a week of them with fees in the coin received: what both show."""
+"""Real minutes: ten days, a week with fees in the coin received, and with --long a month."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.real_candles import CANDLES, FORMAT, needs_real_candles
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
-COUNTS = {"quote": 45_031, "received": 10_000}
+LIVES = {"days": ("quote", 15_000), "week": ("received", 10_000), "month": ("quote", 45_031)}
 CUT = 3_000
 MEANT = {"stamp": FORMAT.stamp, "volume": FORMAT.volume}
 BASE, QUOTE = Coin("BTC"), Coin("USDT")
@@ -34,8 +34,8 @@ pytestmark = [needs_real_candles, pytest.mark.timeout(300)]
 class Replay:
     """A finished replay, and what its files say."""
 
-    def __init__(self, folder: Path, fee_currency: str) -> None:
-        self.count = COUNTS[fee_currency]
+    def __init__(self, folder: Path, fee_currency: str, count: int) -> None:
+        self.count = count
         candles = first_of(CANDLES, self.count, folder / "candles.csv")
         self.config = config_of_real(folder, candles, {"paper": {"fee_currency": fee_currency}})
         self.run = replayed(self.config)
@@ -63,9 +63,11 @@ def config_of_real(folder: Path, candles: Path, *settings: Settings) -> Config:
     return config_of(folder, {"market": market}, *settings)
 
 
-@pytest.fixture(scope="module", params=COUNTS)
+@pytest.fixture(
+    scope="module", params=["days", "week", pytest.param("month", marks=pytest.mark.long)]
+)
 def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replay:
-    return Replay(tmp_path_factory.mktemp(request.param), request.param)
+    return Replay(tmp_path_factory.mktemp(request.param), *LIVES[request.param])
 
 
 def filled_at(fill: View) -> Instant:
