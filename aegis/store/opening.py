@@ -171,8 +171,12 @@ def _mended(path: Path, damage: tuple[str, ...]) -> str:
 
 
 def _bring_up(db: apsw.Connection, backup: Callable[[], None] | None) -> None:
-    """Migrate an older store, after a backup: the way back to the program before."""
-    if backup is not None and 0 < schema_version(db) < len(migrations()):
+    """Migrate an older store, after a backup: the way back to the program before.
+
+    One that was left in its making is nobody's yet, and holds nothing to go back to.
+    """
+    is_older = 0 < schema_version(db) < len(migrations())
+    if backup is not None and is_older and read_stored_identity(db) is not None:
         backup()  # what it raises ends the opening
     migrate(db)
 

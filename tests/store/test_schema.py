@@ -12,7 +12,7 @@ from aegis.store.journal import Store
 from aegis.store.mark import mark_path
 from aegis.store.migrations import migrate, migrations, schema_version
 from aegis.store.verify import verify
-from tests.store.histories import History, open_store
+from tests.store.histories import IDENTITY, START, History, no_notice, open_store
 from tests.store.tampering import ALL_ROWS, BACK_TO_2, all_rows, stranger, tamper
 
 BLUEPRINT = {
@@ -174,3 +174,25 @@ def test_twins_are_equal_in_every_row(path: Path) -> None:
                     assert cells[name] == (None if twin is None else float(str(twin)))
                     compared += 1
     assert compared > 100
+
+
+def test_a_store_left_in_its_making_is_made_to_its_end_without_a_backup(path: Path) -> None:
+    path.parent.mkdir()
+    db, _ = open_writer(path)
+    for migration in migrations()[:3]:
+        for _ in db.execute(migration.text):
+            pass
+    db.close()
+
+    def backup() -> None:
+        raise AssertionError("There is nothing to keep")
+
+    Store.open(
+        path,
+        IDENTITY,
+        draw_incarnation=lambda: "first",
+        now=START,
+        notice_of=no_notice,
+        backup=backup,
+    ).close()
+    assert verify(path).ok
