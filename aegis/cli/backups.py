@@ -14,12 +14,11 @@ from aegis.archive.proving import prove_backup
 from aegis.archive.settings import archive_of
 from aegis.archive.shelf import Archive, Backup, backups_in, unreadable_in
 from aegis.cli.codes import Code, expected_errors
+from aegis.cli.glance import backup_json
 from aegis.cli.output import complain, shown_progress, table, tell, tell_json
 from aegis.cli.wording import counted, moment, shown, size
 from aegis.clock import wall_text
 from aegis.config.model import Config
-from aegis.domain.ids import Instant
-from aegis.domain.instants import text_of
 
 HASH_DIGITS_SHOWN = 16
 OPERATOR = "operator"
@@ -108,11 +107,7 @@ def _cells(backup: Backup, fault: str) -> tuple[str, ...]:
 def _as_json(backup: Backup, fault: str) -> Mapping[str, object]:
     manifest = backup.manifest
     return {
-        "folder": str(backup.folder),
-        "made_at": manifest.made_at,
-        "last_event_at": text_of(Instant(manifest.last_event_at)),
-        "events": manifest.events,
-        "head_hash": manifest.head_hash,
+        **backup_json(backup),
         "size": manifest.size,
         "trigger": manifest.trigger,
         "schema": manifest.schema,

@@ -278,7 +278,7 @@ def json_of(glance: Glance) -> dict[str, object]:
         "quarantined": status.quarantined,
         "last_reconciliation": status.last_reconciliation,
         "last_diagnosis": status.last_diagnosis,
-        "last_backup": None if glance.backup is None else _backup_json(glance.backup),
+        "last_backup": None if glance.backup is None else backup_json(glance.backup),
         "events": status.events,
         "last_event_at": status.last_event_at,
         "head_hash": status.head_hash,
@@ -296,7 +296,8 @@ def _notices(status: StoreStatus) -> list[str]:
     return lines
 
 
-def _backup_json(backup: Backup) -> dict[str, object]:
+def backup_json(backup: Backup) -> dict[str, object]:
+    """Return what a backup is, and how far it goes."""
     manifest = backup.manifest
     return {
         "folder": str(backup.folder),

@@ -19,11 +19,9 @@ from decimal import Decimal
 
 import msgspec
 
-from aegis.domain.account import TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import (
     AdoptOrder,
-    ChangeTradingState,
     CompleteRecovery,
     EndOrder,
     RecordFills,
@@ -48,7 +46,7 @@ from aegis.domain.order import OrderStep, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
 from aegis.domain.restores import RecoveryCompleted, StoreRestored
-from aegis.domain.steering import state_changed
+from aegis.domain.steering import halted
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 
 RECOVERED = "recovered"
@@ -92,15 +90,11 @@ def record_restore(book: Book, command: RecordRestore) -> Decision:
             incarnation=command.incarnation,
         )
     )
-    halt = ChangeTradingState(
-        state=TradingState.REDUCING,
-        cause="restore",
-        reason=f"restored from {command.backup}: entries are halted until the books were compared "
-        "with the exchange's, and you resume",
+    reason = (
+        f"restored from {command.backup}: entries are halted until the books were compared "
+        "with the exchange's, and you resume"
     )
-    halted = state_changed(book, halt)
-    assert not isinstance(halted, Refusal), f"Expected a halt to be taken, was {halted}"
-    return (*restored, *halted)
+    return (*restored, *halted(book, "restore", reason))
 
 
 def complete_recovery(command: CompleteRecovery) -> Decision:

@@ -31,6 +31,7 @@ from aegis.domain.events import (
     DiagnosisCompleted,
     EquityPeaked,
     ExternalChangeSeen,
+    Proposed,
     ReconciliationCompleted,
     TradingStateChanged,
 )
@@ -47,11 +48,19 @@ def change_trading_state(book: Book, command: ChangeTradingState, limits: Limits
         refusal = _not_resumable(book) or _lost_today(book, limits)
         if refusal is not None:
             return refusal
-    return state_changed(book, command)
+    return _state_changed(book, command)
 
 
-def state_changed(book: Book, command: ChangeTradingState) -> Decision:
-    """Return a change that nobody has to agree to, as a halt, where it is one."""
+def halted(book: Book, cause: str, reason: str) -> tuple[Proposed, ...]:
+    """Return the end of entries that comes with another fact; nothing where they have ended."""
+    halt = ChangeTradingState(state=TradingState.REDUCING, cause=cause, reason=reason)
+    changed = _state_changed(book, halt)
+    assert not isinstance(changed, Refusal), f"Expected a halt to be taken, was {changed}"
+    return changed
+
+
+def _state_changed(book: Book, command: ChangeTradingState) -> Decision:
+    """Return a change that nobody has to agree to, where it is one."""
     account = book.account
     if command.equity is not None and not command.equity.is_finite():
         return _bad_figure(command.equity)
@@ -185,14 +194,8 @@ def complete_reconciliation(book: Book, command: CompleteReconciliation) -> Deci
     orphans = [found.subject for found in command.discrepancies if found.kind == "orphan"]
     if command.is_dry_run or not orphans:
         return completed
-    halt = ChangeTradingState(
-        state=TradingState.REDUCING,
-        cause="orphan",
-        reason=f"orders with our tag that this store does not know: {', '.join(orphans)}",
-    )
-    halted = state_changed(book, halt)
-    assert not isinstance(halted, Refusal), f"Expected a halt to be taken, was {halted}"
-    return (*completed, *halted)
+    reason = f"orders with our tag that this store does not know: {', '.join(orphans)}"
+    return (*completed, *halted(book, "orphan", reason))
 
 
 def note_fact(

@@ -54,6 +54,7 @@ def test_a_timer_may_be_cancelled_after_it_has_fired(stage: Stage) -> None:
     stage.wait_for(lambda: fired == ["once"])
     timer.cancel()
     timer.cancel()
+    assert fired == ["once"]
 
 
 def test_a_shorter_timer_overtakes_a_longer_one(stage: Stage) -> None:

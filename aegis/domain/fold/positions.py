@@ -38,6 +38,31 @@ COST_STEP = Decimal("0.00000001")
 
 def opening_position(position: PositionId, event: OrderIntended, at: Instant) -> Position:
     """Return the position, still empty, that an entry's intent begins."""
+    return _begun(position, event, event.decision_price, at)
+
+
+def imported_position(position: PositionId, event: PositionImported, at: Instant) -> Position:
+    """Return the position that came in from elsewhere."""
+    cost = times(event.amount, event.entry_price)
+    opened_at = min(event.opened_at, at)  # a market may have a time of its own
+    imported = replace(
+        _begun(position, event, event.entry_price, opened_at),
+        amount=event.amount,
+        cost=cost,
+        entered=event.amount,
+        paid=cost,
+        mark=event.price,
+        stop_price=event.stop_price,
+        stop_first=event.stop_price,
+        take_profit_price=event.take_profit_price,
+        imported_at=at,
+    )
+    return _widened(imported, event.entry_price, event.price)
+
+
+def _begun(
+    position: PositionId, event: OrderIntended | PositionImported, price: Decimal, at: Instant
+) -> Position:
     assert event.opening is not None
     return Position(
         position_id=position,
@@ -47,35 +72,9 @@ def opening_position(position: PositionId, event: OrderIntended, at: Instant) ->
         created_by=event.opening.created_by,
         policy=event.opening.policy,
         instrument=event.opening.instrument,
-        intended_price=event.decision_price,
+        intended_price=price,
         opened_at=at,
     )
-
-
-def imported_position(position: PositionId, event: PositionImported, at: Instant) -> Position:
-    """Return the position that came in from elsewhere."""
-    cost = times(event.amount, event.entry_price)
-    imported = Position(
-        position_id=position,
-        symbol=event.symbol,
-        side=event.opening.side,
-        strategy=event.strategy,
-        created_by=event.opening.created_by,
-        policy=event.opening.policy,
-        instrument=event.opening.instrument,
-        intended_price=event.entry_price,
-        amount=event.amount,
-        cost=cost,
-        entered=event.amount,
-        paid=cost,
-        mark=event.price,
-        stop_price=event.stop_price,
-        stop_first=event.stop_price,
-        take_profit_price=event.take_profit_price,
-        opened_at=min(event.opened_at, at),  # a market may have a time of its own
-        imported_at=at,
-    )
-    return _widened(imported, event.entry_price, event.price)
 
 
 def is_beginning(event: object) -> bool:
