@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.service import NOBODY, Service
+from aegis.service import Service
 from supervisors.keeper import ASKS_EACH_S, Keeper, Pulse
 
 PATIENCE_S = 40.0
@@ -13,8 +13,8 @@ PATIENCE_S = 40.0
 class Manager(Service):
     """Notes what it is told."""
 
-    def __init__(self, watchdog_s: float | None = PATIENCE_S) -> None:
-        super().__init__({"NOTIFY_SOCKET": "/manager"}, 1)
+    def __init__(self, watchdog_s: float | None = PATIENCE_S, address: str = "/manager") -> None:
+        super().__init__({"NOTIFY_SOCKET": address}, 1)
         self.watchdog_s = watchdog_s
         self.told: list[dict[str, str | int]] = []
 
@@ -130,6 +130,7 @@ def test_the_end_is_told_with_its_reason(up: Scene) -> None:
 
 
 def test_where_nobody_watches_nothing_is_told() -> None:
-    pulse = Pulse()
-    pulse.arm()
-    Keeper(NOBODY, pulse, lambda: 0.0).look()
+    scene = Scene(Manager(address=""))
+    scene.pulse.arm()
+    scene.passes(100, cycles_each_s=5)
+    assert scene.manager.told == []
