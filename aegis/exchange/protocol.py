@@ -1,0 +1,365 @@
+"""The order protocol: what the gateway does about an order at each thing that it hears. Pure.
+
+`step` is all of it. The gateway carries out what it returns; the tests walk it through every
+order of crashes, losses and delays that they can think of.
+
+Invariants:
+1. An order is sent by the receiver of its `OrderSubmitted`, once; nothing is ever sent again.
+2. No answer means UNKNOWN; an unknown order is looked up until evidence ends it.
+3. A cancel's answer closes nothing: look up, book the trades, then end the order.
+4. "Not found" proves absence only after the barrier and with a scan of the trades.
+5. An order that has not ended is always being looked up, or has a timer that will.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from aegis.dialogue import (
+    CancelOrder,
+    ExchangeAnswer,
+    ExchangeRequest,
+    FetchAccount,
+    OrderFound,
+    OrderNotFound,
+)
+from aegis.domain.commands import Command, LoseSight, Refusal, RequestCancel
+from aegis.domain.events import (
+    Event,
+    OrderAccepted,
+    OrderCancelRequested,
+    OrderEnding,
+    OrderFilled,
+    OrderIntended,
+    OrderOutcomeUnknown,
+)
+from aegis.domain.ids import ClientOrderId, Instant
+from aegis.domain.order import Order, OrderState, Role
+from aegis.domain.venue import VenueAccount
+from aegis.exchange.lookout import Patience
+from aegis.exchange.outcomes import (
+    LOOK_AFTER_S_LOST,
+    after_finding,
+    after_placing,
+    doubt_of,
+    is_exit_lost,
+    never_sent,
+    pause_s,
+    proof_of_absence,
+    request_to_find,
+    request_to_place,
+    submitted_at,
+    until_barrier_s,
+)
+from aegis.ports import Clock
+
+replace = msgspec.structs.replace
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Watch(_Value, frozen=True, kw_only=True):
+    """What is remembered of an order besides the log; a crash forgets it, and nothing is lost.
+
+    `looks` is how many were in vain since the last news of it.
+    """
+
+    looks: int = 0
+    is_looking: bool = False  # a look is under way, so none is begun
+    is_proving: bool = False  # and it is the account that is looked at
+    is_called_off: bool = False  # a cancel went out, though it was never seen
+    is_alarmed: bool = False  # somebody was told that it is out of sight
+
+
+UNWATCHED = Watch()
+
+
+# What is heard --------------------------------------------------------------------------------
+
+
+class TakenUp(_Value, frozen=True, kw_only=True):
+    """A life begins, and the log says that the order has not ended."""
+
+
+class Told(_Value, frozen=True, kw_only=True):
+    """The log says what became of the order, which is folded into it already."""
+
+    event: Event
+
+
+class Leave(_Value, frozen=True, kw_only=True):
+    """Its `OrderSubmitted` is on disk since an instant, and the leave to send is ours alone."""
+
+    at: Instant
+
+
+class PlaceHeard(_Value, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    answer: ExchangeAnswer
+
+
+class CancelHeard(_Value, frozen=True, kw_only=True):
+    """Whatever the answer was: it says nothing of the order's end."""
+
+
+class FindHeard(_Value, frozen=True, kw_only=True):
+    answer: ExchangeAnswer
+
+
+class AccountHeard(_Value, frozen=True, kw_only=True):
+    """A look at the account, or None where the exchange did not show it."""
+
+    account: VenueAccount | None
+
+
+class LookDue(_Value, frozen=True, kw_only=True):
+    """The order's timer has fired."""
+
+
+class LookWanted(_Value, frozen=True, kw_only=True):
+    """Somebody is about to compare the account with the books."""
+
+
+class Declined(_Value, frozen=True, kw_only=True):
+    """A command about it was refused, by what time alone can mend."""
+
+    refusal: Refusal
+
+
+class Halted(_Value, frozen=True, kw_only=True):
+    """Entries are halted."""
+
+
+Heard = (
+    TakenUp
+    | Told
+    | Leave
+    | PlaceHeard
+    | CancelHeard
+    | FindHeard
+    | AccountHeard
+    | LookDue
+    | LookWanted
+    | Declined
+    | Halted
+)
+
+# What is done ---------------------------------------------------------------------------------
+
+
+class AskLeave(_Value, frozen=True, kw_only=True):
+    """Ask the store for leave to send, with the price and the hold of now."""
+
+
+class Send(_Value, frozen=True, kw_only=True):
+    request: ExchangeRequest
+
+
+class Make(_Value, frozen=True, kw_only=True):
+    """Ask the store to make a command true; where the answer is wanted, a refusal is heard."""
+
+    command: Command
+    is_answer_wanted: bool = False
+
+
+class LookLater(_Value, frozen=True, kw_only=True):
+    """Set the order's only timer, in real seconds, in place of what it was set to."""
+
+    delay_s: float
+
+
+class StopTimer(_Value, frozen=True, kw_only=True):
+    """Set no timer any more."""
+
+
+class Doubt(_Value, frozen=True, kw_only=True):
+    """Have the books compared with the exchange's."""
+
+    trigger: str
+
+
+class TellLost(_Value, frozen=True, kw_only=True):
+    """Tell people that an exit is out of sight for too long."""
+
+
+Effect = AskLeave | Send | Make | LookLater | StopTimer | Doubt | TellLost
+Step = tuple[Watch, tuple[Effect, ...]]
+
+
+def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, clock: Clock) -> Step:
+    """Return what is remembered and done; `order` is None where nothing is expected of it."""
+    match heard:
+        case PlaceHeard():
+            return _placed(order, watch, heard)
+        case FindHeard():
+            return _found(order, replace(watch, is_looking=False), heard.answer, patience, clock)
+        case AccountHeard():
+            return _proved(order, watch, heard.account, patience)
+        case Told():
+            return _told(order, watch, heard.event)
+        case _:
+            pass
+    if order is None:
+        return watch, ()
+    match heard:
+        case TakenUp():
+            return _taken_up(order, watch)
+        case Leave():
+            return watch, (Send(request=request_to_place(order, _sent_at(heard.at, clock))),)
+        case LookDue() if order.state is OrderState.CANCELING:  # not followed yet: once more
+            return watch, (_cancel(order),)
+        case LookWanted() if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
+            return watch, ()
+        case CancelHeard() | LookDue() | LookWanted():
+            return _look(order, watch)
+        case Declined():
+            return _again(order, watch, patience)
+        case Halted():
+            return watch, _call_off(order, "entries are halted")
+        case _:
+            assert_never(heard)
+
+
+# What the log says ----------------------------------------------------------------------------
+
+
+def _taken_up(order: Order, watch: Watch) -> Step:
+    """Finish what an earlier life left unfinished."""
+    match order.state:
+        case OrderState.INTENT:
+            return watch, (Make(command=never_sent(order), is_answer_wanted=True),)
+        case OrderState.SUBMITTING:
+            lost = LoseSight(
+                client_order_id=order.client_order_id,
+                reason="the process ended before the answer",
+            )
+            return watch, (Make(command=lost),)
+        case OrderState.CANCELING:
+            return watch, (_cancel(order),)
+        case _:
+            return _look(order, watch)
+
+
+def _told(order: Order | None, watch: Watch, event: Event) -> Step:
+    if isinstance(event, OrderEnding) or (isinstance(event, OrderFilled) and event.is_complete):
+        under_way = Watch(is_looking=watch.is_looking, is_proving=watch.is_proving)
+        return under_way, (StopTimer(),)
+    if order is None:
+        return watch, ()
+    match event:
+        case OrderIntended():
+            return watch, (AskLeave(),)
+        case OrderAccepted() | OrderOutcomeUnknown():
+            return _look(order, replace(watch, looks=0))
+        case OrderFilled():
+            return replace(watch, looks=0), ()
+        case OrderCancelRequested():
+            return watch, (_cancel(order),)
+        case _:
+            return watch, ()
+
+
+def _call_off(order: Order, reason: str) -> tuple[Effect, ...]:
+    if order.role is not Role.ENTRY or order.state not in (OrderState.OPEN, OrderState.PARTIAL):
+        return ()
+    return (Make(command=RequestCancel(client_order_id=order.client_order_id, reason=reason)),)
+
+
+# What the exchange says -----------------------------------------------------------------------
+
+
+def _placed(order: Order | None, watch: Watch, heard: PlaceHeard) -> Step:
+    made = Make(command=after_placing(heard.client_order_id, heard.answer))
+    trigger = doubt_of(order, heard.answer)
+    return watch, (made,) if trigger is None else (made, Doubt(trigger=trigger))
+
+
+def _found(
+    order: Order | None, watch: Watch, answer: ExchangeAnswer, patience: Patience, clock: Clock
+) -> Step:
+    if order is None:
+        return watch, ()
+    match answer:
+        case OrderFound():
+            commands = after_finding(order, answer)
+            made = tuple(Make(command=each, is_answer_wanted=True) for each in commands)
+            watch, looks = _again(order, watch, patience)  # its end, once committed, stops it
+            effects: tuple[Effect, ...] = (*made, *looks)
+        case OrderNotFound():
+            watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
+        case _:
+            watch, effects = _again(order, watch, patience)
+    if watch.is_alarmed or not is_exit_lost(order, clock):
+        return watch, effects
+    return replace(watch, is_alarmed=True), (*effects, TellLost())
+
+
+def _not_found(
+    order: Order, watch: Watch, as_of: Instant, patience: Patience, clock: Clock
+) -> Step:
+    """Take an answer that is not silence: absent now, provably so past the barrier."""
+    left_s = until_barrier_s(order, as_of, patience.barrier_s)
+    if order.state is OrderState.UNKNOWN and left_s < 0:
+        proving = replace(watch, is_looking=True, is_proving=True)
+        return proving, (StopTimer(), Send(request=FetchAccount(trades_since=submitted_at(order))))
+    is_first_call_off = order.role is Role.ENTRY and not watch.is_called_off
+    watch = replace(watch, is_called_off=watch.is_called_off or is_first_call_off)
+    watch, later = _again(order, watch, patience, clock.real_s(left_s) if left_s >= 0 else None)
+    return watch, (_cancel(order), *later) if is_first_call_off else later
+
+
+def _proved(
+    order: Order | None, watch: Watch, account: VenueAccount | None, patience: Patience
+) -> Step:
+    """End an unknown order that neither look-up nor trades show past its barrier."""
+    if not watch.is_proving:
+        return watch, ()
+    watch = replace(watch, is_looking=False, is_proving=False)
+    if order is None:
+        return watch, ()
+    end = proof_of_absence(order, account, patience.barrier_s)
+    if end is None:
+        return _again(order, watch, patience)
+    return watch, (Make(command=end, is_answer_wanted=True),)
+
+
+# Looking --------------------------------------------------------------------------------------
+
+
+def _look(order: Order, watch: Watch) -> Step:
+    """Look now, unless a look is under way."""
+    if watch.is_looking:
+        return watch, ()
+    looking = replace(watch, is_looking=True)
+    return looking, (StopTimer(), Send(request=request_to_find(order)))
+
+
+def _again(
+    order: Order, watch: Watch, patience: Patience, provable_in_s: float | None = None
+) -> Step:
+    """Look later, unless a look is under way; where absence can be proved soon, then."""
+    if watch.is_looking:
+        return watch, ()
+    watch = replace(watch, looks=watch.looks + 1)
+    delay_s = pause_s(order, watch.looks, patience.poll_interval_s)
+    if provable_in_s is not None:
+        delay_s = min(delay_s, provable_in_s + LOOK_AFTER_S_LOST)
+    return watch, (LookLater(delay_s=delay_s),)
+
+
+def _cancel(order: Order) -> Send:
+    request = CancelOrder(client_order_id=order.client_order_id, symbol=order.symbol)
+    return Send(request=request)
+
+
+def _sent_at(submitted: Instant, clock: Clock) -> Instant:
+    """Return the instant that a request to place is signed with.
+
+    Never later than its submission, from where the barrier counts: however long it waits on its
+    way, the exchange refuses it by then. The log's time may be ahead of a clock that was set back.
+    """
+    return min(submitted, clock.now())
