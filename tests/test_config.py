@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -14,16 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from aegis.config.consents import missing_consents
 from aegis.config.file import ConfigFaults, Names, load
 from aegis.config.lines import lines_of
 from aegis.config.model import (
     TABLES,
     Config,
+    LiveConfig,
     MarketConfig,
     PaperConfig,
     RiskConfig,
+    Secrets,
     describe,
-    refusal_of_mode,
     setting_paths,
     show,
 )
@@ -47,7 +50,12 @@ def _strategies(name: str, params: Mapping[str, object]) -> str | None:
 
 TWO_SYMBOLS = 'exchange.symbols = ["A/USDT", "B/USDT"]\n[market]\nsource = "replay"\n'
 
-NAMES = Names(exchanges={"cryptocom", "kraken"}, strategies=_strategies)
+NAMES = Names(
+    exchanges={"cryptocom", "kraken"},
+    strategies=_strategies,
+    proven={"cryptocom"},
+    sandboxes={"cryptocom"},
+)
 
 
 @pytest.fixture
@@ -118,6 +126,10 @@ def test_the_defaults_are_those_of_the_contract(loaded: Load, tmp_path: Path) ->
     assert config.exchange.symbols == ("BTC/USDT",)
     assert (config.exchange.name, config.exchange.kind) == ("cryptocom", "spot")
     assert (config.exchange.account, config.exchange.call_deadline_s) == ("main", 10)
+    assert (config.exchange.base_url, config.exchange.sandbox) == ("", False)
+    assert config.live == LiveConfig(
+        canary_notional=Decimal(0), canary_orders=0, allow_withdrawal_right=False
+    )
     assert config.market == MarketConfig(
         source="simulated",
         path=(),
@@ -233,7 +245,7 @@ BAD_FILES = [
     ),
     ('[sizing]\nmethod = "kelly"', "config.toml:2: sizing.method: expected "),
     ("[sizing]\nvalue = 0", "config.toml:2: sizing.value: expected a number above 0"),
-    ('[market]\nsource = "exchange"', "config.toml:2: market.source: expected "),
+    ('[market]\nsource = "exchange"\nspeed = 1', "config.toml:2: market.source: expected "),
     ('[market]\nsource = "replay"', "config.toml:1: market.path: expected a file that exists"),
     (
         '[market]\nsource = "replay"\npath = "gone.csv"',
@@ -262,6 +274,30 @@ BAD_FILES = [
     ("[market]\npoll_interval_s = 0", "config.toml:2: market.poll_interval_s: expected a number a"),
     ('[market]\nstamp = "middle"', "config.toml:2: market.stamp: expected "),
     ('[exchange]\nkind = "derivatives"', "config.toml:2: exchange.kind: expected "),
+    (
+        '[exchange]\nbase_url = "http://api.crypto.com/exchange/v1"',
+        "config.toml:2: exchange.base_url: expected an https:// URL (http:// only to this machine)",
+    ),
+    ("[exchange]\nbase_url = 8400", "config.toml:2: exchange.base_url: expected a URL as text"),
+    ("[exchange]\nsandbox = 1", "config.toml:2: exchange.sandbox: expected true or false"),
+    (
+        '[exchange]\nsandbox = true\nbase_url = "http://127.0.0.1:8400/exchange/v1"',
+        "config.toml:2: exchange.sandbox: expected false, since exchange.base_url says where it is",
+    ),
+    (
+        '[exchange]\nsandbox = true\nname = "kraken"',
+        "config.toml:2: exchange.sandbox: expected false, since kraken has none",
+    ),
+    (
+        'mode = "live"',
+        'config.toml:1: mode: expected "paper", or market.source = "exchange" and market.speed = 1',
+    ),
+    (
+        'mode = "shadow"',
+        'config.toml:1: mode: expected "paper", or market.source = "exchange" and market.speed = 1',
+    ),
+    ("[live]\ncanary_notional = -1", "config.toml:2: live.canary_notional: expected a number from"),
+    ("[live]\ncanary_orders = 1.5", "config.toml:2: live.canary_orders: expected a whole number"),
     (
         '[exchange]\nname = "krakn"',
         "config.toml:2: exchange.name: expected a known exchange (did y",
@@ -507,8 +543,7 @@ def test_a_replay_takes_a_file_beside_the_config(loaded: Load, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("AEGIS_MODE", "live", lambda config: config.mode == "live"),
-        ("AEGIS_MODE", '"shadow"', lambda config: config.mode == "shadow"),
+        ("AEGIS_LIVE__CANARY_ORDERS", "5", lambda config: config.live.canary_orders == 5),
         ("AEGIS_MARKET__SPEED", "0", lambda config: config.market.speed == 0),
         ("AEGIS_RECONCILE__HEAL", "false", lambda config: config.reconcile.heal is False),
         ("AEGIS_RISK__DAY_STARTS_AT", "08:00", lambda config: config.risk.day_starts_at == "08:00"),
@@ -784,19 +819,27 @@ def test_a_config_says_in_a_few_words_what_would_run(loaded: Load) -> None:
     assert describe(loaded()) == "paper, simulated, BTC/USDT, ema_cross"
 
 
-def test_only_paper_runs_in_this_version(loaded: Load) -> None:
-    assert refusal_of_mode(loaded()) is None
-    assert refusal_of_mode(loaded('mode = "live"')) == (
-        'mode = "live": consents missing: --live (or AEGIS_LIVE=1), AEGIS_EXCHANGE__API_KEY, '
-        'AEGIS_EXCHANGE__SECRET; and live trading is not in this version: use mode = "paper"'
+# Consents ---------------------------------------------------------------------------------
+
+
+def test_no_consent_is_wanted_where_the_money_is_not_real() -> None:
+    for mode in ("paper", "shadow"):
+        assert missing_consents(Config(mode=mode), is_live_meant=False) is None
+
+
+@pytest.mark.parametrize("given", list(product([False, True], repeat=3)))
+def test_each_consent_that_is_missing_is_named_and_no_other(given: tuple[bool, ...]) -> None:
+    is_live_meant, has_key, has_secret = given
+    secrets = Secrets(
+        exchange_api_key=Secret(VALUE) if has_key else None,
+        exchange_secret=Secret(VALUE) if has_secret else None,
     )
-    assert "shadow trading" in str(refusal_of_mode(loaded('mode = "shadow"')))
-
-
-def test_with_all_three_consents_live_is_still_not_there(loaded: Load) -> None:
-    keys = {"AEGIS_EXCHANGE__API_KEY": "key", "AEGIS_EXCHANGE__SECRET": "hush"}
-    refusal = refusal_of_mode(loaded('mode = "live"', **keys), is_live_meant=True)
-    assert refusal == 'mode = "live": live trading is not in this version: use mode = "paper"'
+    config = Config(mode="live", secrets=secrets)
+    told = missing_consents(config, is_live_meant=is_live_meant) or ""
+    named = ("--live (or AEGIS_LIVE=1)", API_KEY, SECRET)
+    assert [name in told for name in named] == [not each for each in given]
+    assert VALUE not in told
+    assert (told == "") is all(given)
 
 
 # Lines ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from aegis.cli.session import (
     ConfigPath,
     DryRun,
     Given,
+    Live,
     carry_out,
     given_of,
 )
@@ -37,22 +38,24 @@ def reconcile(
     context: typer.Context,
     *,
     dry_run: DryRun = False,
+    live: Live = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
     """Compare the books with the exchange's now, and heal what differs."""
-    _do(given_of(context, config, is_json=json), "reconcile", is_dry_run=dry_run)
+    _do(given_of(context, config, is_json=json, is_live=live), "reconcile", is_dry_run=dry_run)
 
 
 def diagnose(
     context: typer.Context,
     *,
     dry_run: DryRun = False,
+    live: Live = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
     """Examine AEGIS itself now, and mend what has a remedy."""
-    _do(given_of(context, config, is_json=json), "diagnose", is_dry_run=dry_run)
+    _do(given_of(context, config, is_json=json, is_live=live), "diagnose", is_dry_run=dry_run)
 
 
 def halt(context: typer.Context, *, config: ConfigPath = None, json: AsJson = False) -> None:
@@ -69,11 +72,12 @@ def flatten(
     context: typer.Context,
     *,
     dry_run: DryRun = False,
+    live: Live = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
     """Leave every position of AEGIS now, and take no more entries."""
-    given = given_of(context, config, is_json=json)
+    given = given_of(context, config, is_json=json, is_live=live)
     if not dry_run:
         _do(given, "flatten")
         return
@@ -119,7 +123,12 @@ def _do(
     def work(found: Config) -> int:
         from aegis.cli.asking import Place, ask_or_act
 
-        place = Place(config=found, path=given.path, office=given.office)
+        place = Place(
+            config=found,
+            path=given.path,
+            office=given.office,
+            is_live_meant=given.is_live_meant,
+        )
         wanted = _asked(command, is_dry_run=is_dry_run, word=word)
         return ask_or_act(place, wanted, is_json=given.is_json)
 

@@ -12,7 +12,8 @@ from aegis.cli.codes import Code
 from aegis.cli.output import Progress, complain, shown_progress, tell, tell_json
 from aegis.cli.settings import folder_of
 from aegis.cli.wording import no_store_at, shown
-from aegis.config.model import Config, refusal_of_mode
+from aegis.config.consents import missing_consents
+from aegis.config.model import Config
 from aegis.control import Answer, Ask, NotRunning, ask
 from aegis.domain.checks import check_of
 from aegis.domain.events import CheckResult
@@ -41,12 +42,23 @@ class Act(Protocol):
     ) -> Answer: ...
 
 
+ON_THE_EXCHANGE = frozenset({"reconcile", "diagnose", "flatten", "recover"})
+"""What speaks with the exchange, and so wants a live run's consents; the others only write."""
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an errand is done: the settings, their file, and who does it."""
 
     config: Config
     path: Path
     office: Callable[[], Act]
+    is_live_meant: bool = False
+
+    def refusal(self, wanted: Ask) -> str | None:
+        """Return which consents an errand wants and has not, or None."""
+        if wanted.command not in ON_THE_EXCHANGE:
+            return None
+        return missing_consents(self.config, is_live_meant=self.is_live_meant)
 
 
 def vitals_of(store: Path) -> Vitals | None:
@@ -81,7 +93,7 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
         return Code.BUSY
     if is_without_store(place):
         return tell_no_store(store, wanted, is_json=is_json)
-    refusal = refusal_of_mode(place.config)
+    refusal = place.refusal(wanted)
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG
@@ -96,7 +108,7 @@ def is_without_store(place: Place) -> bool:
 
 def act_alone(place: Place, wanted: Ask, what: str) -> Answer | Code:
     """Do what nobody can do to a store in use; `what` names the bar. Else the code to end with."""
-    refusal = refusal_of_mode(place.config)
+    refusal = place.refusal(wanted)
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG

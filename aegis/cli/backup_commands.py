@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aegis.cli.session import AsJson, ConfigPath, DryRun, carry_out, given_of
+from aegis.cli.session import AsJson, ConfigPath, DryRun, Live, carry_out, given_of
 
 if TYPE_CHECKING:
     from aegis.config.model import Config
@@ -80,17 +80,23 @@ def recover(
     *,
     dry_run: DryRun = False,
     yes: Yes = False,
+    live: Live = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
     """After a restore: book our orders that the exchange knows and the store has forgotten."""
-    given = given_of(context, config, is_json=json)
+    given = given_of(context, config, is_json=json, is_live=live)
 
     def work(found: Config) -> int:
         from aegis.cli.asking import Place
         from aegis.cli.restoring import recover_and_tell
 
-        place = Place(config=found, path=given.path, office=given.office)
+        place = Place(
+            config=found,
+            path=given.path,
+            office=given.office,
+            is_live_meant=given.is_live_meant,
+        )
         return recover_and_tell(
             place, is_dry_run=dry_run, is_agreed=yes and not dry_run, is_json=given.is_json
         )

@@ -31,9 +31,9 @@ def check(
 
     def work(found: Config) -> int:
         from aegis.cli.config_views import show_check
-        from aegis.config.model import refusal_of_mode
+        from aegis.config.consents import missing_consents
 
-        refusal = refusal_of_mode(found, is_live_meant=given.is_live_meant)
+        refusal = missing_consents(found, is_live_meant=given.is_live_meant)
         return show_check(found, given.path, refusal, is_json=given.is_json)
 
     def tell_faults(lines: tuple[str, ...]) -> None:

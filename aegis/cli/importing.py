@@ -14,7 +14,7 @@ from aegis.cli.position_file import read_position_file
 from aegis.cli.running import log_of
 from aegis.cli.settings import folder_of
 from aegis.cli.wording import NOTHING, moment, money, price, shown
-from aegis.config.model import Config, refusal_of_mode
+from aegis.config.model import Config
 from aegis.config.policy import stop_policy_of
 from aegis.control import Answer, Ask
 from aegis.domain.ids import Coin
@@ -35,10 +35,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def import_and_tell(config: Config, path: Path, office: Callable[[], Act], wanted: Wanted) -> Code:
     """Show what a file has, and take it over; 78 for a file with faults, 75 where AEGIS runs."""
-    refusal = refusal_of_mode(config)
-    if refusal is not None:
-        complain(refusal)
-        return Code.CONFIG
     records, remarks = read_position_file(wanted.file)
     here = Here(symbols=config.exchange.symbols, policy=stop_policy_of(config))
     understood = understand(records, here)

@@ -32,9 +32,9 @@ def run(
 
     def work(found: Config) -> int:
         from aegis.cli.running import run_and_tell
-        from aegis.config.model import refusal_of_mode
+        from aegis.config.consents import missing_consents
 
-        refusal = refusal_of_mode(found, is_live_meant=given.is_live_meant)
+        refusal = missing_consents(found, is_live_meant=given.is_live_meant)
         if refusal is not None:
             complain(refusal)
             return Code.CONFIG

@@ -147,9 +147,15 @@ def _load(
     is_trading: bool,
 ) -> Config:
     from aegis.config.file import Names, load
-    from aegis.exchange.listed import EXCHANGES
+    from aegis.exchange.listed import EXCHANGES, PROVEN, SANDBOXES
 
-    names = Names(exchanges=EXCHANGES, strategies=judge, is_trading=is_trading)
+    names = Names(
+        exchanges=EXCHANGES,
+        strategies=judge,
+        proven=PROVEN,
+        sandboxes=SANDBOXES,
+        is_trading=is_trading,
+    )
     return load(path, environ, names=names, overrides=overrides)
 
 

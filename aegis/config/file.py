@@ -11,11 +11,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aegis.config.broken import Names
 from aegis.config.faults import ConfigFaults, Fault
 from aegis.config.model import TABLES, Config, build, setting_paths
 from aegis.config.paths import judge_paths
 from aegis.config.reading import LIVE_VARIABLE, Keys, Override, Reading, literal, read
-from aegis.config.rules import Names, judge
+from aegis.config.rules import judge
 
 __all__ = [
     "LIVE_VARIABLE",

@@ -82,7 +82,10 @@ class LogConfig(Section):
 
 
 class ExchangeConfig(Section):
-    """`account` is a label of the operator's own: with the exchange it names the money."""
+    """`account` is a label of the operator's own: with the exchange it names the money.
+
+    `base_url` is the root of the exchange's calls, "" for the exchange's own.
+    """
 
     name: Name = "cryptocom"
     kind: Literal["spot", "derivatives"] = "spot"
@@ -90,6 +93,8 @@ class ExchangeConfig(Section):
     symbols: Annotated[tuple[Symbol, ...], BeforeValidator(config_values.symbols)] = (
         Symbol("BTC/USDT"),
     )
+    base_url: Annotated[str, BeforeValidator(config_values.base_url_or_none)] = ""
+    sandbox: Flag = False
     call_deadline_s: PatienceS = 10.0
 
     @property
@@ -205,6 +210,16 @@ class NotifyConfig(Section):
     webhook: WebhookConfig = Field(default_factory=WebhookConfig)
 
 
+class LiveConfig(Section):
+    """The last steps before live trading, and what a key may be allowed; 0 is off."""
+
+    canary_notional: Annotated[Decimal, BeforeValidator(config_values.decimal("0", _MONEY_MAX))] = (
+        Decimal(0)
+    )
+    canary_orders: Annotated[int, BeforeValidator(config_values.whole(0, 1_000_000))] = 0
+    allow_withdrawal_right: Flag = False
+
+
 class SupervisorConfig(Section):
     """Restarts within a window of real seconds, and the patience between and after them."""
 
@@ -249,33 +264,9 @@ class Config(Section):
     diagnose: DiagnoseConfig = Field(default_factory=DiagnoseConfig)
     backup: BackupConfig = Field(default_factory=BackupConfig)
     notify: NotifyConfig = Field(default_factory=NotifyConfig)
+    live: LiveConfig = Field(default_factory=LiveConfig)
     supervisor: SupervisorConfig = Field(default_factory=SupervisorConfig)
     secrets: Secrets = Field(default_factory=Secrets)
-
-
-def refusal_of_mode(config: Config, *, is_live_meant: bool = False) -> str | None:
-    """Return why this version does not run in the configured mode, or None.
-
-    `is_live_meant` is the consent that is given when it is started. The mode and the keys are
-    the other two.
-    """
-    if config.mode == "paper":
-        return None
-    if config.mode == "live":
-        missing = ", ".join(_consents_missing(config, is_live_meant=is_live_meant))
-        consents = f"consents missing: {missing}; and " if missing else ""
-        rest = 'live trading is not in this version: use mode = "paper"'
-        return f'mode = "live": {consents}{rest}'
-    return 'mode = "shadow": shadow trading is not in this version: use mode = "paper"'
-
-
-def _consents_missing(config: Config, *, is_live_meant: bool) -> Iterator[str]:
-    if not is_live_meant:
-        yield "--live (or AEGIS_LIVE=1)"
-    if config.secrets.exchange_api_key is None:
-        yield "AEGIS_EXCHANGE__API_KEY"
-    if config.secrets.exchange_secret is None:
-        yield "AEGIS_EXCHANGE__SECRET"
 
 
 def describe(config: Config) -> str:

@@ -8,14 +8,13 @@ Invariants:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 
-import msgspec
-
+from aegis.config.broken import Broken, Names, Rule
 from aegis.config.faults import Notebook
 from aegis.config.model import Config
+from aegis.config.modes import MODE_RULES
 from aegis.config.text import KeyPath, toml
 from aegis.config.urls import EXPECTED, fault_of_url
 from aegis.domain.money import HUNDRED, ZERO, share, text, times
@@ -27,35 +26,11 @@ _TOKEN, _URL = "AEGIS_TELEGRAM__TOKEN", "AEGIS_WEBHOOK__URL"
 _BOT_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}")
 
 
-class Names(msgspec.Struct, frozen=True):
-    """What only the doors know: the exchanges, and whether a strategy takes its settings.
-
-    `strategies` is given a name and its settings, and returns None or what is wrong; where that
-    begins with the name of a setting and a colon, the fault is told at that setting.
-    `is_trading` says that secrets must be there: a look at a store does without.
-    """
-
-    exchanges: Collection[str]
-    strategies: Callable[[str, Mapping[str, object]], str | None]
-    is_trading: bool = True
-
-
 _IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
     (("exchange", "kind"), ("spot",)),
     (("market", "source"), ("simulated", "replay")),
     (("risk", "exchange_stop"), ("off",)),
 )
-
-
-class Broken(msgspec.Struct, frozen=True):
-    """A rule that does not hold: the setting to tell it at, and what to say."""
-
-    path: KeyPath
-    text: str
-    was: tuple[object, ...] = ()
-
-
-Rule = Callable[[Config, Names], Broken | None]
 
 
 def judge(config: Config, names: Names, notebook: Notebook) -> None:
@@ -249,4 +224,5 @@ _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
         _first_entry_is_within_its_limit,
     ),
     (_SIZED_BY, _risk_has_its_stop),
+    *MODE_RULES,
 )

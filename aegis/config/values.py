@@ -152,6 +152,11 @@ def base_url(value: object) -> str:
     return str(value).rstrip("/")
 
 
+def base_url_or_none(value: object) -> str:
+    """Return the beginning of the URLs of a service, or nothing where the text is empty."""
+    return "" if value == "" else base_url(value)
+
+
 def symbols(value: object) -> tuple[Symbol, ...]:
     """Return different symbols of one quote coin, at least one."""
     if not isinstance(value, list | tuple) or not value:

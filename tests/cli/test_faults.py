@@ -91,14 +91,14 @@ def test_a_secret_that_stands_in_the_file_is_not_shown(place: Place) -> None:
 
 @pytest.mark.parametrize("mode", ["live", "shadow"])
 @pytest.mark.parametrize("command", [("run",), ("config", "check")], ids=" ".join)
-def test_another_mode_than_paper_is_refused_in_words(
+def test_money_is_traded_on_real_prices_alone(
     place: Place, command: tuple[str, ...], mode: str
 ) -> None:
     place.configure(f'mode = "{mode}"\n')
     said = place.say(*command)
     assert said.code == 78
     assert said.err.count("\n") == 1
-    assert f"{mode} trading is not in this version" in said.err
+    assert 'expected "paper", or market.source = "exchange"' in said.err
     assert place.names() == {"config.toml"}
 
 
