@@ -307,8 +307,9 @@ class ExchangeGateway(Actor):
 
     def _heard_account(self, request: FetchAccount, answer: ExchangeAnswer) -> None:
         account = answer.account if isinstance(answer, AccountFetched) else None
+        heard = AccountHeard(asked_since=request.trades_since, account=account)
         for order_id in sorted(self._watches):
-            self._step(order_id, AccountHeard(account=account))
+            self._step(order_id, heard)
         reply = AccountRead(account=account, reason="" if account else reason_of(answer))
         for reader in [r for r in self._readers if r.trades_since == request.trades_since]:
             self._readers.remove(reader)

@@ -71,6 +71,12 @@ class OrderPlaced(Message, frozen=True, kw_only=True):
     exchange_order_id: ExchangeOrderId
 
 
+HELD_BACK = "held_back"
+"""The refusal of our own side: what was asked has not left, or was not carried out."""
+
+KEY_DENIED = "key_denied"
+"""The refusal of a key that is wrong, revoked, or lacks a right: nothing was carried out."""
+
 NO_ROOM = "no_room"
 """The refusal of an exchange whose record is on a full disk: nothing of the order was written."""
 
@@ -79,7 +85,7 @@ class RequestRefused(Message, frozen=True, kw_only=True):
     """A definite no, from the list of refusals that the exchange is known to mean.
 
     `code`: insufficient_funds, invalid_order, unknown_symbol, too_late, duplicate_id,
-    not_open (a cancel of an order that is unknown or ended), no_room (`NO_ROOM`).
+    not_open (a cancel of an order that is unknown or ended), `HELD_BACK`, `KEY_DENIED`, `NO_ROOM`.
     """
 
     code: str

@@ -18,14 +18,17 @@ FAILURES_TO_OPEN = 5
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """Real seconds, but `barrier_s`: on the exchange's clock, from submission to provable absence.
+    """Real seconds, but `barrier_s` and `lag_s`: on the exchange's clock.
 
-    The barrier = the exchange's refusal of late requests + its look-up lag + a clock margin.
+    `lag_s` is how long what the exchange has may stay out of its answers, with a clock margin.
+    `barrier_s` is from submission to provable absence: the life of a request, until the exchange
+    refuses it as late, and `lag_s`. None where it never refuses: absence can be proved by nobody.
     """
 
     poll_interval_s: float
     stale_after_s: float
-    barrier_s: float
+    barrier_s: float | None
+    lag_s: float = 0.0
 
 
 class Prices:

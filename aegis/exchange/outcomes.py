@@ -3,7 +3,8 @@
 Invariants:
 1. Only a definite refusal rejects, and only the exchange's own record ends an order.
 2. Absence is proved by a look past the barrier together with the trades since the submission;
-   anything less proves nothing.
+   anything less proves nothing. Where there is no barrier, a person is asked.
+3. What the exchange has forgotten, its trades decide, once all of them must have come to light.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aegis.dialogue import (
+    HELD_BACK,
+    KEY_DENIED,
     NO_ROOM,
     CancelAccepted,
     ExchangeAnswer,
+    FetchAccount,
     FindOrder,
     NoAnswer,
     OrderFound,
@@ -21,13 +25,24 @@ from aegis.dialogue import (
     PlaceOrder,
     RequestRefused,
 )
-from aegis.domain.commands import AcceptOrder, Command, EndOrder, LoseSight, RecordFills
+from aegis.domain.commands import (
+    AcceptOrder,
+    AskForHuman,
+    Command,
+    EndOrder,
+    LoseSight,
+    RecordFills,
+)
 from aegis.domain.findings import fill_of
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
-from aegis.domain.money import ZERO
+from aegis.domain.money import ZERO, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, Role
-from aegis.domain.venue import VenueAccount, VenueOrderStatus
+from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
+from aegis.exchange.lookout import Patience
 from aegis.ports import Clock
+
+NEVER_SENT = (HELD_BACK, KEY_DENIED)
+"""Refusals of our own side, or of what stands before the exchange's books: nothing is in doubt."""
 
 ENDING_STEPS: Mapping[VenueOrderStatus, OrderStep] = {
     VenueOrderStatus.CANCELED: OrderStep.CANCEL,
@@ -44,6 +59,9 @@ DOUBLINGS_MAX = 10
 
 UNKNOWN_EXIT_ALARM_S = 10
 """Real seconds until somebody is told that an exit is out of sight."""
+
+CLOCKS_APART_S_MAX = 60
+"""An exchange refuses requests from clocks further apart; its trades carry its own time."""
 
 AT_THE_EXCHANGE = (OrderState.OPEN, OrderState.PARTIAL, OrderState.CANCELING)
 
@@ -66,8 +84,13 @@ def request_to_place(order: Order, sent_at: Instant) -> PlaceOrder:
 def request_to_find(order: Order) -> FindOrder:
     """Return the request that looks an order up by the id that we gave it."""
     return FindOrder(
-        client_order_id=order.client_order_id, symbol=order.symbol, since=submitted_at(order)
+        client_order_id=order.client_order_id, symbol=order.symbol, since=since_of(order)
     )
+
+
+def request_to_scan(order: Order) -> FetchAccount:
+    """Return the request for a look at the account that shows all that an order can have done."""
+    return FetchAccount(trades_since=since_of(order))
 
 
 def after_placing(
@@ -95,6 +118,8 @@ def doubt_of(order: Order | None, answer: ExchangeAnswer) -> str | None:
         return None
     if not isinstance(answer, RequestRefused) or answer.code == "duplicate_id":
         return "unknown outcome"
+    if answer.code in NEVER_SENT:
+        return None
     is_exit = order is not None and order.role is not Role.ENTRY
     return "exit refused" if is_exit else None
 
@@ -112,9 +137,7 @@ def after_finding(order: Order, found: OrderFound) -> tuple[Command, ...]:
         commands.append(
             AcceptOrder(client_order_id=order_id, exchange_order_id=venue.exchange_order_id)
         )
-    fills = tuple(fill_of(trade) for trade in found.trades if trade.trade_id not in order.trade_ids)
-    if fills:
-        commands.append(RecordFills(client_order_id=order_id, fills=fills))
+    commands.extend(_new_fills(order, found.trades))
     step = ENDING_STEPS.get(venue.status)
     if step is not None:
         commands.append(
@@ -128,28 +151,88 @@ def never_sent(order: Order) -> EndOrder:
     return _end(order, OrderStep.EXPIRE, "it was never sent")
 
 
-def proof_of_absence(
-    order: Order, account: VenueAccount | None, barrier_s: float
-) -> EndOrder | None:
-    """Return the end of an order that was not found, if this look at the account proves it."""
-    if account is None or account.trades_since > submitted_at(order):
-        return None
-    shown = {each.client_order_id for each in account.open_orders}
-    shown |= {trade.client_order_id for trade in account.trades}
-    if order.client_order_id in shown or not is_past_barrier(order, account.as_of, barrier_s):
-        return None
-    return _end(order, OrderStep.PROVE_ABSENT, "not found after the barrier, and no trade since")
+def after_account(
+    order: Order, account: VenueAccount, missed_at: Instant, patience: Patience
+) -> tuple[Command, ...]:
+    """Return what a look at the account makes of an order that look-ups do not find.
+
+    Its trades are booked, whatever became of it. It ends where it is not open, and everything that
+    happened to it must have come to light. `missed_at` is when it was first not found, past the
+    instant by which it had to show if it was there.
+    """
+    if is_open_in(account, order):
+        return ()
+    trades = tuple(trade for trade in account.trades if _is_of(trade, order))
+    is_settled = seconds_until(missed_at, patience.lag_s, account.as_of) <= 0
+    if order.state in UNSETTLED:
+        if trades:
+            return (_adoption(order, trades[0]), *_new_fills(order, trades))
+        return _unseen(order, account, patience) if is_settled else ()
+    booked = _new_fills(order, trades)
+    filled = total(trade.amount for trade in trades)
+    if not is_settled or not is_told_since(order, account) or filled == order.amount:
+        return booked
+    reason = "the exchange knows it no more; its trades say what was filled"
+    end = EndOrder(
+        client_order_id=order.client_order_id,
+        step=OrderStep.CANCEL,
+        filled=filled,
+        reason=reason,
+    )
+    return (*booked, end)
 
 
-def is_past_barrier(order: Order, as_of: Instant, barrier_s: float) -> bool:
-    """Say whether a request that is not there by now can come no more."""
-    return until_barrier_s(order, as_of, barrier_s) < 0
+def is_open_in(account: VenueAccount, order: Order) -> bool:
+    """Say whether an account shows an order among the open ones."""
+    return any(each.client_order_id == order.client_order_id for each in account.open_orders)
 
 
-def until_barrier_s(order: Order, as_of: Instant, barrier_s: float) -> float:
-    """Return the exchange's seconds until an order that is not there is provably absent."""
-    barrier = submitted_at(order) + int(barrier_s * NANOS_PER_SECOND)
-    return (barrier - as_of) / NANOS_PER_SECOND
+def _is_of(trade: VenueTrade, order: Order) -> bool:
+    return (
+        trade.client_order_id == order.client_order_id
+        or trade.exchange_order_id == order.exchange_order_id
+    )
+
+
+def _adoption(order: Order, trade: VenueTrade) -> AcceptOrder:
+    return AcceptOrder(
+        client_order_id=order.client_order_id, exchange_order_id=trade.exchange_order_id
+    )
+
+
+def _new_fills(order: Order, trades: tuple[VenueTrade, ...]) -> tuple[Command, ...]:
+    fills = tuple(fill_of(trade) for trade in trades if trade.trade_id not in order.trade_ids)
+    return (RecordFills(client_order_id=order.client_order_id, fills=fills),) if fills else ()
+
+
+def _unseen(order: Order, account: VenueAccount, patience: Patience) -> tuple[Command, ...]:
+    """Return how an order ends of which nothing was ever shown, or that a person has to say it."""
+    why = ""
+    if patience.barrier_s is None:
+        why = "not found, and the exchange refuses no request as late"
+    elif not is_told_since(order, account):
+        why = "not found, and the exchange tells no trades so far back"
+    if not why:
+        absent = "not found after the barrier, and no trade since"
+        return (_end(order, OrderStep.PROVE_ABSENT, absent),)
+    if order.state is OrderState.NEEDS_HUMAN:
+        return ()
+    return (AskForHuman(client_order_id=order.client_order_id, reason=why),)
+
+
+def shows_within_s(patience: Patience) -> float:
+    """Return within how many of the exchange's seconds from its submission an order must show."""
+    return patience.lag_s if patience.barrier_s is None else patience.barrier_s
+
+
+def seconds_until(begin: Instant, limit_s: float, as_of: Instant) -> float:
+    """Return how long, from `as_of`, until `limit_s` have gone by since `begin`."""
+    return (begin + int(limit_s * NANOS_PER_SECOND) - as_of) / NANOS_PER_SECOND
+
+
+def is_told_since(order: Order, account: VenueAccount) -> bool:
+    """Say whether an account's trades reach back to an order's first possible one."""
+    return account.trades_since <= since_of(order)
 
 
 def is_exit_lost(order: Order, clock: Clock) -> bool:
@@ -171,6 +254,11 @@ def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:
 def submitted_at(order: Order) -> Instant:
     """Return from when on an order may be at the exchange."""
     return order.submitted_at or order.intended_at
+
+
+def since_of(order: Order) -> Instant:
+    """Return from when on the exchange may have booked trades of an order, by its own clock."""
+    return Instant(max(0, submitted_at(order) - CLOCKS_APART_S_MAX * NANOS_PER_SECOND))
 
 
 def reason_of(answer: object) -> str:

@@ -7,7 +7,8 @@ Invariants:
 1. An order is sent by the receiver of its `OrderSubmitted`, once; nothing is ever sent again.
 2. No answer means UNKNOWN; an unknown order is looked up until evidence ends it.
 3. A cancel's answer closes nothing: look up, book the trades, then end the order.
-4. "Not found" proves absence only after the barrier and with a scan of the trades.
+4. "Not found" proves absence only after the barrier and with a scan of the trades; what the
+   exchange has had and knows no more, its trades decide.
 5. An order that has not ended is always being looked up, or has a timer that will.
 """
 
@@ -21,7 +22,6 @@ from aegis.dialogue import (
     CancelOrder,
     ExchangeAnswer,
     ExchangeRequest,
-    FetchAccount,
     OrderFound,
     OrderNotFound,
 )
@@ -36,22 +36,26 @@ from aegis.domain.events import (
     OrderOutcomeUnknown,
 )
 from aegis.domain.ids import ClientOrderId, Instant
-from aegis.domain.order import Order, OrderState, Role
+from aegis.domain.order import UNSETTLED, Order, OrderState, Role
 from aegis.domain.venue import VenueAccount
 from aegis.exchange.lookout import Patience
 from aegis.exchange.outcomes import (
     LOOK_AFTER_S_LOST,
+    after_account,
     after_finding,
     after_placing,
     doubt_of,
     is_exit_lost,
+    is_open_in,
     never_sent,
     pause_s,
-    proof_of_absence,
     request_to_find,
     request_to_place,
+    request_to_scan,
+    seconds_until,
+    shows_within_s,
+    since_of,
     submitted_at,
-    until_barrier_s,
 )
 from aegis.ports import Clock
 
@@ -65,12 +69,14 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 class Watch(_Value, frozen=True, kw_only=True):
     """What is remembered of an order besides the log; a crash forgets it, and nothing is lost.
 
-    `looks` is how many were in vain since the last news of it.
+    `looks` is how many were in vain since the last news of it. `missed_at` is when, by its clock,
+    the exchange first knew nothing of it although it had to show by then if it was there.
     """
 
     looks: int = 0
     is_looking: bool = False  # a look is under way, so none is begun
     is_proving: bool = False  # and it is the account that is looked at
+    missed_at: Instant | None = None
     is_called_off: bool = False  # a cancel went out, though it was never seen
     is_alarmed: bool = False  # somebody was told that it is out of sight
 
@@ -111,8 +117,12 @@ class FindHeard(_Value, frozen=True, kw_only=True):
 
 
 class AccountHeard(_Value, frozen=True, kw_only=True):
-    """A look at the account, or None where the exchange did not show it."""
+    """A look at the account, or None where the exchange did not show it.
 
+    `asked_since` is from when on trades were asked for; what was told may reach less far back.
+    """
+
+    asked_since: Instant
     account: VenueAccount | None
 
 
@@ -198,7 +208,7 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case FindHeard():
             return _found(order, replace(watch, is_looking=False), heard.answer, patience, clock)
         case AccountHeard():
-            return _proved(order, watch, heard.account, patience)
+            return _scanned(order, watch, heard, patience)
         case Told():
             return _told(order, watch, heard.event)
         case _:
@@ -285,10 +295,8 @@ def _found(
         return watch, ()
     match answer:
         case OrderFound():
-            commands = after_finding(order, answer)
-            made = tuple(Make(command=each, is_answer_wanted=True) for each in commands)
-            watch, looks = _again(order, watch, patience)  # its end, once committed, stops it
-            effects: tuple[Effect, ...] = (*made, *looks)
+            watch, effects = _made(order, watch, after_finding(order, answer), patience)
+            watch = replace(watch, missed_at=None)
         case OrderNotFound():
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
         case _:
@@ -298,33 +306,51 @@ def _found(
     return replace(watch, is_alarmed=True), (*effects, TellLost())
 
 
+def _made(order: Order, watch: Watch, commands: tuple[Command, ...], patience: Patience) -> Step:
+    """Make true what was seen, and look later: the order's end, once committed, stops that."""
+    made = tuple(Make(command=each, is_answer_wanted=True) for each in commands)
+    watch, looks = _again(order, watch, patience)
+    return watch, (*made, *looks)
+
+
 def _not_found(
     order: Order, watch: Watch, as_of: Instant, patience: Patience, clock: Clock
 ) -> Step:
-    """Take an answer that is not silence: absent now, provably so past the barrier."""
-    left_s = until_barrier_s(order, as_of, patience.barrier_s)
-    if order.state is OrderState.UNKNOWN and left_s < 0:
-        proving = replace(watch, is_looking=True, is_proving=True)
-        return proving, (StopTimer(), Send(request=FetchAccount(trades_since=submitted_at(order))))
-    is_first_call_off = order.role is Role.ENTRY and not watch.is_called_off
-    watch = replace(watch, is_called_off=watch.is_called_off or is_first_call_off)
-    watch, later = _again(order, watch, patience, clock.real_s(left_s) if left_s >= 0 else None)
-    return watch, (_cancel(order), *later) if is_first_call_off else later
+    """Take an answer that is not silence: absent now, provably so when all has come to light."""
+    shows_in_s = seconds_until(submitted_at(order), shows_within_s(patience), as_of)
+    if shows_in_s >= 0:
+        watch, called_off = _call_off_unseen(order, watch)
+        watch, later = _again(order, watch, patience, clock.real_s(shows_in_s))
+        return watch, (*called_off, *later)
+    missed_at = as_of if watch.missed_at is None else watch.missed_at
+    watch = replace(watch, missed_at=missed_at)
+    settles_in_s = seconds_until(missed_at, patience.lag_s, as_of)
+    if settles_in_s > 0:
+        return _again(order, watch, patience, clock.real_s(settles_in_s))
+    scanning = replace(watch, is_looking=True, is_proving=True)
+    return scanning, (StopTimer(), Send(request=request_to_scan(order)))
 
 
-def _proved(
-    order: Order | None, watch: Watch, account: VenueAccount | None, patience: Patience
-) -> Step:
-    """End an unknown order that neither look-up nor trades show past its barrier."""
-    if not watch.is_proving:
+def _call_off_unseen(order: Order, watch: Watch) -> Step:
+    """Cancel an entry that nobody has seen yet, once: it must not come when it is forgotten."""
+    if order.role is not Role.ENTRY or order.state not in UNSETTLED or watch.is_called_off:
+        return watch, ()
+    return replace(watch, is_called_off=True), (_cancel(order),)
+
+
+def _scanned(order: Order | None, watch: Watch, heard: AccountHeard, patience: Patience) -> Step:
+    """Take what the account shows of an order that was not found; others' looks say less."""
+    if not watch.is_proving or (order is not None and heard.asked_since > since_of(order)):
         return watch, ()
     watch = replace(watch, is_looking=False, is_proving=False)
     if order is None:
         return watch, ()
-    end = proof_of_absence(order, account, patience.barrier_s)
-    if end is None:
+    if heard.account is None or watch.missed_at is None:
         return _again(order, watch, patience)
-    return watch, (Make(command=end, is_answer_wanted=True),)
+    commands = after_account(order, heard.account, watch.missed_at, patience)
+    if is_open_in(heard.account, order):
+        watch = replace(watch, missed_at=None)
+    return _made(order, watch, commands, patience)
 
 
 # Looking --------------------------------------------------------------------------------------

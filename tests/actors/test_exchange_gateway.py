@@ -34,6 +34,7 @@ from aegis.dialogue import (
 )
 from aegis.domain.commands import (
     AcceptOrder,
+    AskForHuman,
     EndOrder,
     LoseSight,
     RecordFills,
@@ -44,6 +45,7 @@ from aegis.domain.ids import ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
 from aegis.exchange.lookout import FAILURES_TO_OPEN, Patience
+from aegis.exchange.outcomes import CLOCKS_APART_S_MAX
 from aegis.messages import (
     AccountRead,
     InstrumentsKnown,
@@ -199,7 +201,10 @@ def not_found(order: Order, after_s: int = 0) -> OrderNotFound:
     return OrderNotFound(client_order_id=order.client_order_id, as_of=as_of)
 
 
-def account(as_of_s: int, *trades: VenueTrade, since: Instant = START) -> AccountFetched:
+FAR_BACK = Instant(START - seconds(CLOCKS_APART_S_MAX))
+
+
+def account(as_of_s: int, *trades: VenueTrade, since: Instant = FAR_BACK) -> AccountFetched:
     return AccountFetched(
         account=VenueAccount(
             balances={USDT: Decimal(10_000)},
@@ -376,27 +381,43 @@ def test_absence_past_the_barrier_asks_the_trades_before_it_is_proof(scene: Scen
     assert ended.step is OrderStep.PROVE_ABSENT
 
 
-def test_a_trade_of_an_order_not_found_is_no_absence(scene: Scene) -> None:
+def test_an_order_that_is_not_found_is_adopted_by_its_trades(scene: Scene) -> None:
     scene.begin().tell(GATEWAY, tick("100"))
     order = scene.unknown(entry())
     scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
     scene.wait_asked(FetchAccount)
     scene.venue.answer(FetchAccount, account(BARRIER_S + 2, trade(order, "1")))
-    scene.wait_asked(FindOrder)
 
+    (accept,) = scene.wait_command(AcceptOrder)
+    (fills,) = scene.wait_command(RecordFills)
+    assert accept.exchange_order_id == "x-1"
+    assert [each.trade_id for each in fills.fills] == ["t-1"]
     assert scene.commands(EndOrder) == []
 
 
-def test_trades_that_do_not_reach_back_to_the_order_are_no_proof(scene: Scene) -> None:
+def test_an_order_older_than_all_trades_that_are_told_wants_a_person(scene: Scene) -> None:
     scene.begin().tell(GATEWAY, tick("100"))
     order = scene.unknown(entry())
     scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
     scene.wait_asked(FetchAccount)
-    too_short = account(BARRIER_S + 2, since=Instant(START + seconds(1)))
-    scene.venue.answer(FetchAccount, too_short)
-    scene.wait_asked(FindOrder)
+    scene.venue.answer(FetchAccount, account(BARRIER_S + 2, since=START))
 
+    (asked,) = scene.wait_command(AskForHuman)
+    assert asked.client_order_id == order.client_order_id
     assert scene.commands(EndOrder) == []
+
+
+def test_an_order_that_the_exchange_forgot_ends_as_its_trades_say(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
+    scene.wait_asked(FetchAccount)
+    scene.venue.answer(FetchAccount, account(BARRIER_S + 2, trade(order, "0.4")))
+
+    (fills,) = scene.wait_command(RecordFills)
+    (ended,) = scene.wait_command(EndOrder)
+    assert [each.amount for each in fills.fills] == [Decimal("0.4")]
+    assert (ended.step, ended.filled) == (OrderStep.CANCEL, Decimal("0.4"))
 
 
 # Cancelling -----------------------------------------------------------------------------------
