@@ -63,8 +63,8 @@ class MarketFeed(Actor):
         self._market.next(self.reply_to())
 
     def _tell_history(self, message: ReadHistory) -> None:
-        page = self._market.history(message.symbol, message.after, message.least)
-        self.tell(message.reply_to, page)
+        """Let the market tell whoever asked; a page that comes after this feed's death is lost."""
+        self._market.history(message, lambda page: self.tell(message.reply_to, page))
 
     def _moved(self, message: MarketMoved) -> None:
         fault = fault_of_tick(message.tick) or self._fault_of_jump(message.tick)

@@ -15,7 +15,7 @@ from aegis.dialogue import ExchangeReplied, ExchangeRequest
 from aegis.domain.candles import Candle
 from aegis.domain.delivery import Delivery, Letter, Manners
 from aegis.domain.ids import Instant, Symbol
-from aegis.messages import HistoryRead, MarketNews
+from aegis.messages import HistoryRead, MarketNews, ReadHistory
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -122,10 +122,12 @@ class MarketData(Protocol):
         """Ask for the next piece of news; `reply_to` hears it when it is due."""
         ...
 
-    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
-        """Return the first page of the candles that closed after an instant, eldest first.
+    def history(self, wanted: ReadHistory, reply_to: Callable[[HistoryRead], None]) -> None:
+        """Ask for the first page of the candles that closed after an instant, eldest first.
 
-        It begins `least` candles before now where that is earlier, or where `after` is None.
+        It begins `wanted.least` candles before now where that is earlier, or where `wanted.after`
+        is None. `reply_to` hears it when it is there, which may be at once, late or never; the
+        same question again is asked once.
         """
         ...
 

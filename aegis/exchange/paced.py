@@ -27,7 +27,14 @@ import msgspec
 
 from aegis.domain.candles import Candle, Tick, path
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.messages import CandleClosed, HistoryRead, MarketEnded, MarketMoved, MarketNews
+from aegis.messages import (
+    CandleClosed,
+    HistoryRead,
+    MarketEnded,
+    MarketMoved,
+    MarketNews,
+    ReadHistory,
+)
 from aegis.ports import Recorder, Runtime, Timer
 
 HISTORY_CANDLES_MAX = 100_000
@@ -141,21 +148,23 @@ class PacedMarket:
             if self._ticket is ticket:
                 self._timer = timer
 
-    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
-        """Return a page of closed candles, at most `PAGE_CANDLES`; see `ports.MarketData`."""
+    def history(self, wanted: ReadHistory, reply_to: Callable[[HistoryRead], None]) -> None:
+        """Tell a page of closed candles at once, at most `PAGE_CANDLES`; see `ports.MarketData`."""
+        symbol = wanted.symbol
         with self._lock:
             source, until = self._sources[symbol], self._closed_until[symbol]
-            start, is_cut = _start_of(source, until, after, least)
+            start, is_cut = _start_of(source, until, wanted.after, wanted.least)
             found = tuple(islice(_closed(source, start, until), PAGE_CANDLES + 1))
         candles, is_last = found[:PAGE_CANDLES], len(found) <= PAGE_CANDLES
-        return HistoryRead(
+        page = HistoryRead(
             symbol=symbol,
-            after=after,
+            after=wanted.after,
             candles=candles,
             until=until if is_last else candles[-1].close_at,
             is_last=is_last,
             is_cut=is_cut,
         )
+        reply_to(page)
 
     def heard_at(self) -> dict[Symbol, float]:
         """Return when each symbol was last news, in monotonic seconds; none once it has ended."""

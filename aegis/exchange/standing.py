@@ -16,9 +16,9 @@ from itertools import cycle
 from msgspec.structs import replace
 
 from aegis.domain.candles import Tick, path
-from aegis.domain.ids import Instant, Symbol
+from aegis.domain.ids import Instant
 from aegis.exchange.paced import Source
-from aegis.messages import HistoryRead, MarketMoved, MarketNews
+from aegis.messages import HistoryRead, MarketMoved, MarketNews, ReadHistory
 from aegis.ports import Runtime
 
 TOLD_EACH_S = 1.0
@@ -37,11 +37,12 @@ class StandingMarket:
         if not self._is_silent:
             self._runtime.after(TOLD_EACH_S, lambda: reply_to(next(self._news)))
 
-    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
-        """Return nothing: nobody warms up here."""
-        del least
+    def history(self, wanted: ReadHistory, reply_to: Callable[[HistoryRead], None]) -> None:
+        """Tell of nothing: nobody warms up here."""
+        symbol, after = wanted.symbol, wanted.after
         until = after or Instant(0)
-        return HistoryRead(symbol=symbol, after=after, candles=(), until=until, is_last=True)
+        page = HistoryRead(symbol=symbol, after=after, candles=(), until=until, is_last=True)
+        reply_to(page)
 
 
 def last_tick(source: Source, at: Instant) -> Tick | None:

@@ -11,7 +11,6 @@ import pytest
 
 from actors import names
 from actors.market_feed import MarketFeed
-from aegis.domain.ids import Instant, Symbol
 from aegis.messages import (
     CandleClosed,
     FeedStarted,
@@ -40,10 +39,16 @@ class Market:
         if self.news:
             reply_to(self.news.pop(0))
 
-    def history(self, symbol: Symbol, after: Instant | None, least: int) -> HistoryRead:
-        candles = tuple(closed(number).candle for number in range(least))
-        until = candles[-1].close_at
-        return HistoryRead(symbol=symbol, after=after, candles=candles, until=until, is_last=True)
+    def history(self, wanted: ReadHistory, reply_to: Callable[[HistoryRead], None]) -> None:
+        candles = tuple(closed(number).candle for number in range(wanted.least))
+        page = HistoryRead(
+            symbol=wanted.symbol,
+            after=wanted.after,
+            candles=candles,
+            until=candles[-1].close_at,
+            is_last=True,
+        )
+        reply_to(page)
 
 
 class Scene(Ensemble):

@@ -15,7 +15,14 @@ from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.candle_source import CandleSource
 from aegis.exchange.paced import HISTORY_CANDLES_MAX, PAGE_CANDLES, PacedMarket, Source
 from aegis.exchange.simulated import SimulatedSource
-from aegis.messages import CandleClosed, MarketEnded, MarketMoved, MarketNews
+from aegis.messages import (
+    CandleClosed,
+    HistoryRead,
+    MarketEnded,
+    MarketMoved,
+    MarketNews,
+    ReadHistory,
+)
 from aegis.ports import Recorder, Timer
 from supervisors.seeded import SeededRuntime
 from supervisors.threads import ThreadRuntime
@@ -42,6 +49,15 @@ def candle(minute: int, symbol: Symbol = BTC_USDT, price: int = 100) -> Candle:
         close=level + 1,
         volume=Decimal(8),
     )
+
+
+def page_of(market: PacedMarket, since: Instant | None, least: int) -> HistoryRead:
+    """Return the page that a market tells of a question."""
+    heard: list[HistoryRead] = []
+    wanted = ReadHistory(symbol=BTC_USDT, after=since, least=least, reply_to="me")
+    market.history(wanted, heard.append)
+    (page,) = heard
+    return page
 
 
 def replayed(*candles: Candle) -> CandleSource:
@@ -233,32 +249,32 @@ def test_a_resumed_simulation_is_the_uninterrupted_one() -> None:
 def test_history_is_the_closed_candles_before_now() -> None:
     candles = tuple(candle(minute) for minute in range(6))
     stage = Stage([replayed(*candles)], start_after=after(130))
-    page = stage.market.history(BTC_USDT, None, 10)
+    page = page_of(stage.market, None, 10)
     assert (page.candles, page.until, page.is_last) == (candles[:2], after(130), True)
     while not isinstance(stage.one(), CandleClosed):
         pass
-    assert stage.market.history(BTC_USDT, None, 2).candles == candles[1:3]
+    assert page_of(stage.market, None, 2).candles == candles[1:3]
 
 
 def test_history_begins_behind_an_instant_or_earlier_where_more_is_wanted() -> None:
     candles = tuple(candle(minute) for minute in range(6))
-    history = Stage([replayed(*candles)], start_after=after(360)).market.history
-    assert history(BTC_USDT, after(180), 0).candles == candles[3:]
-    assert history(BTC_USDT, after(179), 0).candles == candles[2:]
-    assert history(BTC_USDT, after(180), 5).candles == candles[1:]
-    assert history(BTC_USDT, after(180), 1).candles == candles[3:]
-    assert history(BTC_USDT, None, 0).candles == ()
+    market = Stage([replayed(*candles)], start_after=after(360)).market
+    assert page_of(market, after(180), 0).candles == candles[3:]
+    assert page_of(market, after(179), 0).candles == candles[2:]
+    assert page_of(market, after(180), 5).candles == candles[1:]
+    assert page_of(market, after(180), 1).candles == candles[3:]
+    assert page_of(market, None, 0).candles == ()
 
 
 def test_a_simulated_market_has_history_at_its_first_start() -> None:
     made = SimulatedSource(seed=1, symbol=BTC_USDT, timeframe_s=60, start=START)
-    candles = Stage([made]).market.history(BTC_USDT, None, 200).candles
+    candles = page_of(Stage([made]).market, None, 200).candles
     assert len(candles) == 200
     assert candles[-1].close_at == START
 
 
 def test_a_market_before_its_first_close_has_an_empty_history_and_nothing_left_out() -> None:
-    page = Stage([replayed(candle(0))], start_after=after(1)).market.history(BTC_USDT, START, 0)
+    page = page_of(Stage([replayed(candle(0))], start_after=after(1)).market, START, 0)
     assert (page.candles, page.is_last, page.is_cut) == ((), True, False)
 
 
@@ -266,11 +282,11 @@ def test_history_comes_in_pages_that_make_a_whole() -> None:
     made = SimulatedSource(seed=1, symbol=BTC_USDT, timeframe_s=60, start=START)
     now = after(60 * 2_500)
     market = Stage([made], start_after=now).market
-    page = market.history(BTC_USDT, START, 0)
+    page = page_of(market, START, 0)
     found = list(page.candles)
     while not page.is_last:
         assert len(page.candles) == PAGE_CANDLES
-        page = market.history(BTC_USDT, page.until, 0)
+        page = page_of(market, page.until, 0)
         found += page.candles
     assert found == list(takewhile(lambda each: each.close_at <= now, made.candles(START)))
 
@@ -278,9 +294,9 @@ def test_history_comes_in_pages_that_make_a_whole() -> None:
 def test_history_that_goes_back_too_far_is_cut_and_says_so() -> None:
     eldest, last = candle(0), candle(HISTORY_CANDLES_MAX + 1)
     market = Stage([replayed(eldest, last)], start_after=last.close_at).market
-    page = market.history(BTC_USDT, START, 0)
+    page = page_of(market, START, 0)
     assert (page.candles, page.is_cut) == ((last,), True)
-    assert not market.history(BTC_USDT, None, 1).is_cut
+    assert not page_of(market, None, 1).is_cut
 
 
 def test_who_asks_again_hears_the_news_and_who_asked_before_does_not() -> None:

@@ -11,7 +11,7 @@ from aegis.clock import ManualClock
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.standing import StandingMarket, last_tick
-from aegis.messages import MarketMoved, MarketNews
+from aegis.messages import HistoryRead, MarketMoved, MarketNews, ReadHistory
 from supervisors.seeded import SeededRuntime
 from tests.simulation.candles import START, SYMBOL, candle, opens_at
 
@@ -82,7 +82,8 @@ def test_without_a_price_nothing_is_ever_told() -> None:
 
 
 def test_nobody_warms_up_on_it() -> None:
-    read = StandingMarket([], SeededRuntime(ManualClock(START), 1), Decimal(2)).history(
-        SYMBOL, None, 5
-    )
+    heard: list[HistoryRead] = []
+    market = StandingMarket([], SeededRuntime(ManualClock(START), 1), Decimal(2))
+    market.history(ReadHistory(symbol=SYMBOL, after=None, least=5, reply_to="me"), heard.append)
+    (read,) = heard
     assert (read.candles, read.is_last) == ((), True)
