@@ -15,7 +15,7 @@ from aegis.domain.contrast import Intent
 from aegis.domain.events import OrderIntended, Recorded
 from aegis.domain.position import Position
 from aegis.store.reading import trusted
-from aegis.store.records import hash_at, head_of, recorded_of, stored_events
+from aegis.store.records import hash_at, head_of, logged_events, recorded_of
 from aegis.store.statements import SELECT_ALIVE_POSITIONS, SELECT_CLOSED_POSITIONS
 from aegis.store.values import position_of
 
@@ -77,15 +77,15 @@ def first_difference(original: Path, other: Path) -> Difference | None:
 
 
 def _event(db: apsw.Connection, event_id: int) -> Recorded | None:
-    stored = next(stored_events(db, event_id - 1), None)
-    return None if stored is None else recorded_of(stored)
+    logged = next(logged_events(db, event_id - 1), None)
+    return None if logged is None else recorded_of(logged)
 
 
 def _telling(db: apsw.Connection) -> Iterator[Recorded]:
     """Yield the decisions of a log, and people's words."""
-    for stored in stored_events(db):
-        if stored.event_type == OrderIntended.__name__ or stored.actor in PEOPLE:
-            yield recorded_of(stored)
+    for logged in logged_events(db):
+        if logged.event_type == OrderIntended.__name__ or logged.actor in PEOPLE:
+            yield recorded_of(logged)
 
 
 def _intents(records: Iterable[Recorded]) -> Iterator[Intent]:

@@ -29,7 +29,7 @@ from aegis.domain.order import Order, Side
 from aegis.domain.position import Position
 from aegis.store.loading import find_account, orders_of, quarantined_events
 from aegis.store.reading import trusted
-from aegis.store.records import recorded_of, stored_events
+from aegis.store.records import logged_events, recorded_of
 from aegis.store.statements import SELECT_CLOSED_POSITIONS
 from aegis.store.values import position_of
 
@@ -140,9 +140,9 @@ class Exporter:
         """Yield the events besides fills that change a balance."""
         set_aside = quarantined_events(self._db)
         moving = {kind.__name__ for kind in MOVING}
-        for stored in stored_events(self._db):
-            if stored.event_type in moving and stored.event_id not in set_aside:
-                yield recorded_of(stored)
+        for logged in logged_events(self._db):
+            if logged.event_type in moving and logged.event_id not in set_aside:
+                yield recorded_of(logged)
 
     def _fills(self, span: tuple[str, str]) -> Iterator[FillRow]:
         rows = self._db.execute(_FILLS, span)

@@ -27,7 +27,7 @@ from aegis.store.folding import Fold
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import quarantined_events
 from aegis.store.reading import trusted
-from aegis.store.records import PAGE_ROWS, head_of, recorded_of, stored_events
+from aegis.store.records import PAGE_ROWS, head_of, logged_events, recorded_of
 from aegis.store.statements import SELECT_ALIVE_POSITIONS, SELECT_CLOSED_POSITIONS
 from aegis.store.values import position_of
 
@@ -148,16 +148,16 @@ def _folded(db: apsw.Connection, progress: Progress) -> Iterator[tuple[Book, Rec
     """
     fold, events = Fold(quarantined_events(db)), head_of(db).event_id
     has_tombstones = False
-    for stored in stored_events(db):
-        recorded = recorded_of(stored)
+    for logged in logged_events(db):
+        recorded = recorded_of(logged)
         fold.apply(recorded)
         has_tombstones = has_tombstones or isinstance(recorded.event, OrderNotPlaced)
         if not fold.is_skipped(recorded):
             yield fold.book, recorded
         if not has_tombstones:
             fold.book.forget_ended()
-        if stored.event_id % PAGE_ROWS == 0:
-            progress(stored.event_id, events)
+        if logged.event_id % PAGE_ROWS == 0:
+            progress(logged.event_id, events)
     progress(events, events)
 
 

@@ -13,7 +13,7 @@ from aegis.domain.ids import EventId
 from aegis.domain.mends import Orphan
 from aegis.store.errors import StoreCorrupt
 from aegis.store.folding import Fold
-from aegis.store.records import recorded_of, stored_events
+from aegis.store.records import logged_events, recorded_of
 
 _STRAYS = """
 SELECT event_id FROM position_events AS events
@@ -38,8 +38,8 @@ def whole_fold(db: apsw.Connection, quarantined: Collection[int]) -> tuple[Fold,
     """
     skipped = set(quarantined)
     fold, orphans = Fold(skipped), []
-    for stored in stored_events(db):
-        recorded = recorded_of(stored)
+    for logged in logged_events(db):
+        recorded = recorded_of(logged)
         try:
             fold.apply(recorded)
         except StoreCorrupt as error:

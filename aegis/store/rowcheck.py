@@ -31,7 +31,7 @@ from aegis.store.projections import (
     position_row,
     reconciliation_row,
 )
-from aegis.store.records import recorded_of, stored_events
+from aegis.store.records import logged_events, recorded_of
 from aegis.store.statements import (
     SELECT_FILL,
     SELECT_FILLS,
@@ -176,7 +176,7 @@ def keys_made(db: apsw.Connection, fold: Fold) -> dict[str, set[Row]]:
     """Return the keys of all rows that a log makes, by table; a whole look at the log."""
     keys: dict[str, set[Row]] = {table: set() for table in KEYED}
     keys["positions"].add((SYSTEM_POSITION,))
-    for recorded in map(recorded_of, stored_events(db)):
+    for recorded in map(recorded_of, logged_events(db)):
         event = recorded.event
         if fold.is_skipped(recorded):
             continue
