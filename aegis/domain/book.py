@@ -19,8 +19,15 @@ from collections.abc import Iterable
 import msgspec
 
 from aegis.domain.account import Account
-from aegis.domain.events import OrderIntended, PositionImported, Proposed, Recorded
+from aegis.domain.events import (
+    OrderIntended,
+    PositionImported,
+    PositionMarked,
+    Proposed,
+    Recorded,
+)
 from aegis.domain.fold import (
+    MarkRun,
     evolve_account,
     evolve_order,
     evolve_position,
@@ -28,6 +35,7 @@ from aegis.domain.fold import (
     intended_order,
     is_beginning,
     is_of_order,
+    marked,
     opening_position,
     status_of,
 )
@@ -191,6 +199,11 @@ class Book:
         event, at = recorded.event, recorded.at
         assert recorded.event_id > self.last_event_id, f"Event {recorded.event_id} came twice"
         position = self.positions.get(recorded.position_id)
+        if type(event) is PositionMarked:  # most of a log; the way below takes 1.4 us longer
+            assert position is not None, f"No position for {recorded}"
+            self.positions[recorded.position_id] = marked(position, (event,), recorded.version)
+            self.last_event_id = recorded.event_id
+            return
         order = None
         if isinstance(event, OrderIntended):
             assert event.client_order_id not in self.orders, f"Intended twice: {event}"
@@ -219,6 +232,16 @@ class Book:
             status = status_of(evolved, is_leaving=self._is_leaving(recorded.position_id))
             self.keep_position(replace(evolved, status=status, version=recorded.version))
         self.last_event_id = recorded.event_id
+
+    def apply_marks(self, runs: Iterable[MarkRun], last_event_id: EventId) -> None:
+        """Add the events up to one, each a mark of a position that is held."""
+        assert last_event_id > self.last_event_id, f"Event {last_event_id} came twice"
+        after = {
+            run.position_id: marked(self.positions[run.position_id], run.marks, run.version)
+            for run in runs
+        }
+        self.positions.update(after)  # alive before and after: no index changes
+        self.last_event_id = last_event_id
 
     def _expect_none(self, position: PositionId, symbol: Symbol) -> None:
         """Assert that a position, which an event begins, may begin."""

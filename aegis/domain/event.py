@@ -5,5 +5,5 @@ from __future__ import annotations
 import msgspec
 
 
-class BaseEvent(msgspec.Struct, frozen=True, kw_only=True):
+class BaseEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds no cycle
     schema: int = 1

@@ -358,7 +358,7 @@ EVENT_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in Event.__arg
 """Name in the log -> type. A name, once released, stays."""
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event in its place in the log. `version` counts the events of its position from 1."""
 
     event_id: EventId

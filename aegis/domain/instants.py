@@ -18,8 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _SECONDS_END = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _SECOND  # four digits of a year
 
-LENGTH = 30
-_POINT, _NANOS = 19, slice(20, 29)
+_SECOND_AND_POINT, _NANOS, _ZONE = slice(20), slice(20, 29), slice(29, None)
 
 
 def text_of(instant: Instant) -> str:
@@ -32,10 +31,9 @@ def text_of(instant: Instant) -> str:
 def instant_of(text: str) -> Instant:
     """Return the instant that `text_of` wrote; `ValueError` on any other text."""
     nanos = text[_NANOS]
-    is_shaped = len(text) == LENGTH and text[_POINT] == "." and text[-1] == "Z"
-    if not (is_shaped and nanos.isdecimal() and nanos.isascii()):
+    if text[_ZONE] != "Z" or not (nanos.isdecimal() and nanos.isascii()):
         raise ValueError(f"Expected an instant as 2025-01-31T23:59:59.123456789Z, was {text!r}")
-    return Instant(_seconds_of(text[:_POINT]) * NANOS_PER_SECOND + int(nanos))
+    return Instant(_second_of(text[_SECOND_AND_POINT]) + int(nanos))
 
 
 def day_start(now: Instant, day_starts_at_s: int) -> Instant:
@@ -50,10 +48,10 @@ def _second_text(seconds: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _seconds_of(text: str) -> int:
-    """Return the seconds of the one text that `_second_text` makes of them."""
-    moment = datetime.fromisoformat(text)
+def _second_of(text: str) -> int:
+    """Return when a second begins, of the one text that `text_of` makes of it up to its point."""
+    moment = datetime.fromisoformat(text.removesuffix("."))
     seconds = (moment.replace(tzinfo=UTC) - _EPOCH) // _SECOND
-    if not 0 <= seconds < _SECONDS_END or _second_text(seconds) != text:
-        raise ValueError(f"Expected a second as 2025-01-31T23:59:59, was {text!r}")
-    return seconds
+    if not 0 <= seconds < _SECONDS_END or f"{_second_text(seconds)}." != text:
+        raise ValueError(f"Expected a second as 2025-01-31T23:59:59., was {text!r}")
+    return seconds * NANOS_PER_SECOND

@@ -49,7 +49,7 @@ class Fold:
         except FOLD_FAULTS as error:
             text = f"event {recorded.event_id} does not follow: {type(error).__name__}: {error}"
             raise StoreCorrupt("fold", text) from error
-        if isinstance(recorded.event, OrderAccepted):
+        if type(recorded.event) is OrderAccepted:
             for position, entry_id in accepted_entries((recorded,), self.book).items():
                 self.entry_ids.setdefault(position, entry_id)
 

@@ -22,11 +22,11 @@ from aegis.domain.position import Position, PositionStatus
 from aegis.store.connection import close_quietly, closed_on_failure, failing, open_reader
 from aegis.store.errors import StoreCorrupt, StoreError
 from aegis.store.folding import Fold
-from aegis.store.following import follow, take_up
+from aegis.store.following import follow_page, take_up
 from aegis.store.loading import find_account, quarantined_events
 from aegis.store.orphans import has_strays, whole_fold
 from aegis.store.projections import Row, account_row, order_row
-from aegis.store.records import hash_at, head_of, recorded_of, stored_events
+from aegis.store.records import hash_at, head_of, logged_pages, stored_events
 from aegis.store.rowcheck import difference
 from aegis.store.snapshot import refuse_other_schema
 from aegis.store.statements import SELECT_ORDER, SELECT_POSITION, SELECT_WORKING_POSITIONS
@@ -167,8 +167,8 @@ class Inspector:
 
     def _catch_up(self, fold: Fold) -> None:
         """Fold what is new; what ended meanwhile stays until it was compared."""
-        for stored in stored_events(self._db, fold.book.last_event_id):
-            follow(self._db, fold, recorded_of(stored))
+        for page in logged_pages(self._db, fold.book.last_event_id):
+            follow_page(self._db, fold, page)
 
     def _differing(self, fold: Fold) -> Iterator[Problem]:
         book = fold.book

@@ -20,11 +20,11 @@ from aegis.domain.order import Order
 from aegis.domain.points import Point
 from aegis.domain.position import Position
 from aegis.store.folding import Fold
-from aegis.store.following import follow
+from aegis.store.following import follow_page
 from aegis.store.loading import quarantined_events
 from aegis.store.projections import Cell, Row, order_row, position_row
 from aegis.store.reading import View, trusted
-from aegis.store.records import hash_at, head_of, recorded_of, stored_pages, timestamp_at
+from aegis.store.records import hash_at, head_of, stored_pages, timestamp_at
 from aegis.store.statements import ORDER_COLUMNS, POSITION_COLUMNS
 from aegis.store.states import nearest_state
 from aegis.store.verify import ChainCursor
@@ -145,7 +145,7 @@ def _past(db: apsw.Connection, event_id: EventId, progress: Progress) -> Past:
         wanted = [stored for stored in page if stored.event_id <= event_id]
         for stored in wanted:
             cursor.step(stored)
-            follow(db, fold, recorded_of(stored))
+        follow_page(db, fold, wanted)
         fold.book.forget_ended()
         if not wanted or wanted[-1].event_id == event_id:
             break

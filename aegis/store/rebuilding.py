@@ -16,14 +16,14 @@ import apsw
 
 from aegis.domain.ids import PositionId
 from aegis.store.folding import Fold
-from aegis.store.following import follow
+from aegis.store.following import follow_page
 from aegis.store.loading import quarantined_events
 from aegis.store.projections import account_row, order_row
-from aegis.store.records import recorded_of, stored_pages
+from aegis.store.records import hash_at, logged_pages, recorded_of
 from aegis.store.rows import write_rows
 from aegis.store.statements import EMPTY_PROJECTIONS, UPSERT_ORDER, UPSERT_POSITION
 from aegis.store.states import States
-from aegis.store.writing import write_facts
+from aegis.store.writing import FACTS, write_facts
 
 
 @contextmanager
@@ -45,17 +45,16 @@ def rebuild_projections(db: apsw.Connection) -> None:
         db.execute(statement).fetchall()
     fold, states = Fold(quarantined_events(db)), States(db)
     states.empty()
-    for page in stored_pages(db):
-        records = [recorded_of(stored) for stored in page]
-        for recorded in records:
-            follow(db, fold, recorded)
-        write_facts(db, [each for each in records if not fold.is_skipped(each)])
+    for page in logged_pages(db):
+        follow_page(db, fold, page)
+        telling = [recorded_of(each) for each in page if each.event_type in FACTS]
+        write_facts(db, [each for each in telling if not fold.is_skipped(each)])
         settled = fold.book.settled_positions()
         _write_positions(db, fold, settled)
         for position in settled:
             fold.forget(position)
         if page and states.is_due(fold.book):
-            states.keep(fold.book, page[-1].hash)
+            states.keep(fold.book, str(hash_at(db, page[-1].event_id)))
     _write_positions(db, fold, fold.book.positions)
     write_rows(db, UPSERT_POSITION, [account_row(fold.book.account)])
 

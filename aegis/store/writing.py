@@ -39,6 +39,9 @@ from aegis.store.statements import (
     UPSERT_POSITION,
 )
 
+FACTS = frozenset({OrderFilled.__name__, ReconciliationCompleted.__name__})
+"""The events that are a row of their own besides what they change."""
+
 
 def append(
     db: apsw.Connection,

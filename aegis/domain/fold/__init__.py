@@ -7,6 +7,7 @@ fit the value is corruption, and asserts.
 from __future__ import annotations
 
 from aegis.domain.fold.account import evolve_account
+from aegis.domain.fold.marks import MarkRun, marked
 from aegis.domain.fold.orders import (
     ORDER_EVENTS,
     STEP_OF,
@@ -27,6 +28,7 @@ from aegis.domain.fold.positions import (
 __all__ = [
     "ORDER_EVENTS",
     "STEP_OF",
+    "MarkRun",
     "OrderEvent",
     "evolve_account",
     "evolve_order",
@@ -36,6 +38,7 @@ __all__ = [
     "is_beginning",
     "is_of_order",
     "is_wider",
+    "marked",
     "opening_position",
     "status_of",
 ]

@@ -25,6 +25,7 @@ from aegis.domain.events import (
     StopRaised,
 )
 from aegis.domain.fold.coins import with_coin
+from aegis.domain.fold.marks import extremes, marked
 from aegis.domain.ids import Instant, PositionId
 from aegis.domain.money import ZERO, minus, plus, share, times
 from aegis.domain.order import Order, Role
@@ -90,9 +91,7 @@ def evolve_position(
     """Return the position after one event of its own; `order` is the event's, evolved."""
     match event:
         case PositionMarked():  # first, as they come most often
-            assert position.is_alive, f"A mark for what is not alive: {position}"
-            high, low = _extremes(position, event.high, event.low)
-            return replace(position, mark=event.price, price_high=high, price_low=low)
+            return marked(position, (event,), position.version)
         case OrderIntended() if event.role is not Role.ENTRY:
             assert position.is_alive, f"An exit from what is not alive: {position}"
             is_first = event.role is Role.EXIT and not position.leaving
@@ -223,17 +222,8 @@ def _left(position: Position, event: OrderFilled) -> Position:
 
 def _widened(position: Position, *prices: Decimal) -> Position:
     """Return the position with its extremes beyond or at some prices."""
-    high, low = _extremes(position, *prices)
+    high, low = extremes(position.price_high, position.price_low, prices)
     return replace(position, price_high=high, price_low=low)
-
-
-def _extremes(position: Position, *prices: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    high, low = position.price_high, position.price_low
-    for price in prices:
-        if price is not None:
-            high = price if high is None or price > high else high
-            low = price if low is None or price < low else low
-    return high, low
 
 
 def _exit_ended(position: Position) -> Position:

@@ -13,9 +13,10 @@ from aegis.domain.ids import Instant
 from aegis.domain.points import Point
 from aegis.store.connection import open_reader
 from aegis.store.folding import Fold
+from aegis.store.following import follow_page
 from aegis.store.journal import Store
 from aegis.store.past import read_past
-from aegis.store.records import recorded_of, stored_events
+from aegis.store.records import logged_pages
 from tests.bench.store.plain import grouped
 from tests.bench.store.workload import Opened, Timing, marks, record, store_of, timed
 from tests.store.histories import open_store
@@ -92,5 +93,5 @@ def _scan(db: apsw.Connection) -> None:
 
 def _replay(db: apsw.Connection) -> None:
     fold = Fold()
-    for stored in stored_events(db):
-        fold.apply(recorded_of(stored))
+    for page in logged_pages(db):
+        follow_page(db, fold, page)
