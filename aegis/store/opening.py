@@ -117,7 +117,7 @@ def open_parts(
             db=db,
             wal=wal,
             lock=lock,
-            files=FileWatch(path),
+            files=FileWatch(path, lock.expected),
             mark=mark,
             tape=Tape(db, recorder),
             states=States(db),

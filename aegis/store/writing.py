@@ -62,11 +62,8 @@ def append(
     write_rows(db, UPSERT_POSITION, rows)
     events = rows_of(records, head_hash)
     write_rows(db, INSERT_EVENT, events)
-    write_rows(db, UPSERT_ORDER, [order_row(book.orders[key]) for key in touched_orders(others)])
-    write_facts(db, others)
-    for recorded in others:
-        if isinstance(recorded.event, DiagnosisCompleted):
-            write_rows(db, INSERT_HEALTH, health_rows(recorded, recorded.event))
+    if others:
+        _write_others(db, others, book)
     return events[-1][-2]
 
 
@@ -92,3 +89,12 @@ def reconciliation_rows(records: Sequence[Recorded]) -> list[Row]:
         for recorded in records
         if isinstance(recorded.event, ReconciliationCompleted)
     ]
+
+
+def _write_others(db: apsw.Connection, records: Sequence[Recorded], book: Book) -> None:
+    """Write the rows of what is neither a position nor the log."""
+    write_rows(db, UPSERT_ORDER, [order_row(book.orders[key]) for key in touched_orders(records)])
+    write_facts(db, records)
+    for recorded in records:
+        if isinstance(recorded.event, DiagnosisCompleted):
+            write_rows(db, INSERT_HEALTH, health_rows(recorded, recorded.event))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,14 @@ import pytest
 
 from aegis.domain.book import Book
 from aegis.domain.events import OrderFilled, Recorded
-from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
+from aegis.domain.ids import (
+    NANOS_PER_SECOND,
+    ClientOrderId,
+    EventId,
+    Instant,
+    PositionId,
+    Symbol,
+)
 from aegis.store.chain import GENESIS
 from aegis.store.connection import CHECKPOINT_PAGES
 from aegis.store.errors import StoreCorrupt, StoreFailed, StoreForeign, StoreForked
@@ -186,10 +194,40 @@ def test_the_heir_of_a_zombie_that_was_first_notices(path: Path) -> None:
     assert verify(path).ok
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal", ".lock"])
-def test_a_file_that_is_taken_away_stops_the_next_commit(path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE position_events SET hash = 'other' WHERE event_id = 5",
+        "DELETE FROM position_events WHERE event_id = 5",
+    ],
+)
+def test_a_head_that_was_changed_under_the_writer_is_not_built_upon(
+    path: Path, tampering: str
+) -> None:
     store = open_store(path)
     history, records = _filled(store)
+    assert len(records) == 5
+    with stranger(path) as db:
+        db.execute("DROP TRIGGER position_events_are_never_updated").fetchall()
+        db.execute("DROP TRIGGER position_events_are_never_deleted").fetchall()
+        db.execute(tampering).fetchall()
+    with pytest.raises(StoreForked):
+        store.commit(history.mark(records[0].position_id), history.book)
+    store.close()
+
+
+@pytest.mark.parametrize("is_undisturbed", [False, True])
+@pytest.mark.parametrize("suffix", ["", "-wal", ".lock"])
+def test_a_file_that_is_taken_away_stops_the_next_commit(
+    path: Path, suffix: str, *, is_undisturbed: bool
+) -> None:
+    store = open_store(path)
+    history, records = _filled(store)
+    if is_undisturbed:
+        later_ns = path.parent.stat().st_ctime_ns + NANOS_PER_SECOND
+        os.utime(wal_path(path), ns=(later_ns, later_ns))
+        store.check_files()
+        assert store._files.is_undisturbed()
     path.with_name(path.name + suffix).rename(path.with_name("elsewhere"))
     with pytest.raises(StoreFailed, match="was removed"):
         store.commit(history.mark(records[0].position_id), history.book)
