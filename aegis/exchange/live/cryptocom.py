@@ -1,0 +1,160 @@
+"""Crypto.com's protocol (Exchange v1 REST): which method each call is, and how its answer reads.
+
+The library's own methods are left alone for what concerns orders: its look-up and cancel by client
+id do not work, a client id in the unified way is dropped, and its parsing goes through floats.
+
+Invariants:
+1. An order carries our client id, and is looked up and cancelled by it.
+2. Amounts are in the base coin, of market buys too, and go out as they were written.
+3. On spot an order is `SPOT`: it never borrows.
+"""
+
+from __future__ import annotations
+
+from aegis.dialogue import PlaceOrder
+from aegis.domain.candles import TIMEFRAMES_S
+from aegis.domain.ids import NANOS_PER_SECOND, Symbol
+from aegis.domain.money import text
+from aegis.domain.order import OrderType
+from aegis.exchange.live import cryptocom_rows as rows
+from aegis.exchange.live.calls import (
+    Answer,
+    Call,
+    Cancel,
+    Page,
+    Place,
+    ReadBalances,
+    ReadCandles,
+    ReadInstruments,
+    ReadOpenOrders,
+    ReadOrder,
+    ReadPositions,
+    ReadQuote,
+    ReadTrades,
+)
+from aegis.exchange.live.classify import Result
+from aegis.exchange.live.door import Request
+from aegis.exchange.live.profiles import CRYPTOCOM
+from aegis.exchange.live.shapes import NANOS_PER_MS
+
+_TIMEFRAMES = {length_s: name.replace("d", "D") for name, length_s in TIMEFRAMES_S.items()}
+
+
+def request_of(call: Call) -> Request | None:
+    """Return the request of a call; None where the protocol has none."""
+    match call:
+        case Place():
+            return _private("create-order", _order_params(call.order))
+        case Cancel():
+            return _private("cancel-order", {"client_oid": call.client_order_id})
+        case ReadOrder():
+            return _private("get-order-detail", {"client_oid": call.client_order_id})
+        case ReadTrades():
+            return _private("get-trades", _trades_params(call))
+        case ReadOpenOrders():
+            return _private("get-open-orders", {})
+        case ReadBalances():
+            return _private("user-balance", {})
+        case ReadPositions():
+            return _private("get-positions", {})
+        case ReadInstruments():
+            return _public("get-instruments", {})
+        case ReadQuote():
+            return _public("get-tickers", _instrument(call.symbol))
+        case ReadCandles():
+            return _public("get-candlestick", _candles_params(call))
+        case _:
+            return None
+
+
+def read(call: Call, result: Result) -> Answer:
+    """Return the answer that a call's data hold; raises `Misshapen`."""
+    data = result.data
+    match call:
+        case Place():
+            return rows.placed(data, call.order.client_order_id)
+        case ReadOrder():
+            return rows.order(data, call.client_order_id, call.symbol)
+        case ReadTrades():
+            return _page(call, result)
+        case ReadOpenOrders():
+            return rows.open_orders(data)
+        case ReadBalances():
+            return rows.balances(data)
+        case ReadPositions():
+            return rows.positions(data)
+        case ReadInstruments():
+            return rows.instruments(data, call.symbols)
+        case ReadQuote():
+            return rows.quote(data, call.symbol)
+        case ReadCandles():
+            found = rows.candles(data, call.symbol, call.timeframe_s)
+            return tuple(each for each in found if each.open_at >= call.since)
+        case _:
+            return None
+
+
+def _page(call: ReadTrades, result: Result) -> Page:
+    """Return the trades of the window; what the exchange tells beside it was not asked for."""
+    found, told = rows.trades(result.data)
+    return Page(
+        trades=tuple(
+            each
+            for each in found
+            if call.since <= each.at <= call.until and call.symbol in (None, each.symbol)
+        ),
+        is_full=told >= CRYPTOCOM.trades_page,
+    )
+
+
+def _order_params(order: PlaceOrder) -> dict[str, object]:
+    params: dict[str, object] = {
+        **_instrument(order.symbol),
+        "client_oid": order.client_order_id,
+        "side": order.side.name,
+        "type": order.type.name,
+        "quantity": text(order.amount),
+    }
+    if order.type is OrderType.LIMIT:
+        assert order.price is not None, f"Expected a price, was none ({order.client_order_id})"
+        params["price"] = text(order.price)
+        params["time_in_force"] = "GOOD_TILL_CANCEL"
+    if ":" not in order.symbol:
+        params["spot_margin"] = "SPOT"
+    elif order.reduce_only:
+        params["exec_inst"] = ["REDUCE_ONLY"]
+    return params
+
+
+def _trades_params(call: ReadTrades) -> dict[str, object]:
+    """Return a window in nanoseconds; its end is exclusive there and inclusive here."""
+    params = _instrument(call.symbol) if call.symbol is not None else {}
+    return params | {
+        "start_time": str(call.since),
+        "end_time": str(call.until + 1),
+        "limit": CRYPTOCOM.trades_page,
+    }
+
+
+def _candles_params(call: ReadCandles) -> dict[str, object]:
+    """Return the window of a page, in milliseconds, a candle early where the start is exclusive."""
+    length_ns = call.timeframe_s * NANOS_PER_SECOND
+    page_ns = CRYPTOCOM.candles_page * length_ns
+    return _instrument(call.symbol) | {
+        "timeframe": _TIMEFRAMES[call.timeframe_s],
+        "count": CRYPTOCOM.candles_page,
+        "start_ts": (call.since - length_ns) // NANOS_PER_MS,
+        "end_ts": (call.since + page_ns) // NANOS_PER_MS,
+    }
+
+
+def _instrument(symbol: Symbol) -> dict[str, object]:
+    return {"instrument_name": rows.instrument_name(symbol)}
+
+
+def _private(method: str, params: dict[str, object]) -> Request:
+    return Request(path=f"private/{method}", section=("v1", "private"), verb="POST", params=params)
+
+
+def _public(method: str, params: dict[str, object]) -> Request:
+    return Request(path=f"public/{method}", section=("v1", "public"), verb="GET", params=params)

@@ -1,0 +1,364 @@
+"""Crypto.com's rows, and the values that they stand for: orders, trades, balances, instruments.
+
+Figures are texts in its answers ("all numbers must be strings"), so a float never stands between.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from aegis.domain.candles import Candle
+from aegis.domain.commands import Quote
+from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
+from aegis.domain.instrument import Instrument
+from aegis.domain.money import FEE_DECIMALS_MAX, ONE, ZERO, negative, plus
+from aegis.domain.order import OrderType, Side
+from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.exchange.live.shapes import (
+    Misshapen,
+    amount,
+    believable,
+    coin,
+    decoded,
+    figure,
+    instant_of_ms,
+    instant_of_ns,
+    name_of,
+    once,
+    one_of,
+    zero_or_more,
+)
+
+T = TypeVar("T")
+
+_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+_TYPES = {
+    "MARKET": OrderType.MARKET,
+    "STOP_LOSS": OrderType.MARKET,
+    "TAKE_PROFIT": OrderType.MARKET,
+    "LIMIT": OrderType.LIMIT,
+    "STOP_LIMIT": OrderType.LIMIT,
+    "TAKE_PROFIT_LIMIT": OrderType.LIMIT,
+}
+_STATUSES = {
+    "NEW": VenueOrderStatus.OPEN,
+    "PENDING": VenueOrderStatus.OPEN,
+    "ACTIVE": VenueOrderStatus.OPEN,
+    "FILLED": VenueOrderStatus.FILLED,
+    "CANCELED": VenueOrderStatus.CANCELED,
+    "REJECTED": VenueOrderStatus.REJECTED,
+    "EXPIRED": VenueOrderStatus.EXPIRED,
+}
+_LIQUIDITIES = {"TAKER": "taker", "MAKER": "maker", "": "taker"}
+
+_DOLLARS = frozenset({"USD", "USDT", "USDC"})
+"""Against these the least notional is 1, by the default of get-risk-parameters; the instruments
+themselves tell none."""
+
+_PERPETUAL = re.compile(r"([A-Z0-9]+)USD-PERP")
+
+
+def instrument_name(symbol: Symbol) -> str:
+    """Return Crypto.com's name of a symbol: BTC_USDT for BTC/USDT, BTCUSD-PERP for BTC/USD:USD."""
+    pair, _, settle = symbol.partition(":")
+    base, _, quote = pair.partition("/")
+    return f"{base}{quote}-PERP" if settle else f"{base}_{quote}"
+
+
+def symbol_of(name: object) -> Symbol:
+    """Return the symbol of an instrument; one of another kind than these keeps its name."""
+    text = name_of(name, "instrument_name")
+    perpetual = _PERPETUAL.fullmatch(text)
+    if perpetual:
+        return Symbol(f"{perpetual[1]}/USD:USD")
+    return Symbol(text.replace("_", "/", 1))
+
+
+class _Rows(msgspec.Struct, Generic[T]):
+    data: list[T]
+
+
+class _NamedRows(msgspec.Struct, Generic[T]):
+    data: list[T]
+    instrument_name: str
+
+
+class _Placed(msgspec.Struct):
+    order_id: str
+    client_oid: str
+
+
+class _Order(msgspec.Struct):
+    order_id: str
+    side: str
+    order_type: str
+    quantity: str
+    cumulative_quantity: str
+    status: str
+    instrument_name: str
+    client_oid: str | None = None
+    limit_price: str | None = None
+    reason: int | str | None = None
+    create_time: int | None = None
+    create_time_ns: str | None = None
+
+
+class _Trade(msgspec.Struct):
+    trade_id: str
+    order_id: str
+    side: str
+    instrument_name: str
+    traded_quantity: str
+    traded_price: str
+    fees: str
+    fee_instrument_name: str
+    client_oid: str | None = None
+    taker_side: str | None = None
+    create_time: int | None = None
+    create_time_ns: str | None = None
+
+
+class _Balance(msgspec.Struct):
+    instrument_name: str
+    quantity: str
+
+
+class _Wallet(msgspec.Struct):
+    position_balances: list[_Balance]
+    total_cash_balance: str | None = None
+
+
+class _Position(msgspec.Struct):
+    instrument_name: str
+    quantity: str
+    isolation_id: str | int | None = None
+
+
+class _Instrument(msgspec.Struct):
+    symbol: str
+    base_ccy: str
+    quote_ccy: str
+    price_tick_size: str
+    qty_tick_size: str
+    tradable: bool
+
+
+class _Ticker(msgspec.Struct):
+    i: str
+    t: int
+    b: str | None
+    k: str | None
+
+
+class _Candle(msgspec.Struct):
+    t: int
+    o: str
+    h: str
+    l: str  # noqa: E741  the exchange's name of it
+    c: str
+    v: str
+
+
+# Orders and trades ----------------------------------------------------------------------------
+
+
+def placed(data: msgspec.Raw, client_order_id: str) -> ExchangeOrderId:
+    """Return the exchange's id of the order that was placed under an id of ours."""
+    row = decoded(data, _Placed)
+    if row.client_oid != client_order_id:
+        raise Misshapen("client_oid is another one")
+    return ExchangeOrderId(name_of(row.order_id, "order_id"))
+
+
+def order(data: msgspec.Raw, client_order_id: str, symbol: Symbol) -> VenueOrder:
+    """Return the order that was asked for, and no other."""
+    found = _order(decoded(data, _Order))
+    if found.client_order_id != client_order_id:
+        raise Misshapen("client_oid is another one")
+    if found.symbol != symbol:
+        raise Misshapen("instrument_name is another one")
+    return found
+
+
+def open_orders(data: msgspec.Raw) -> tuple[VenueOrder, ...]:
+    """Return all orders of a list; each is open."""
+    found = tuple(_order(row) for row in decoded(data, _Rows[_Order]).data)
+    if any(each.status is not VenueOrderStatus.OPEN for each in found):
+        raise Misshapen("an open order's status is an ended one")
+    return once(found, lambda each: each.exchange_order_id, "order_id")
+
+
+def trades(data: msgspec.Raw) -> tuple[tuple[VenueTrade, ...], int]:
+    """Return trades, eldest first, and how many rows told of them."""
+    rows = decoded(data, _Rows[_Trade]).data
+    found = once((_trade(row) for row in rows), lambda each: each.trade_id, "trade_id")
+    return tuple(sorted(found, key=lambda each: (each.at, each.trade_id))), len(rows)
+
+
+def _order(row: _Order) -> VenueOrder:
+    kind = one_of(row.order_type, _TYPES, "order_type")
+    status = one_of(row.status, _STATUSES, "status")
+    whole = zero_or_more(row.quantity, "quantity")  # zero: an order by notional, none of ours
+    filled = zero_or_more(row.cumulative_quantity, "cumulative_quantity")
+    if whole and filled > whole:
+        raise Misshapen("cumulative_quantity is more than quantity")
+    if whole and status is VenueOrderStatus.FILLED and filled != whole:
+        raise Misshapen("cumulative_quantity is less than quantity, and the order FILLED")
+    is_limit = kind is OrderType.LIMIT
+    return VenueOrder(
+        exchange_order_id=ExchangeOrderId(name_of(row.order_id, "order_id")),
+        client_order_id=_client_order_id(row.client_oid),
+        symbol=symbol_of(row.instrument_name),
+        side=one_of(row.side, _SIDES, "side"),
+        type=kind,
+        amount=whole,
+        price=amount(row.limit_price, "limit_price") if is_limit else None,
+        filled=filled,
+        status=status,
+        reason=_reason(row.reason),
+        created_at=_instant(row),
+    )
+
+
+def _trade(row: _Trade) -> VenueTrade:
+    return VenueTrade(
+        trade_id=TradeId(name_of(row.trade_id, "trade_id")),
+        exchange_order_id=ExchangeOrderId(name_of(row.order_id, "order_id")),
+        client_order_id=_client_order_id(row.client_oid),
+        symbol=symbol_of(row.instrument_name),
+        side=one_of(row.side, _SIDES, "side"),
+        amount=amount(row.traded_quantity, "traded_quantity"),
+        price=amount(row.traded_price, "traded_price"),
+        fee=negative(figure(row.fees, "fees", FEE_DECIMALS_MAX)),  # its sign is the balance's
+        fee_currency=coin(row.fee_instrument_name, "fee_instrument_name"),
+        liquidity=one_of(row.taker_side or "", _LIQUIDITIES, "taker_side"),
+        at=_instant(row),
+    )
+
+
+def _client_order_id(said: str | None) -> str | None:
+    return name_of(said, "client_oid") if said else None
+
+
+def _reason(said: int | str | None) -> str:
+    return f"code {name_of(str(said), 'reason')}" if said else ""
+
+
+def _instant(row: _Order | _Trade) -> Instant:
+    if row.create_time_ns is not None:
+        return instant_of_ns(row.create_time_ns, "create_time_ns")
+    if row.create_time is None:
+        raise Misshapen("create_time is missing")
+    return instant_of_ms(row.create_time, "create_time")
+
+
+# Account --------------------------------------------------------------------------------------
+
+
+def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
+    """Return what the wallet holds of each coin; a wallet without rows has to be worth nothing."""
+    wallets = decoded(data, _Rows[_Wallet]).data
+    if len(wallets) != 1:
+        raise Misshapen(f"{len(wallets)} wallets instead of one")
+    [wallet] = wallets
+    rows = once(wallet.position_balances, lambda each: each.instrument_name, "coin")
+    if not rows and figure(wallet.total_cash_balance, "total_cash_balance") != 0:
+        raise Misshapen("no coins, and a cash balance of them")
+    held = {
+        coin(row.instrument_name, "instrument_name"): zero_or_more(row.quantity, "quantity")
+        for row in rows
+    }
+    return {name: quantity for name, quantity in held.items() if quantity}
+
+
+def positions(data: msgspec.Raw) -> dict[Symbol, Decimal]:
+    """Return the signed amount of each position; isolated ones of one symbol are added up."""
+    rows = once(
+        decoded(data, _Rows[_Position]).data,
+        lambda each: (each.instrument_name, each.isolation_id),
+        "position",
+    )
+    held: dict[Symbol, Decimal] = {}
+    for row in rows:
+        symbol = symbol_of(row.instrument_name)
+        held[symbol] = plus(held.get(symbol, ZERO), figure(row.quantity, "quantity"))
+    return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+
+# Market ---------------------------------------------------------------------------------------
+
+
+def instruments(data: msgspec.Raw, symbols: Collection[Symbol]) -> tuple[Instrument, ...]:
+    """Return those of some symbols that are listed; rows of others are not looked into."""
+    rows = decoded(data, _Rows[dict[str, Any]]).data
+    if not rows:
+        raise Misshapen("no instruments at all")
+    wanted = {instrument_name(symbol): symbol for symbol in symbols}
+    found = (_instrument(row, wanted) for row in rows if row.get("symbol") in wanted)
+    return once(found, lambda each: each.symbol, "instrument")
+
+
+def _instrument(row: dict[str, Any], wanted: dict[str, Symbol]) -> Instrument:
+    try:
+        told = msgspec.convert(row, _Instrument)
+    except msgspec.ValidationError:
+        raise Misshapen("an instrument is not of the expected shape") from None
+    symbol = wanted[told.symbol]
+    if symbol.partition(":")[0] != f"{told.base_ccy}/{told.quote_ccy}":
+        raise Misshapen("an instrument's coins are others than its name says")
+    lot = amount(told.qty_tick_size, "qty_tick_size")
+    return Instrument(
+        symbol=symbol,
+        base=coin(told.base_ccy, "base_ccy"),
+        quote=coin(told.quote_ccy, "quote_ccy"),
+        amount_step=lot,
+        price_step=amount(told.price_tick_size, "price_tick_size"),
+        amount_min=lot,
+        notional_min=ONE if told.quote_ccy in _DOLLARS else ZERO,
+        is_active=told.tradable,
+    )
+
+
+def quote(data: msgspec.Raw, symbol: Symbol) -> Quote | None:
+    """Return the best prices, None where one side of the book is empty."""
+    tickers = decoded(data, _Rows[_Ticker]).data
+    if len(tickers) != 1 or tickers[0].i != instrument_name(symbol):
+        raise Misshapen("not the one ticker that was asked for")
+    [ticker] = tickers
+    at = instant_of_ms(ticker.t, "t")
+    if ticker.b is None or ticker.k is None:
+        return None
+    bid, ask = amount(ticker.b, "b"), amount(ticker.k, "k")
+    if bid > ask:
+        raise Misshapen("the bid is above the ask")
+    return Quote(bid=bid, ask=ask, at=at)
+
+
+def candles(data: msgspec.Raw, symbol: Symbol, length_s: int) -> tuple[Candle, ...]:
+    """Return candles, eldest first."""
+    told = decoded(data, _NamedRows[_Candle])
+    if told.instrument_name != instrument_name(symbol):
+        raise Misshapen("instrument_name is another one")
+    found = once(
+        (_candle(row, symbol, length_s) for row in told.data), lambda each: each.open_at, "candle"
+    )
+    return tuple(sorted(found, key=lambda each: each.open_at))
+
+
+def _candle(row: _Candle, symbol: Symbol, length_s: int) -> Candle:
+    candle = Candle(
+        symbol=symbol,
+        open_at=instant_of_ms(row.t, "t"),
+        length_s=length_s,
+        open=amount(row.o, "o"),
+        high=amount(row.h, "h"),
+        low=amount(row.l, "l"),
+        close=amount(row.c, "c"),
+        volume=zero_or_more(row.v, "v"),
+    )
+    return believable(candle)
