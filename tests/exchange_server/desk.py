@@ -1,0 +1,255 @@
+"""The control API: what tests and people do to the exchange from behind the counter.
+
+    POST   /control/faults     a list of rules replaces all; GET lists them, DELETE clears them
+    POST   /control/settings   {name: value, ...} of `shapes.Settings`
+    POST   /control/owner      {"act": ...}: see `Desk.owner`
+    POST   /control/price      {"instrument", "price", "is_held": true} or {"instrument",
+                               "release": true}
+    POST   /control/clock      {"offset_s": how far the exchange's clock is ahead}
+    GET    /control/state      balances, orders, fills, prices, rules, settings
+    GET    /control/requests   how many requests came, by endpoint
+
+Whatever is wrong with an order to the desk is a `DeskError`, and nothing was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from tests.exchange_server.codes import RefusedError
+from tests.exchange_server.core import Core
+from tests.exchange_server.faults import Rule
+from tests.exchange_server.shapes import LISTINGS, ZERO, Order, Settings, Status
+from tests.exchange_server.wanted import wanted_order
+
+
+class DeskError(Exception):
+    """What was expected, and what came."""
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that the account's owner, or the exchange by itself, does.
+
+    trade: buy or sell `quantity` at the market, or at `price` exactly; order: a limit order that
+    may rest; cancel, fill, reject, expire, forget: to the order named by either id; deposit and
+    withdraw: `quantity` of `coin`; position: a derivative's, `quantity` signed at `price`.
+    """
+
+    act: Literal[
+        "trade",
+        "order",
+        "cancel",
+        "cancel_all",
+        "fill",
+        "reject",
+        "expire",
+        "forget",
+        "deposit",
+        "withdraw",
+        "position",
+    ]
+    instrument: str = "BTC_USDT"
+    side: Literal["BUY", "SELL"] = "BUY"
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    client_oid: str | None = None
+    order_id: str | None = None
+    coin: str = "USDT"
+
+
+class Desk:
+    """The control API on one core; each call carries the core on to its instant first."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def handle(self, path: str, method: str, body: bytes, now: int) -> object:
+        """Do what is asked, and return what JSON can tell of it."""
+        now = self._core.advance(now)
+        try:
+            return self._handle(path, method, body, now)
+        except msgspec.ValidationError as fault:
+            raise DeskError(str(fault)) from None
+        except msgspec.DecodeError as fault:
+            raise DeskError(f"Expected JSON: {fault}") from None
+        except RefusedError as refusal:
+            raise DeskError(f"The exchange refuses it: {refusal}") from None
+
+    def _handle(self, path: str, method: str, body: bytes, now: int) -> object:
+        match method, path:
+            case "POST", "/control/faults":
+                self._core.faults.set(msgspec.json.decode(body, type=list[Rule]))
+                return {"rules": len(self._core.faults.rules)}
+            case "GET", "/control/faults":
+                return msgspec.to_builtins(self._core.faults.rules)
+            case "DELETE", "/control/faults":
+                self._core.faults.set([])
+                return {"rules": 0}
+            case "POST", "/control/settings":
+                return self._settings(msgspec.json.decode(body, type=dict[str, Any]))
+            case "POST", "/control/clock":
+                offset_s = msgspec.json.decode(body, type=dict[str, float])["offset_s"]
+                return self._settings({"clock_offset_s": offset_s})
+            case "POST", "/control/price":
+                return self._price(msgspec.json.decode(body, type=dict[str, Any]), now)
+            case "POST", "/control/owner":
+                return self.owner(msgspec.json.decode(body, type=Act), now)
+            case "GET", "/control/state":
+                return self.state(now)
+            case "GET", "/control/requests":
+                return self._core.ledger.request_counts()
+        raise DeskError(f"Expected a path of the control API, was {method} {path}")
+
+    def _settings(self, changes: Mapping[str, Any]) -> object:
+        before = msgspec.to_builtins(self._core.engine.settings)
+        self._core.engine.settings = msgspec.convert({**before, **changes}, Settings)
+        self._core.keep()
+        return msgspec.to_builtins(self._core.engine.settings)
+
+    def _price(self, wanted: Mapping[str, Any], now: int) -> object:
+        name = str(wanted.get("instrument"))
+        if name not in LISTINGS:
+            raise DeskError(f"Expected an instrument of {', '.join(LISTINGS)}, was {name}")
+        market = self._core.market
+        price = market.last(name, now) if wanted.get("release") else Decimal(str(wanted["price"]))
+        is_held = bool(wanted.get("is_held", True)) and not wanted.get("release")
+        with self._core.changing():
+            market.pin(name, now, price, is_held=is_held)
+            self._core.engine.match_now()
+        self._core.keep()
+        return {"instrument": name, "price": f"{price:f}", "is_held": is_held}
+
+    def owner(self, act: Act, now: int) -> object:
+        """Do what the owner does, or what happens to the account from outside."""
+        with self._core.changing():
+            match act.act:
+                case "trade" | "order":
+                    done = self._place(act, now)
+                case "deposit" | "withdraw":
+                    done = self._transfer(act, now)
+                case "cancel_all":
+                    done = self._cancel_all()
+                case "position":
+                    done = self._position(act)
+                case _:
+                    done = self._to_order(act, now)
+        self._core.keep()
+        return done
+
+    def _place(self, act: Act, now: int) -> object:
+        core = self._core
+        price = {} if act.price is None else {"price": f"{act.price:f}"}
+        is_limit = act.act == "order"
+        order_id = core.books.new_order_id()
+        order = wanted_order(
+            {
+                "instrument_name": act.instrument,
+                "side": act.side,
+                "type": "LIMIT" if is_limit else "MARKET",
+                "quantity": f"{_needed(act.quantity, 'quantity'):f}",
+                "client_oid": act.client_oid,
+                **(price if is_limit else {}),
+            },
+            core.engine,
+            is_advanced=False,
+            order_id=order_id,
+            request_id=f"web-{order_id[-6:]}",
+            request_no=0,
+            told=core.engine.told(now),
+        )
+        owned = replace(order, maker="owner")
+        if is_limit or act.price is None:
+            core.engine.place(owned)
+        else:
+            active = core.books.put(replace(owned, status=Status.ACTIVE), now)
+            core.engine.trade(active, act.price, active.quantity, is_maker=False)
+        return {"order_id": order_id, "client_oid": order.client_oid}
+
+    def _transfer(self, act: Act, now: int) -> object:
+        amount = _needed(act.quantity, "quantity")
+        books = self._core.books
+        if act.act == "withdraw":
+            if amount > books.available(act.coin):
+                free = books.available(act.coin)
+                raise DeskError(f"Expected at most {free:f} {act.coin} to withdraw, was {amount:f}")
+            books.change(act.coin, -amount, "withdrawal", now)
+        else:
+            books.change(act.coin, amount, "deposit", now)
+        return {"coin": act.coin, "balance": f"{books.total(act.coin):f}"}
+
+    def _cancel_all(self) -> object:
+        orders = self._core.books.open_orders()
+        for order in orders:
+            self._core.engine.end(order, Status.CANCELED)
+        return {"canceled": len(orders)}
+
+    def _position(self, act: Act) -> object:
+        quantity, price = _needed(act.quantity, "quantity"), _needed(act.price, "price")
+        others = [p for p in self._core.private.positions if p["instrument_name"] != act.instrument]
+        row = {
+            "account_id": "owner",
+            "quantity": f"{quantity:f}",
+            "cost": f"{quantity * price:f}",
+            "open_pos_cost": f"{quantity * price:f}",
+            "open_position_pnl": "0",
+            "session_pnl": "0",
+            "update_timestamp_ms": 0,
+            "instrument_name": act.instrument,
+            "type": "PERPETUAL_SWAP",
+        }
+        self._core.private.positions = [*others, *([row] if quantity else [])]
+        return {"positions": len(self._core.private.positions)}
+
+    def _to_order(self, act: Act, now: int) -> object:
+        order = self._core.books.find(order_id=act.order_id, client_oid=act.client_oid)
+        if order is None:
+            raise DeskError(f"Expected a known order, was {act.order_id or act.client_oid}")
+        if act.act == "forget":
+            if order.is_open:
+                raise DeskError(f"Expected an order that has ended, was {order.status}")
+            self._core.books.put(replace(order, is_forgotten=True), now)
+        elif not order.is_open:
+            raise DeskError(f"Expected an open order, was {order.status}")
+        elif act.act == "fill":
+            self._fill(order, act)
+        else:
+            ends = {"cancel": Status.CANCELED, "reject": Status.REJECTED, "expire": Status.EXPIRED}
+            self._core.engine.end(order, ends[act.act], 224 if act.act == "reject" else 0)
+        after = self._core.books.find(order_id=order.order_id, client_oid=None)
+        assert after is not None
+        return msgspec.to_builtins(after)
+
+    def _fill(self, order: Order, act: Act) -> None:
+        quantity = act.quantity or order.rest
+        price = act.price or order.limit_price or self._core.engine.last(order.instrument)
+        if not ZERO < quantity <= order.rest:
+            raise DeskError(f"Expected at most {order.rest:f} to fill, was {quantity:f}")
+        self._core.engine.trade(order, price, quantity, is_maker=True)
+
+    def state(self, now: int) -> dict[str, object]:
+        core = self._core
+        return {
+            "now": now,
+            "told": core.engine.told(now),
+            "balances": {
+                coin: {"total": f"{total:f}", "reserved": f"{reserved:f}"}
+                for coin, (total, reserved) in sorted(core.books.balances().items())
+            },
+            "orders": msgspec.to_builtins(list(core.books.orders())),
+            "fills": msgspec.to_builtins(core.books.fills),
+            "prices": {name: f"{core.market.last(name, now):f}" for name in LISTINGS},
+            "rules": msgspec.to_builtins(core.faults.rules),
+            "settings": msgspec.to_builtins(core.engine.settings),
+            "requests": core.ledger.request_counts(),
+        }
+
+
+def _needed(figure: Decimal | None, name: str) -> Decimal:
+    if figure is None:
+        raise DeskError(f"Expected a {name}")
+    return figure
