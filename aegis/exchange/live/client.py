@@ -31,11 +31,9 @@ from aegis.exchange.live.calls import (
     Rights,
     Verdict,
 )
-from aegis.exchange.live.classify import Result, judge
 from aegis.exchange.live.door import Door, Keys
 from aegis.exchange.live.evidence import Heard, Silence
 from aegis.exchange.live.profile import Profile
-from aegis.exchange.live.shapes import Misshapen
 
 PUBLIC = (ReadInstruments, ReadQuote, ReadCandles)
 
@@ -104,13 +102,7 @@ class Client:
         came = door.send(request)
         if isinstance(came, Silence):
             return _outcome(call, Lost(reason=came.reason), None)
-        verdict = judge(self._profile, call, request.path, came, self._clean)
-        if isinstance(verdict, Result):
-            try:
-                verdict = Answered(value=cryptocom.read(call, verdict))
-            except Misshapen as fault:
-                verdict = Lost(reason=f"the answer cannot be believed: {fault}")
-        return _outcome(call, verdict, came)
+        return _outcome(call, cryptocom.verdict_on(call, request.path, came, self._clean), came)
 
     def _clean(self, said: str) -> str:
         keys = self._access.keys

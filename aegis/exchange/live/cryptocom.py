@@ -11,6 +11,8 @@ Invariants:
 
 from __future__ import annotations
 
+import msgspec
+
 from aegis.dialogue import PlaceOrder
 from aegis.domain.candles import TIMEFRAMES_S
 from aegis.domain.ids import NANOS_PER_SECOND, Symbol
@@ -19,8 +21,10 @@ from aegis.domain.order import OrderType
 from aegis.exchange.live import cryptocom_rows as rows
 from aegis.exchange.live.calls import (
     Answer,
+    Answered,
     Call,
     Cancel,
+    Lost,
     Page,
     Place,
     ReadBalances,
@@ -31,11 +35,13 @@ from aegis.exchange.live.calls import (
     ReadPositions,
     ReadQuote,
     ReadTrades,
+    Verdict,
 )
-from aegis.exchange.live.classify import Result
+from aegis.exchange.live.classify import Clean, Result, judge
 from aegis.exchange.live.door import Request
+from aegis.exchange.live.evidence import Heard
 from aegis.exchange.live.profiles import CRYPTOCOM
-from aegis.exchange.live.shapes import NANOS_PER_MS
+from aegis.exchange.live.shapes import NANOS_PER_MS, Misshapen
 
 _TIMEFRAMES = {length_s: name.replace("d", "D") for name, length_s in TIMEFRAMES_S.items()}
 
@@ -67,16 +73,25 @@ def request_of(call: Call) -> Request | None:
             return None
 
 
-def read(call: Call, result: Result) -> Answer:
-    """Return the answer that a call's data hold; raises `Misshapen`."""
-    data = result.data
+def verdict_on(call: Call, method: str, heard: Heard, clean: Clean) -> Verdict:
+    """Return what an answer to a call means; one that cannot be believed is lost."""
+    verdict = judge(CRYPTOCOM, call, method, heard, clean)
+    if not isinstance(verdict, Result):
+        return verdict
+    try:
+        return Answered(value=_read(call, verdict.data))
+    except Misshapen as fault:
+        return Lost(reason=f"the answer cannot be believed: {fault}")
+
+
+def _read(call: Call, data: msgspec.Raw) -> Answer:
     match call:
         case Place():
             return rows.placed(data, call.order.client_order_id)
         case ReadOrder():
             return rows.order(data, call.client_order_id, call.symbol)
         case ReadTrades():
-            return _page(call, result)
+            return _page(call, data)
         case ReadOpenOrders():
             return rows.open_orders(data)
         case ReadBalances():
@@ -94,9 +109,9 @@ def read(call: Call, result: Result) -> Answer:
             return None
 
 
-def _page(call: ReadTrades, result: Result) -> Page:
+def _page(call: ReadTrades, data: msgspec.Raw) -> Page:
     """Return the trades of the window; what the exchange tells beside it was not asked for."""
-    found, told = rows.trades(result.data)
+    found, told = rows.trades(data)
     return Page(
         trades=tuple(
             each

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -139,8 +139,11 @@ class _Position(msgspec.Struct):
     isolation_id: str | int | None = None
 
 
-class _Instrument(msgspec.Struct):
+class _Named(msgspec.Struct):
     symbol: str
+
+
+class _Instrument(msgspec.Struct):
     base_ccy: str
     quote_ccy: str
     price_tick_size: str
@@ -295,20 +298,17 @@ def positions(data: msgspec.Raw) -> dict[Symbol, Decimal]:
 
 def instruments(data: msgspec.Raw, symbols: Collection[Symbol]) -> tuple[Instrument, ...]:
     """Return those of some symbols that are listed; rows of others are not looked into."""
-    rows = decoded(data, _Rows[dict[str, Any]]).data
+    rows = decoded(data, _Rows[msgspec.Raw]).data
     if not rows:
         raise Misshapen("no instruments at all")
     wanted = {instrument_name(symbol): symbol for symbol in symbols}
-    found = (_instrument(row, wanted) for row in rows if row.get("symbol") in wanted)
+    named = ((decoded(row, _Named).symbol, row) for row in rows)
+    found = (_instrument(row, wanted[name]) for name, row in named if name in wanted)
     return once(found, lambda each: each.symbol, "instrument")
 
 
-def _instrument(row: dict[str, Any], wanted: dict[str, Symbol]) -> Instrument:
-    try:
-        told = msgspec.convert(row, _Instrument)
-    except msgspec.ValidationError:
-        raise Misshapen("an instrument is not of the expected shape") from None
-    symbol = wanted[told.symbol]
+def _instrument(row: msgspec.Raw, symbol: Symbol) -> Instrument:
+    told = decoded(row, _Instrument)
     if symbol.partition(":")[0] != f"{told.base_ccy}/{told.quote_ccy}":
         raise Misshapen("an instrument's coins are others than its name says")
     lot = amount(told.qty_tick_size, "qty_tick_size")
