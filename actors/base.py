@@ -27,16 +27,10 @@ from actors.directory import STOP, Address, Directory, Seat
 from actors.timers import Timers
 from aegis.dialogue import Message
 from aegis.domain.ids import Generation
-from aegis.ports import Clock, Raised, Runtime, Timer
+from aegis.ports import Clock, Log, Raised, Runtime, Timer, no_log
 
 ERROR_CHARS_MAX: Final = 500
 """An error's text in messages and log lines; whole pages come back from some exchanges."""
-
-
-class Log(Protocol):
-    """What takes one fact a line: the event's own name and its fields."""
-
-    def __call__(self, event: str, /, **fields: object) -> None: ...
 
 
 class ActorRuntime(Runtime, Protocol):
@@ -47,10 +41,6 @@ class ActorRuntime(Runtime, Protocol):
     def start_loop(self, actor: Actor) -> None:
         """Run an actor until its end: by `run()` on a thread of its own, or by `step()`s."""
         ...
-
-
-def no_log(event: str, /, **fields: object) -> None:
-    """Take a fact and keep silent."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

@@ -95,11 +95,28 @@ class Runtime(Protocol):
         ...
 
 
+class Log(Protocol):
+    """What takes one fact a line: the event's own name and its fields. It never raises."""
+
+    def __call__(self, event: str, /, **fields: object) -> None: ...
+
+
+def no_log(event: str, /, **fields: object) -> None:
+    """Take a fact and keep silent."""
+
+
 class Exchange(Protocol):
     """One account at one exchange. Every answer is a message; none may ever come."""
 
     def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
         """Send a request; `reply_to` hears its answer once, `NoAnswer` after the deadline."""
+        ...
+
+    def hold(self) -> str | None:
+        """Return why an entry had better not be sent now, None where nothing speaks against it.
+
+        Short, and from any thread.
+        """
         ...
 
 

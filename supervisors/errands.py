@@ -22,7 +22,6 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from actors import names
-from actors.base import Log
 from aegis.clock import ManualClock, draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
@@ -40,7 +39,7 @@ from aegis.domain.order import OrderState
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.log import logger as log_file
 from aegis.messages import ControlReply, ControlRequest
-from aegis.ports import Messenger
+from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
 from aegis.store.lock import take_lock

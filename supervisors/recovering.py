@@ -18,7 +18,6 @@ from functools import partial
 
 import msgspec
 
-from actors.base import Log
 from actors.reconciler import trades_since
 from aegis.clock import ManualClock, draw_hex
 from aegis.config.model import Config
@@ -36,7 +35,7 @@ from aegis.domain.notices import notice_of
 from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_order
 from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.paper import PaperExchange
-from aegis.ports import Messenger
+from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
 from supervisors.backing import back_up_before_migration

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from actors.base import Log
 from aegis.archive.choosing import Chosen, choose
 from aegis.archive.restoring import Replaced, Restored, restore
 from aegis.archive.settings import archive_of
@@ -24,7 +23,7 @@ from aegis.domain.events import name_of
 from aegis.domain.ids import Incarnation, Instant
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
-from aegis.ports import Messenger
+from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
 from aegis.store.copying import begin_life
 from aegis.store.journal import Store

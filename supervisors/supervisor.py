@@ -16,10 +16,10 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from actors.base import Actor, ActorRuntime, Context, Log, launch, no_log
+from actors.base import Actor, ActorRuntime, Context, launch
 from actors.directory import Address, Directory
 from aegis.domain.ids import Generation
-from aegis.ports import Timer
+from aegis.ports import Log, Timer, no_log
 from aegis.vitals import Part, ReadVitals, TreeRead
 from supervisors.decide import decide
 from supervisors.spec import Child, Patience, Tree

@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from actors import names
-from actors.base import ActorRuntime, Log, outcome_of
+from actors.base import ActorRuntime, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
 from aegis import __version__
@@ -37,7 +37,7 @@ from aegis.exchange.paper import Fault, PaperExchange, no_faults
 from aegis.exchange.paper_ledger import PaperLedger
 from aegis.exchange.standing import StandingMarket, last_tick
 from aegis.messages import Execute
-from aegis.ports import MarketData, Messenger
+from aegis.ports import Log, MarketData, Messenger
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.store.recorder import Recorder

@@ -21,8 +21,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from actors.base import Actor, Log, no_log, outcome_of
-from aegis.ports import Clock, Late, Overran, Raised, Timer
+from actors.base import Actor, outcome_of
+from aegis.ports import Clock, Late, Log, Overran, Raised, Timer, no_log
 from supervisors.timers import HeapTimer, TimerHeap, nanos
 
 CALLS_WAITING_MAX: Final = 1_000

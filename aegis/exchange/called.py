@@ -39,6 +39,10 @@ class CalledExchange:
 
         self._runtime.call(self._port, lambda: self._execute(request), self._deadline_s, hear)
 
+    def hold(self) -> str | None:
+        """Return None: nothing is known of the venue but its answers."""
+        return None
+
 
 def answer_of(value: object) -> ExchangeAnswer:
     """Return what a call's end means: its answer, or why there is none."""

@@ -88,6 +88,9 @@ class Venue:
         self.asked.append(request)
         self._replies.append(reply_to)
 
+    def hold(self) -> str | None:
+        return None
+
     def of(self, kind: type[R]) -> list[R]:
         return [request for request in list(self.asked) if isinstance(request, kind)]
 

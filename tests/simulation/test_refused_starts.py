@@ -10,9 +10,9 @@ from typing import cast
 import pytest
 
 from actors import names
-from actors.base import no_log
 from aegis.cli.codes import Code, trouble_of
 from aegis.log.logger import Log
+from aegis.ports import no_log
 from supervisors.runs import run
 from supervisors.settings import ledger_path
 from tests.simulation.candles import flat, write_replay

@@ -56,6 +56,7 @@ class ReadTrades(_Value, frozen=True, kw_only=True):
     """Answered by `Page` of trades from `since` to `until`, both included, eldest first.
 
     No longer than the profile's window; `symbol` None is all symbols, where the profile can.
+    Where the exchange counts in coarser steps, both ends are rounded outward.
     """
 
     symbol: Symbol | None
@@ -120,7 +121,10 @@ Call = (
 
 
 class Page(_Value, frozen=True, kw_only=True):
-    """Trades in order of time; `is_full` says that there may be more in the same window."""
+    """Trades in order of time; `is_full` says that there may be more in the same window.
+
+    A full page is one run of trades: whether the eldest or the newest of the window is all one.
+    """
 
     trades: tuple[VenueTrade, ...]
     is_full: bool

@@ -1,0 +1,194 @@
+"""One lane of the line: who waits there, who goes next and when, and who has waited too long.
+
+Pure but for its memory: it makes no call and knows no clock; instants are seconds of the
+monotonic clock. Its owner makes its calls one after another, and asks it from one thread at once.
+
+Invariants:
+1. The most urgent goes first, of equals the eldest; who may not go yet keeps nobody else back.
+2. Bans and published limits keep everybody back. A breaker keeps no exit back, and a denied key
+   none either; whatever speaks against entries keeps entries back.
+3. Nobody waits in vain: who cannot go within their patience is given up at once.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator, Mapping
+from math import inf
+
+import msgspec
+
+from aegis.dialogue import HELD_BACK, KEY_DENIED
+from aegis.domain.ids import Instant
+from aegis.exchange.live.breaker import BreakerState, LaneBreaker
+from aegis.exchange.live.budget import Budget
+from aegis.exchange.live.calls import Call, Verdict
+from aegis.exchange.live.profile import Lane, Rate
+from aegis.exchange.live.retry import Draw, pause_s
+from aegis.exchange.live.steps import Do, HeldBack, Urgency
+
+DENIED_PAUSE_S = 60.0
+"""A key that is not taken is tried again so often, but for exits."""
+
+LIMITED_S_FIRST = 1.0
+LIMITED_S_MAX = 60.0
+"""How long one kind of call rests that was one too many, where the exchange does not say it."""
+
+
+class Waiting:
+    """A call that waits or is being made; `leaves_by` is when it is too late to be meant."""
+
+    __slots__ = ("call", "give_up_s", "leaves_by", "not_before_s", "serial", "tries", "urgency",
+                 "was_skewed", "why")  # fmt: skip
+
+    def __init__(
+        self, do: Do, *, serial: int, now_s: float, patience_s: float, leaves_by: Instant | None
+    ) -> None:
+        self.call = do.call
+        self.urgency = do.urgency
+        self.serial = serial
+        self.not_before_s = now_s + do.after_s
+        self.give_up_s = self.not_before_s + patience_s
+        self.leaves_by = leaves_by
+        self.tries = 0
+        self.was_skewed = False
+        self.why = ""
+
+    def wait_until(self, instant_s: float, verdict: Verdict | HeldBack) -> None:
+        """Wait to be made again, for what came of it so far."""
+        self.not_before_s = instant_s
+        self.why = getattr(verdict, "reason", "")
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """What keeps calls back, and until when."""
+
+    until_s: float
+    reason: str
+    code: str = HELD_BACK
+
+
+class LaneDesk:
+    """One lane's queue, budgets, breaker and bars."""
+
+    def __init__(self, name: Lane, rates: Mapping[str, Rate], draw: Draw) -> None:
+        self.name = name
+        self.breaker = LaneBreaker(draw)
+        self.is_busy = False
+        self.denied: Bar | None = None
+        self._draw = draw
+        self._rates = rates
+        self._budgets: dict[type[Call], Budget] = {}
+        self._limited: dict[type[Call], Bar] = {}
+        self._times_limited: dict[type[Call], int] = {}
+        self._queue: list[Waiting] = []
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._queue)
+
+    def put(self, waiting: Waiting) -> None:
+        insort(self._queue, waiting, key=lambda each: (each.urgency, each.serial))
+
+    # Who goes, and who does not -----------------------------------------------------------------
+
+    def take_next(self, now_s: float, ban: Bar, hold: str | None) -> Waiting | None:
+        """Take out who goes now, if the lane is free; `ban` is everybody's, `hold` entries'."""
+        if self.is_busy:
+            return None
+        for waiting, bar in self._barred(now_s, ban, hold):
+            if bar.until_s <= now_s:
+                self._queue.remove(waiting)
+                self.is_busy = True
+                if (budget := self._budget(type(waiting.call))) is not None:
+                    budget.spend(now_s)
+                return waiting
+        return None
+
+    def take_hopeless(
+        self, now_s: float, ban: Bar, hold: str | None
+    ) -> tuple[Waiting, HeldBack] | None:
+        """Take out one that cannot go within its patience, and why."""
+        for waiting, bar in self._barred(now_s, ban, hold):
+            is_over = now_s >= waiting.give_up_s and (self.is_busy or bar.until_s > now_s)
+            if is_over or bar.until_s > waiting.give_up_s:
+                self._queue.remove(waiting)
+                return waiting, HeldBack(code=bar.code, reason=bar.reason)
+        return None
+
+    def wake_s(self, now_s: float, ban: Bar, hold: str | None) -> float:
+        """Return when to look at the queue again; infinite where nobody waits."""
+        soonest_s = min((waiting.give_up_s for waiting in self._queue), default=inf)
+        if self.is_busy:
+            return soonest_s
+        bars = (bar.until_s for _, bar in self._barred(now_s, ban, hold))
+        return min(soonest_s, min(bars, default=inf))
+
+    def _barred(self, now_s: float, ban: Bar, hold: str | None) -> Iterator[tuple[Waiting, Bar]]:
+        """Yield who waits, in turn, each with what keeps it back longest."""
+        known: dict[tuple[type[Call], Urgency], Bar] = {}
+        for waiting in tuple(self._queue):
+            key = (type(waiting.call), waiting.urgency)
+            bar = known.get(key)
+            if bar is None:
+                bar = known[key] = self._bar_of(*key, now_s, ban, hold)
+            if waiting.not_before_s > bar.until_s:
+                bar = Bar(waiting.not_before_s, waiting.why or "it was not to go yet")
+            yield waiting, bar
+
+    def _bar_of(
+        self, kind: type[Call], urgency: Urgency, now_s: float, ban: Bar, hold: str | None
+    ) -> Bar:
+        """Return what keeps such calls back longest; until now where nothing does."""
+        is_exit, is_entry = urgency is Urgency.EXIT, urgency is Urgency.ENTRY
+        found = [Bar(now_s, f"{self.name} was busy with an earlier call"), ban]
+        if kind in self._limited:
+            found.append(self._limited[kind])
+        if (budget := self._budget(kind)) is not None:
+            free_s = budget.free_at(now_s, has_reserve=not is_entry)
+            found.append(Bar(free_s, f"no more {kind.__name__} fits the exchange's limits now"))
+        free_s = self.breaker.free_at(now_s, is_entry=is_entry, is_exit=is_exit)
+        found.append(Bar(free_s, f"the breaker of {self.name} is {self.breaker.state(now_s)}"))
+        if self.denied is not None and not is_exit:
+            found.append(self.denied)
+        if is_entry and hold is not None:
+            found.append(Bar(inf, hold))
+        return max(found, key=lambda bar: bar.until_s)
+
+    def _budget(self, kind: type[Call]) -> Budget | None:
+        rate = self._rates.get(kind.__name__)
+        return None if rate is None else self._budgets.setdefault(kind, Budget(rate))
+
+    # What came of calls -------------------------------------------------------------------------
+
+    def limit(self, kind: type[Call], now_s: float, reason: str) -> float:
+        """Let one kind of call rest; return for how long."""
+        times = self._times_limited[kind] = self._times_limited.get(kind, 0) + 1
+        rest_s = pause_s(times, self._draw, first_s=LIMITED_S_FIRST, most_s=LIMITED_S_MAX)
+        self._limited[kind] = Bar(now_s + rest_s, f"{kind.__name__} was limited: {reason}")
+        return rest_s
+
+    def unlimit(self, kind: type[Call]) -> None:
+        """Note that a call of a kind was not one too many."""
+        self._limited.pop(kind, None)
+        self._times_limited.pop(kind, None)
+
+    def deny(self, now_s: float, reason: str) -> bool:
+        """Note that the key was not taken; say whether that is news."""
+        is_news = self.denied is None
+        text = f"the exchange does not take the key: {reason}"
+        self.denied = Bar(now_s + DENIED_PAUSE_S, text, KEY_DENIED)
+        return is_news
+
+    def admit(self) -> bool:
+        """Note that the key was taken; say whether that is news."""
+        is_news, self.denied = self.denied is not None, None
+        return is_news
+
+    def hold(self, now_s: float) -> str | None:
+        """Return why entries should wait on this lane's account, or None."""
+        if self.denied is not None:
+            return self.denied.reason
+        if self.breaker.state(now_s) is BreakerState.CLOSED:
+            return None
+        return f"nobody answered the last {self.breaker.failures} calls of {self.name}"

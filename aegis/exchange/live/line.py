@@ -1,0 +1,360 @@
+"""The line to one account at a real exchange: which call is made when, on which lane.
+
+It implements `ports.Exchange` over a client that blocks. A request is a sequence of calls; each
+lane makes one call at a time, on a client and a worker of its own. It never waits: what comes
+later comes by the runtime, on whatever thread that has.
+
+Invariants:
+1. Every request is answered exactly once, `NoAnswer` included.
+2. A placing is given to a client once at most, within `leaves_within_s` of its `sent_at`, or it
+   is a definite no; only what cannot place an order is ever tried again.
+3. A client whose call overran is left behind with it, and what it says later is not heard.
+4. Nothing foreign is called with the lock held: not the runtime, not the log, nobody's reply.
+5. No text of an exception leaves: it may hold a key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from math import inf
+
+from aegis.dialogue import (
+    HELD_BACK,
+    ExchangeAnswer,
+    ExchangeReplied,
+    ExchangeRequest,
+    NoAnswer,
+    PlaceOrder,
+    RequestRefused,
+)
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.exchange.live.breaker import BreakerState
+from aegis.exchange.live.calls import (
+    Answered,
+    Call,
+    Cancel,
+    Denied,
+    Limited,
+    Lost,
+    MakeClient,
+    Outcome,
+    Place,
+    ReadQuote,
+    Refused,
+    Skewed,
+    Verdict,
+)
+from aegis.exchange.live.departing import (
+    Deadline,
+    Departure,
+    NeverLeft,
+    Said,
+    Seat,
+    spoken,
+    without_answer,
+    without_secrets,
+)
+from aegis.exchange.live.instants import Instants
+from aegis.exchange.live.lanes import Bar, LaneDesk, Waiting
+from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.profile import Lane, Profile
+from aegis.exchange.live.retry import TRIES_MAX, Draw, pause_s
+from aegis.exchange.live.sequences import sequence_of
+from aegis.exchange.live.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
+from aegis.ports import Log, Runtime, no_log
+
+LEAVES_AFTER_DEADLINE_S = 5.0
+
+ENTRY_PATIENCE_S = 2.0
+"""An entry was decided at a price; later it would be another decision."""
+
+READ_PATIENCE_S = 30.0
+"""Of one call that places nothing, its retries included."""
+
+REQUESTS_MAX = 1_000
+WAKE_S_LEAST = 0.001
+"""A clock that is read as a float may be short of an instant by less."""
+
+NO_BAN = Bar(-inf, "")
+
+
+def leaves_within_s(call_deadline_s: float) -> float:
+    """Return how long after its `sent_at` a placing may still leave; the barrier counts on it.
+
+    An exit outlasts the call before it, which ends by its deadline.
+    """
+    return call_deadline_s + LEAVES_AFTER_DEADLINE_S
+
+
+class Line:
+    """Implements `ports.Exchange`. `draw` is a chance from 0 to 1; any thread may use it."""
+
+    def __init__(
+        self,
+        *,
+        profile: Profile,
+        make_client: MakeClient,
+        runtime: Runtime,
+        server_clock: ServerClock,
+        call_deadline_s: float,
+        draw: Draw,
+        has_positions: bool = False,
+        log: Log = no_log,
+    ) -> None:
+        self._runtime = runtime
+        self._clock = runtime.clock
+        self._server_clock = server_clock
+        self._make_client = make_client
+        self._deadline_s = call_deadline_s
+        self._draw = draw
+        self._log = log
+        self._ways = Ways(profile=profile, has_positions=has_positions, now=server_clock.now)
+        self._lock = threading.Lock()
+        self._lanes = {lane: LaneDesk(lane, profile.rates, draw) for lane in Lane}
+        self._seats = {lane: Seat(make_client) for lane in Lane}
+        self._wake_s = inf
+        self._ban = NO_BAN
+        self._is_clock_apart = True  # as long as it was not measured
+        self._serial = 0
+        self._requests: dict[int, _Request] = {}
+        self._instants = Instants()
+        self._to_do: list[Callable[[], None]] = []
+
+    def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
+        """Send a request; `reply_to` hears its answer once, on whatever thread the runtime has."""
+        self._locked(lambda: self._begin(_Request(request, reply_to, self._ways)))
+
+    def hold(self) -> str | None:
+        """Return why an entry had better not be sent now, or None."""
+        with self._lock:
+            return self._hold(self._clock.monotonic())
+
+    def renew(self, make_client: MakeClient) -> None:
+        """Use clients made by another from the next call of each lane on: the keys are new."""
+        self._locked(lambda: self._renew(make_client))
+
+    def _locked(self, change: Callable[[], None]) -> None:
+        """Change what is known, send what may go; then do what must not be done in between."""
+        with self._lock:
+            change()
+            self._pump()
+            to_do, self._to_do = self._to_do, []
+        for each in to_do:
+            each()
+
+    def _later(self, do: Callable[[], None]) -> None:
+        self._to_do.append(do)
+
+    def _renew(self, make_client: MakeClient) -> None:
+        self._make_client = make_client
+        for lane in self._lanes.values():
+            self._seats[lane.name] = Seat(make_client)
+            lane.admit()
+
+    # Requests -----------------------------------------------------------------------------------
+
+    def _begin(self, request: _Request) -> None:
+        if len(self._requests) < REQUESTS_MAX:
+            self._go_on(request, None)
+        else:
+            self._later(partial(request.answer, _too_many(request.request)))
+
+    def _go_on(self, request: _Request, heard: Heard | None) -> None:
+        """Let a request have what came of its last call: it wants another one, or is answered."""
+        try:
+            do = next(request.sequence) if heard is None else request.sequence.send(heard)
+        except StopIteration as end:
+            self._later(partial(request.answer, end.value))
+            return
+        self._serial += 1
+        self._requests[self._serial] = request
+        self._lanes[LANE_OF[type(do.call)]].put(self._waiting(do))
+
+    def _waiting(self, do: Do) -> Waiting:
+        patience_s, leaves_by = READ_PATIENCE_S, None
+        if isinstance(do.call, Place):
+            within_s = leaves_within_s(self._deadline_s)
+            leaves_by = Instant(do.call.order.sent_at + round(within_s * NANOS_PER_SECOND))
+            patience_s = within_s if do.urgency is Urgency.EXIT else ENTRY_PATIENCE_S
+        now_s = self._clock.monotonic()
+        return Waiting(
+            do, serial=self._serial, now_s=now_s, patience_s=patience_s, leaves_by=leaves_by
+        )
+
+    def _end(self, waiting: Waiting, verdict: Verdict | HeldBack, as_of: Instant) -> None:
+        """Hand what came of a call to the request that wanted it."""
+        request = self._requests.pop(waiting.serial)
+        self._go_on(request, Heard(verdict=verdict, as_of=as_of))
+
+    # Calls --------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Send whoever may go, give up whoever waits in vain, see to it that one looks again."""
+        now_s = self._clock.monotonic()
+        soonest_s = min(self._pump_lane(lane, now_s) for lane in self._lanes.values())
+        if soonest_s < self._wake_s:
+            self._wake_s = soonest_s
+            delay_s = max(WAKE_S_LEAST, soonest_s - now_s)
+            self._later(partial(self._wake_in, delay_s, soonest_s))
+
+    def _pump_lane(self, lane: LaneDesk, now_s: float) -> float:
+        while True:
+            hold = self._hold(now_s)
+            if (waiting := lane.take_next(now_s, self._ban, hold)) is not None:
+                self._send(lane, waiting)
+            elif (hopeless := lane.take_hopeless(now_s, self._ban, hold)) is not None:
+                self._end(*hopeless, self._clock.now())
+            else:
+                return lane.wake_s(now_s, self._ban, hold)
+
+    def _wake_in(self, delay_s: float, at_s: float) -> None:
+        self._runtime.after(delay_s, lambda: self._locked(lambda: self._woken(at_s)))
+
+    def _woken(self, at_s: float) -> None:
+        if at_s <= self._wake_s:
+            self._wake_s = inf
+
+    def _send(self, lane: LaneDesk, waiting: Waiting) -> None:
+        """Give a call to the lane's client; it is on its own from here."""
+        seat, departure = self._seats[lane.name], Departure()
+        leaves_by_s = waiting.give_up_s if isinstance(waiting.call, Place) else inf
+        leaves = Deadline(by_s=leaves_by_s, by=waiting.leaves_by)
+        make = partial(spoken, waiting.call, seat, departure, self._clock, leaves)
+
+        def hear(value: object) -> None:
+            self._locked(lambda: self._came(lane, waiting, departure, value))
+
+        port = f"exchange-{lane.name}"
+        self._later(lambda: self._runtime.call(port, make, self._deadline_s, hear))
+
+    def _came(self, lane: LaneDesk, waiting: Waiting, departure: Departure, value: object) -> None:
+        """Take what came of a call, learn from it, and try again or hand it on."""
+        lane.is_busy = False
+        as_of, now_s = self._clock.now(), self._clock.monotonic()
+        verdict: Verdict | HeldBack
+        match value:
+            case Said(outcome=Outcome(verdict=verdict)):
+                as_of = self._as_of(waiting.call, value)
+            case NeverLeft():
+                verdict = HeldBack(code=HELD_BACK, reason="it could not leave in time")
+            case _:
+                self._leave_behind(lane, value)
+                verdict = without_answer(departure, value)
+        self._learn(lane, waiting, verdict, now_s)
+        again_s = self._again_s(waiting, verdict, now_s)
+        if again_s is None:
+            self._end(waiting, verdict, as_of)
+        else:
+            waiting.wait_until(again_s, verdict)
+            lane.put(waiting)
+
+    def _again_s(self, waiting: Waiting, verdict: Verdict | HeldBack, now_s: float) -> float | None:
+        """Return when a call is made once more, None where it is not: placings never are."""
+        if isinstance(waiting.call, Place | ReadQuote):
+            return None
+        match verdict:
+            case Limited():
+                return now_s  # what bars it says for how long
+            case Skewed() if not waiting.was_skewed and not isinstance(waiting.call, Cancel):
+                waiting.was_skewed = True
+                return now_s
+            case Lost() | HeldBack() if not isinstance(waiting.call, Cancel):
+                waiting.tries += 1
+                if waiting.tries < TRIES_MAX:
+                    return now_s + pause_s(waiting.tries, self._draw)
+        return None
+
+    def _leave_behind(self, lane: LaneDesk, value: object) -> None:
+        """Let the next call have a client of its own; nobody knows what this one is at."""
+        self._seats[lane.name] = Seat(self._make_client)
+        why = without_secrets(value)
+        self._later(
+            partial(self._log, "ClientReplaced", level="warning", lane=lane.name, reason=why)
+        )
+
+    # What is learned ----------------------------------------------------------------------------
+
+    def _as_of(self, call: Call, said: Said) -> Instant:
+        """Measure the exchange's clock by an answer; return an instant before it was given."""
+        if said.outcome.server_at is not None:
+            self._server_clock.see(said.outcome.server_at, said.left_s, said.heard_s)
+            self._tell_of_clocks()
+        return self._instants.as_of(call, said)
+
+    def _tell_of_clocks(self) -> None:
+        hold = self._server_clock.hold()
+        if (hold is not None) is self._is_clock_apart:
+            return
+        self._is_clock_apart = hold is not None
+        if hold is None:
+            offset_s = round(self._server_clock.offset_s() or 0.0, 3)
+            self._later(partial(self._log, "ClocksAgree", offset_s=offset_s))
+        else:
+            self._later(partial(self._log, "ClocksApart", level="error", text=hold))
+
+    def _learn(
+        self, lane: LaneDesk, waiting: Waiting, verdict: Verdict | HeldBack, now_s: float
+    ) -> None:
+        """Let breaker, bans and the key's standing follow from what came of a call."""
+        kind = type(waiting.call)
+        match verdict:
+            case Limited():
+                self._limit(lane, kind, verdict, now_s)
+            case Denied():
+                if lane.deny(now_s, verdict.reason):
+                    fields = {"lane": lane.name, "reason": verdict.reason}
+                    self._later(partial(self._log, "KeyDenied", level="error", **fields))
+            case Answered() | Refused():
+                lane.unlimit(kind)
+                if lane.admit():
+                    self._later(partial(self._log, "KeyAccepted", level="warning", lane=lane.name))
+        self._count(lane, now_s, is_answer=not isinstance(verdict, Lost | HeldBack))
+
+    def _limit(self, lane: LaneDesk, kind: type[Call], verdict: Limited, now_s: float) -> None:
+        """Wait as long as the exchange says, with everything; else with this kind of call."""
+        if verdict.retry_after_s is None:
+            rest_s = lane.limit(kind, now_s, verdict.reason)
+        else:
+            rest_s = verdict.retry_after_s
+            reason = f"the exchange wants no calls for {rest_s:g} s: {verdict.reason}"
+            self._ban = max(self._ban, Bar(now_s + rest_s, reason), key=lambda bar: bar.until_s)
+        fields = {"call": kind.__name__, "rest_s": round(rest_s, 3), "reason": verdict.reason}
+        self._later(partial(self._log, "CallsLimited", level="warning", **fields))
+
+    def _count(self, lane: LaneDesk, now_s: float, *, is_answer: bool) -> None:
+        turned = lane.breaker.hear(now_s, is_answer=is_answer)
+        if turned is BreakerState.OPEN:
+            text = lane.hold(now_s)
+            fields = {"lane": lane.name, "text": text}
+            self._later(partial(self._log, "LaneOpened", level="warning", **fields))
+        elif turned is BreakerState.CLOSED:
+            self._later(partial(self._log, "LaneClosed", level="warning", lane=lane.name))
+
+    def _hold(self, now_s: float) -> str | None:
+        if self._ban.until_s > now_s:
+            return self._ban.reason
+        holds = (lane.hold(now_s) for lane in self._lanes.values())
+        return next((hold for hold in holds if hold is not None), self._server_clock.hold())
+
+
+class _Request:
+    """A request on its way; answered once."""
+
+    def __init__(
+        self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None], ways: Ways
+    ) -> None:
+        self.request = request
+        self.sequence = sequence_of(request, ways)
+        self._reply_to = reply_to
+
+    def answer(self, answer: ExchangeAnswer) -> None:
+        self._reply_to(ExchangeReplied(request=self.request, answer=answer))
+
+
+def _too_many(request: ExchangeRequest) -> RequestRefused | NoAnswer:
+    reason = f"Expected fewer than {REQUESTS_MAX} requests under way"
+    if isinstance(request, PlaceOrder):
+        return RequestRefused(code=HELD_BACK, reason=reason)
+    return NoAnswer(reason=reason)

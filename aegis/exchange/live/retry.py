@@ -1,0 +1,29 @@
+"""How long to wait before what was in vain is tried again. Pure.
+
+Only what cannot place an order is ever tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Draw = Callable[[], float]
+"""A chance from 0 to 1."""
+
+TRIES_MAX = 3
+"""Of one read, in all: whoever asked asks again later, and then it begins anew."""
+
+FIRST_S = 0.25
+MOST_S = 30.0
+DOUBLINGS_MAX = 10
+
+JITTER_LEAST = 0.5
+
+
+def pause_s(times: int, draw: Draw, *, first_s: float = FIRST_S, most_s: float = MOST_S) -> float:
+    """Return the pause after so many times in vain, from 1: doubling, bounded, half of it chance.
+
+    Chance keeps those whom one fault has hit from coming back all at once.
+    """
+    whole_s = min(most_s, first_s * 2.0 ** min(times - 1, DOUBLINGS_MAX))
+    return whole_s * (JITTER_LEAST + (1 - JITTER_LEAST) * draw())

@@ -1,0 +1,371 @@
+"""Looking up over the line: trades that add up, retries, bans, keys, and the exchange's clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from aegis.dialogue import (
+    FetchInstruments,
+    FetchQuote,
+    InstrumentsFetched,
+    NoAnswer,
+    OrderFound,
+    OrderNotFound,
+    OrderPlaced,
+    QuoteFetched,
+    RequestRefused,
+)
+from aegis.domain.ids import Instant
+from aegis.exchange.live.calls import (
+    Answered,
+    Call,
+    Cancel,
+    Denied,
+    Limited,
+    Lost,
+    Place,
+    ReadInstruments,
+    ReadOrder,
+    ReadQuote,
+    ReadTrades,
+    Skewed,
+    Verdict,
+)
+from supervisors.seeded import Fate
+from tests.domain.kit import BTC_USDT, START
+from tests.exchange.live.line_kit import (
+    DAY_S,
+    KEY,
+    Rig,
+    cancel,
+    find,
+    page,
+    replace,
+    seconds,
+    telling,
+    trade,
+    venue_order,
+)
+
+LOOKS = "exchange-looks"
+LOST = Lost(reason="502 Bad Gateway")
+
+
+# One order ------------------------------------------------------------------------------------
+
+
+def test_an_order_without_fills_is_found_with_one_call() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, Answered(value=venue_order()))
+    assert rig.ask(find()) == OrderFound(order=venue_order(), trades=())
+    assert len(rig.venue.calls) == 1
+
+
+def test_an_order_with_fills_is_found_with_its_own_trades() -> None:
+    rig = Rig()
+    mine, other = trade(1), trade(2, oid="another")
+    rig.venue.say(ReadOrder, Answered(value=venue_order("1")))
+    rig.venue.say(ReadTrades, page(other, mine))
+    assert rig.ask(find()) == OrderFound(order=venue_order("1"), trades=(mine,))
+
+
+def test_trades_that_are_listed_a_moment_later_are_waited_for() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, Answered(value=venue_order("1")))
+    rig.venue.say(ReadTrades, page(trade(1, "0.4")), page(trade(1, "0.4"), trade(2, "0.6")))
+    found = rig.ask(find())
+    assert isinstance(found, OrderFound)
+    assert [each.trade_id for each in found.trades] == ["t1", "t2"]
+
+
+def test_an_order_whose_trades_do_not_add_up_is_no_answer() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, Answered(value=venue_order("1")))
+    rig.venue.say(ReadTrades, page(trade(1, "0.4")))
+    assert rig.ask(find()) == NoAnswer(reason="trades lag: order says 1, its trades 0.4")
+    assert len(rig.venue.of(ReadOrder)) == 3
+
+
+def test_an_order_that_fills_while_it_is_looked_at_is_looked_at_again() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, Answered(value=venue_order("0.4")), Answered(value=venue_order("1")))
+    rig.venue.say(ReadTrades, page(trade(1, "0.4"), trade(2, "0.6")))
+    found = rig.ask(find())
+    assert isinstance(found, OrderFound)
+    assert found.order == venue_order("1")
+
+
+def test_an_order_of_another_id_is_no_answer() -> None:
+    rig = Rig()
+    other = replace(venue_order(), client_order_id="another")
+    rig.venue.say(ReadOrder, Answered(value=other))
+    assert isinstance(rig.ask(find()), NoAnswer)
+
+
+def test_trades_of_an_order_that_rested_for_days_are_read_back_to_the_first() -> None:
+    rig = Rig()
+    first, last = trade(1, "0.4", at=START + 7), trade(2, "0.6", at=START + seconds(3 * DAY_S))
+    rig.clock.advance_to(Instant(START + seconds(3 * DAY_S + 60)))
+    rig.venue.say(ReadOrder, Answered(value=venue_order("1")))
+    rig.venue.say(ReadTrades, telling([first, last]))
+    assert rig.ask(find()) == OrderFound(order=venue_order("1"), trades=(first, last))
+    windows = rig.venue.of(ReadTrades)
+    assert all(
+        isinstance(call, ReadTrades) and call.until - call.since <= seconds(DAY_S)
+        for call in windows
+    )
+    assert len(windows) == 4
+
+
+def test_no_more_trades_are_read_than_it_takes() -> None:
+    rig = Rig()
+    rig.clock.advance_to(Instant(START + seconds(9 * DAY_S)))
+    rig.venue.say(ReadOrder, Answered(value=venue_order("1")))
+    rig.venue.say(ReadTrades, telling([trade(1, at=START + seconds(9 * DAY_S - 5))]))
+    rig.ask(find())
+    assert len(rig.venue.of(ReadTrades)) == 1
+
+
+def test_an_unknown_order_is_not_found_as_of_before_the_look() -> None:
+    rig = Rig()
+    began = rig.clock.now()
+    answer = rig.ask(find())
+    assert isinstance(answer, OrderNotFound)
+    assert answer.as_of <= began + seconds(0.05)
+
+
+@pytest.mark.parametrize(("ahead_s", "expected_s"), [(0.0, 30.0), (3600.0, 30.0), (-3600.0, -3570)])
+def test_not_found_counts_as_of_the_earlier_clock(ahead_s: float, expected_s: float) -> None:
+    rig = Rig()
+    rig.venue.ahead_s = ahead_s
+    rig.runtime.run_for(30)
+    answer = rig.ask(find())
+    assert isinstance(answer, OrderNotFound)
+    assert (answer.as_of - START) / 1e9 == pytest.approx(expected_s, abs=1.1)
+
+
+def test_not_found_counts_no_more_time_than_has_passed_since_the_placing() -> None:
+    rig = Rig().measure()
+    placed = replace(rig.exit(), client_order_id=KEY, sent_at=Instant(rig.clock.now() - seconds(9)))
+    rig.ask(placed)
+    rig.runtime.run_for(5)
+    answer = rig.ask(find())
+    assert isinstance(answer, OrderNotFound)
+    assert (answer.as_of - placed.sent_at) / 1e9 == pytest.approx(5.0, abs=0.1)
+
+
+# The market -----------------------------------------------------------------------------------
+
+
+def test_a_symbol_without_a_price_has_no_quote() -> None:
+    answer = Rig().ask(FetchQuote(symbol=BTC_USDT))
+    assert answer == QuoteFetched(symbol=BTC_USDT, quote=None)
+
+
+def test_instruments_are_fetched() -> None:
+    answer = Rig().ask(FetchInstruments(symbols=(BTC_USDT,)))
+    assert answer == InstrumentsFetched(instruments=())
+
+
+def test_a_quote_is_asked_for_once_because_the_next_one_is_fresher() -> None:
+    rig = Rig()
+    rig.venue.say(ReadQuote, LOST)
+    assert isinstance(rig.ask(FetchQuote(symbol=BTC_USDT)), NoAnswer)
+    assert len(rig.venue.calls) == 1
+
+
+# Again ----------------------------------------------------------------------------------------
+
+
+def test_a_look_in_vain_is_tried_again_after_a_pause() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, LOST, Answered(value=venue_order()))
+    assert isinstance(rig.ask(find()), OrderFound)
+    first_s, second_s = rig.venue.times_of(ReadOrder)
+    assert 0.125 <= second_s - first_s <= 0.35
+
+
+def test_tries_are_bounded() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, LOST)
+    assert rig.ask(find()) == NoAnswer(reason="502 Bad Gateway")
+    assert len(rig.venue.of(ReadOrder)) == 3
+
+
+def test_a_cancel_in_vain_is_its_askers_to_repeat() -> None:
+    rig = Rig()
+    rig.venue.say(Cancel, LOST)
+    assert rig.ask(cancel()) == NoAnswer(reason="502 Bad Gateway")
+    assert len(rig.venue.of(Cancel)) == 1
+
+
+@pytest.mark.parametrize("verdict", [Answered(value={}), Answered(value=7)])  # type: ignore[arg-type]
+def test_an_answer_of_another_kind_is_no_answer(verdict: Verdict) -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, verdict)
+    assert isinstance(rig.ask(find()), NoAnswer)
+
+
+def test_a_look_that_was_one_too_many_is_made_when_it_may_be() -> None:
+    rig = Rig()
+    rig.venue.say(
+        ReadOrder, Limited(retry_after_s=None, reason="42901"), Answered(value=venue_order())
+    )
+    assert isinstance(rig.ask(find()), OrderFound)
+    first_s, second_s = rig.venue.times_of(ReadOrder)
+    assert 0.5 <= second_s - first_s <= 1.1
+
+
+def test_a_limit_of_one_kind_of_call_leaves_the_others_alone() -> None:
+    rig = Rig().measure()
+    rig.venue.say(ReadOrder, Limited(retry_after_s=None, reason="42901"))
+    rig.submit(find())
+    rig.runtime.run_for(0.2)
+    assert isinstance(rig.ask(rig.entry()), OrderPlaced)
+
+
+def test_a_time_that_was_refused_is_measured_and_the_look_repeated_once() -> None:
+    rig = Rig()
+    rig.venue.ahead_s = 90.0
+    rig.venue.say(ReadOrder, Skewed(reason="40102"))
+    assert isinstance(rig.ask(find()), NoAnswer)
+    assert len(rig.venue.of(ReadOrder)) == 2
+    assert rig.server_clock.now() - rig.clock.now() == pytest.approx(seconds(90), abs=seconds(1))
+
+
+# The breaker ----------------------------------------------------------------------------------
+
+
+def broken() -> Rig:
+    """Give a line whose looks were in vain until its breaker opened."""
+    rig = Rig().measure()
+    rig.venue.say(ReadOrder, LOST)
+    rig.ask(find())
+    rig.submit(find())
+    rig.runtime.run_for(0.5)
+    assert "LaneOpened" in rig.events()
+    return rig
+
+
+def test_silence_in_a_row_holds_entries_and_no_exit() -> None:
+    rig = broken()
+    assert rig.line.hold() == "nobody answered the last 5 calls of looks"
+    refused = rig.ask(rig.entry(1))
+    assert isinstance(refused, RequestRefused)
+    assert refused.code == "held_back"
+    assert isinstance(rig.ask(rig.exit(2)), OrderPlaced)
+
+
+def test_an_open_breaker_lets_a_probe_go_after_its_pause_and_an_answer_closes_it() -> None:
+    rig = broken()
+    rig.venue.say(ReadOrder, Answered(value=venue_order()))
+    assert isinstance(rig.ask(find()), OrderFound)
+    assert rig.line.hold() is None
+    assert rig.events()[-1] == "LaneClosed"
+
+
+# The key --------------------------------------------------------------------------------------
+
+
+def denied() -> Rig:
+    rig = Rig().measure()
+    rig.venue.say(ReadOrder, Denied(reason="40101"))
+    answer = rig.ask(find())
+    assert answer == RequestRefused(code="key_denied", reason="40101")
+    return rig
+
+
+def test_a_denied_key_is_said_once_and_tried_slowly() -> None:
+    rig = denied()
+    for _ in range(25):
+        assert getattr(rig.ask(find()), "code", "") == "key_denied"
+        rig.runtime.run_for(1.0)
+    assert len(rig.venue.of(ReadOrder)) == 1
+    rig.ask(find())
+    rig.runtime.run_for(30.0)
+    rig.ask(find())
+    assert len(rig.venue.of(ReadOrder)) == 2
+    assert rig.events().count("KeyDenied") == 1
+
+
+def test_a_denied_key_holds_entries_and_lets_exits_try() -> None:
+    rig = denied()
+    assert rig.line.hold() == "the exchange does not take the key: 40101"
+    assert isinstance(rig.ask(rig.entry(1)), RequestRefused)
+    assert isinstance(rig.ask(rig.exit(2)), OrderPlaced)
+
+
+def test_a_key_that_is_taken_again_is_said() -> None:
+    rig = denied()
+    rig.venue.say(ReadOrder, Answered(value=None))
+    rig.runtime.run_for(61)
+    assert isinstance(rig.ask(find()), OrderNotFound)
+    assert rig.line.hold() is None
+    assert rig.events()[-1] == "KeyAccepted"
+
+
+def test_new_keys_are_tried_at_once_with_a_client_of_their_own() -> None:
+    rig = denied()
+    rig.venue.say(ReadOrder, Answered(value=None))
+    rig.line.renew(rig.venue.make)
+    clients = rig.venue.clients
+    assert isinstance(rig.ask(find()), OrderNotFound)
+    assert rig.venue.clients == clients + 1
+
+
+# The clock ------------------------------------------------------------------------------------
+
+
+def test_entries_wait_until_the_clock_was_measured() -> None:
+    rig = Rig()
+    assert isinstance(rig.ask(rig.entry(1)), RequestRefused)
+    rig.ask(find())
+    assert isinstance(rig.ask(rig.entry(2)), OrderPlaced)
+
+
+@pytest.mark.parametrize("ahead_s", [5.0, -5.0])
+def test_entries_wait_while_the_clocks_are_apart_and_exits_do_not(ahead_s: float) -> None:
+    rig = Rig().measure()
+    rig.venue.ahead_s = ahead_s
+    rig.ask(find())
+    assert isinstance(rig.ask(rig.entry(1)), RequestRefused)
+    assert isinstance(rig.ask(rig.exit(2)), OrderPlaced)
+    rig.venue.ahead_s = 0.0
+    rig.ask(find())
+    assert isinstance(rig.ask(rig.entry(3)), OrderPlaced)
+    assert rig.events() == ["ClocksAgree", "ClocksApart", "ClocksAgree"]
+
+
+# Bounds ---------------------------------------------------------------------------------------
+
+
+def test_each_request_is_answered_once_through_all_faults() -> None:
+    faults = {
+        (LOOKS, ordinal): Fate(
+            is_answer_lost=ordinal % 3 == 0, is_effect_lost=ordinal % 4 == 0, answer_delay_s=3.0
+        )
+        for ordinal in range(0, 200, 2)
+    }
+    rig = Rig(faults=faults)
+    verdicts: list[Verdict] = [LOST, Limited(retry_after_s=0.5, reason="x"), Skewed(reason="y")]
+    rig.venue.say(ReadOrder, *verdicts * 5, Answered(value=venue_order()))
+    rig.submit(*(find() for _ in range(20)))
+    rig.runtime.run_until_quiet()
+    assert len(rig.heard) == 20
+
+
+def test_more_requests_than_can_be_answered_are_refused_at_once() -> None:
+    rig = Rig(faults={(LOOKS, 0): Fate(is_answer_lost=True)})
+    rig.submit(*(find() for _ in range(1001)))
+    assert [type(each.answer) for each in rig.heard] == [NoAnswer]
+
+
+def test_instruments_in_vain_are_tried_again() -> None:
+    rig = Rig()
+
+    def bug(_call: Call) -> Verdict:
+        raise ValueError
+
+    rig.venue.say(ReadInstruments, bug, LOST, Answered(value=()))
+    assert isinstance(rig.ask(FetchInstruments(symbols=())), InstrumentsFetched)
+    assert len(rig.venue.of(Place)) == 0
