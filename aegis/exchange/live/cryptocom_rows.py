@@ -31,6 +31,7 @@ from aegis.exchange.live.shapes import (
     name_of,
     once,
     one_of,
+    the_one,
     zero_or_more,
 )
 
@@ -265,10 +266,7 @@ def _instant(row: _Order | _Trade) -> Instant:
 
 def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
     """Return what the wallet holds of each coin; a wallet without rows has to be worth nothing."""
-    wallets = decoded(data, _Rows[_Wallet]).data
-    if len(wallets) != 1:
-        raise Misshapen(f"{len(wallets)} wallets instead of one")
-    [wallet] = wallets
+    wallet = the_one(decoded(data, _Rows[_Wallet]).data, "wallet")
     rows = once(wallet.position_balances, lambda each: each.instrument_name, "coin")
     if not rows and figure(wallet.total_cash_balance, "total_cash_balance") != 0:
         raise Misshapen("no coins, and a cash balance of them")
@@ -326,10 +324,9 @@ def _instrument(row: msgspec.Raw, symbol: Symbol) -> Instrument:
 
 def quote(data: msgspec.Raw, symbol: Symbol) -> Quote | None:
     """Return the best prices, None where one side of the book is empty."""
-    tickers = decoded(data, _Rows[_Ticker]).data
-    if len(tickers) != 1 or tickers[0].i != instrument_name(symbol):
-        raise Misshapen("not the one ticker that was asked for")
-    [ticker] = tickers
+    ticker = the_one(decoded(data, _Rows[_Ticker]).data, "ticker")
+    if ticker.i != instrument_name(symbol):
+        raise Misshapen("i is another one")
     at = instant_of_ms(ticker.t, "t")
     if ticker.b is None or ticker.k is None:
         return None

@@ -109,6 +109,14 @@ def once(rows: Iterable[T], key: Callable[[T], object], name: str) -> tuple[T, .
     return tuple(seen.values())
 
 
+def the_one(rows: Iterable[T], name: str) -> T:
+    """Return the only row that there may be, which may be repeated."""
+    found = once(rows, lambda _: None, name)
+    if not found:
+        raise Misshapen(f"no {name}")
+    return found[0]
+
+
 def believable(candle: Candle) -> Candle:
     """Return a candle whose figures fit each other, and that opens where its kind opens."""
     fault = fault_of(candle)

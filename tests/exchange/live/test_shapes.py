@@ -206,7 +206,7 @@ def test_exact_repeats_are_one_row_and_contradicting_ones_lost(
     "data",
     [
         [],
-        [WALLET, WALLET],
+        [WALLET, WALLET | {"position_balances": [COIN]}],
         [WALLET | {"position_balances": None}],
         [WALLET | {"position_balances": []}],
         [WALLET | {"position_balances": [], "total_cash_balance": None}],
