@@ -63,16 +63,13 @@ def _follow_marks(db: apsw.Connection, fold: Fold, rows: Sequence[LoggedEvent]) 
 
 def _runs(rows: Sequence[LoggedEvent]) -> list[MarkRun]:
     """Return marks by position; when and by whom is not read, since nothing follows from it."""
-    rows_of: dict[PositionId, list[LoggedEvent]] = defaultdict(list)
-    for logged in rows:
-        rows_of[logged.position_id].append(logged)
+    marks_of: dict[PositionId, list[PositionMarked]] = defaultdict(list)
+    for logged, mark in zip(rows, decode_marks([each.data for each in rows]), strict=True):
+        marks_of[logged.position_id].append(mark)
+    versions = {logged.position_id: logged.version for logged in rows}  # the last one's
     return [
-        MarkRun(
-            position_id=position,
-            marks=decode_marks([logged.data for logged in own]),
-            version=own[-1].version,
-        )
-        for position, own in rows_of.items()
+        MarkRun(position_id=position, marks=marks, version=versions[position])
+        for position, marks in marks_of.items()
     ]
 
 

@@ -6,7 +6,9 @@ source. Rows, which only know the present, are not looked at.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import apsw
@@ -142,7 +144,7 @@ def _past(db: apsw.Connection, event_id: EventId, progress: Progress) -> Past:
     total = event_id - found.event_id
     cursor = ChainCursor(found.event_id, str(hash_at(db, found.event_id)))
     for page in stored_pages(db, found.event_id):
-        wanted = [stored for stored in page if stored.event_id <= event_id]
+        wanted = page[: bisect_right(page, event_id, key=attrgetter("event_id"))]
         for stored in wanted:
             cursor.step(stored)
         follow_page(db, fold, wanted)
