@@ -127,9 +127,11 @@ class Door:
         came = self._heard()
         return Silence(reason="nothing came") if came is None else Told(value=value, heard=came)
 
-    def take_markets(self, markets: Mapping[str, object]) -> None:
-        """Give the library markets that it told before, so that it asks for none."""
-        self._exchange.set_markets(list(markets.values()))
+    def take_market(self, market: Mapping[str, object]) -> None:
+        """Give the library a market that it told before, so that it asks for none."""
+        if market["symbol"] not in (self._exchange.markets or {}):
+            known = list((self._exchange.markets or {}).values())
+            self._exchange.set_markets([*known, market])
 
     def _heard(self) -> Heard | None:
         return self._last

@@ -42,7 +42,7 @@ from aegis.exchange.live.calls import (
     Rights,
     Verdict,
 )
-from aegis.exchange.live.client import Access, Client
+from aegis.exchange.live.client import Access, client_maker
 from aegis.exchange.live.door import Keys
 from aegis.exchange.live.profiles import BINANCE, CRYPTOCOM
 from tests.exchange.live.answers import (
@@ -81,11 +81,11 @@ class Exchange:
             base_url=server.url_for(ROOT[:-1]),
             silence_s_max=5,
         )
-        self.client = Client(CRYPTOCOM, access, lambda: NOW_MS)
+        self._execute = client_maker(CRYPTOCOM, access, lambda: NOW_MS)()
 
     def execute(self, call: Call, result: Any = None) -> Outcome:
         self.result = result
-        return self.client.execute(call)
+        return self._execute(call)
 
     def _answer(self, request: Request) -> Response:
         body = json.loads(request.data) if request.data else dict(request.args)
@@ -385,7 +385,7 @@ def test_a_line_that_is_cut_is_lost_without_a_word_of_the_libraries(
         base_url=f"http://127.0.0.1:{silent_port}/exchange/v1",
     )
 
-    outcome = Client(CRYPTOCOM, access, lambda: NOW_MS).execute(call)
+    outcome = client_maker(CRYPTOCOM, access, lambda: NOW_MS)()(call)
 
     assert outcome.verdict == Lost(reason="no connection, or it broke off")
     assert (outcome.http_status, outcome.server_at) == (None, None)
@@ -416,10 +416,10 @@ def test_what_is_not_asked_for_makes_no_request(
 
 def test_nothing_private_leaves_without_keys_or_for_an_exchange_that_is_not_proven() -> None:
     nowhere = "http://127.0.0.1:1"
-    without = Client(CRYPTOCOM, Access(base_url=nowhere), lambda: 0)
+    without = client_maker(CRYPTOCOM, Access(base_url=nowhere), lambda: 0)()
     keys = Keys(api_key=Secret(KEY), secret=Secret(SECRET))
-    unproven = Client(BINANCE, Access(base_url=nowhere, keys=keys), lambda: 0)
+    unproven = client_maker(BINANCE, Access(base_url=nowhere, keys=keys), lambda: 0)()
 
     for call in (PLACE, CANCEL, READ_ORDER, READ_TRADES, ReadBalances()):
-        assert isinstance(without.execute(call).verdict, Denied)
-        assert isinstance(unproven.execute(call).verdict, Denied)
+        assert isinstance(without(call).verdict, Denied)
+        assert isinstance(unproven(call).verdict, Denied)

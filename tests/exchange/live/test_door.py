@@ -16,6 +16,7 @@ from aegis.exchange.listed import EXCHANGES, PROVEN, SANDBOXES
 from aegis.exchange.live.client import Access, Client
 from aegis.exchange.live.door import Door, Keys, Request, class_named
 from aegis.exchange.live.evidence import Silence, heard
+from aegis.exchange.live.markets import Markets
 from aegis.exchange.live.profile import Profile
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
 from tests.exchange.live.answers import PLACE
@@ -104,7 +105,7 @@ def test_no_log_at_debug_and_no_representation_shows_a_secret(
     )
     keys = Keys(api_key=Secret(KEY), secret=Secret(SECRET))
     access = Access(keys=keys, base_url=httpserver.url_for("").rstrip("/"))
-    client = Client(CRYPTOCOM, access, lambda: 1)
+    client = Client(CRYPTOCOM, access, lambda: 1, Markets(None, "cryptocom", print))
 
     outcome = client.execute(PLACE)
 

@@ -42,6 +42,7 @@ from aegis.exchange.live.calls import (
 )
 from aegis.exchange.live.client import Access, Client
 from aegis.exchange.live.door import Keys
+from aegis.exchange.live.markets import Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.answers import BTC, PLACE
 from tests.exchange_server import local
@@ -59,7 +60,7 @@ def client_at(here: local.Local, secret: str | None = None) -> Client:
     """Return a fresh client of the account at a local exchange."""
     keys = Keys(api_key=Secret(here.key), secret=Secret(secret or here.secret))
     access = Access(keys=keys, base_url=here.base_url, silence_s_max=SILENCE_S_MAX)
-    return Client(CRYPTOCOM, access, wall_ms)
+    return Client(CRYPTOCOM, access, wall_ms, Markets(None, CRYPTOCOM.name, print))
 
 
 def limit(price: str = "39000", *, side: Side = Side.BUY, amount: str = "0.01") -> Place:
