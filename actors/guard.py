@@ -268,12 +268,14 @@ class Guard(Actor):
             self._execute(command)
 
     def _closed(self, message: CandleClosed) -> None:
-        """Mark, and look at the day and at the losses, at each closed candle."""
+        """Mark, look at day and losses, at each close; one of a warm-up only raises a stop."""
         book, candle = self._book, message.candle
-        if book is None or message.is_warmup:
+        if book is None:
             return
         self._raise_along(candle.symbol, (candle,))
         self._known_until[candle.symbol] = candle.close_at
+        if message.is_warmup:
+            return
         position = book.position_of(candle.symbol)
         if position is not None and is_held(position) and is_mark_due(position, candle.close):
             self._mark(position, candle.close)

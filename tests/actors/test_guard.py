@@ -302,6 +302,18 @@ def test_warm_up_candles_are_not_looked_at(scene: Scene) -> None:
     assert scene.does(ChangeTradingState) == []
 
 
+def test_a_candle_that_nobody_heard_in_time_raises_a_trailing_stop_and_marks_nothing(
+    scene: Scene,
+) -> None:
+    scene.desk.holding(policy=TRAILING)
+    missed = CandleClosed(candle=closed(9, "110").candle, is_warmup=True)
+    scene.begin().tell(ME, missed)
+
+    (raised,) = scene.wait_command(RaiseStop)
+    assert raised.stop_price == Decimal("107.8")
+    assert scene.does(MarkPosition) == []
+
+
 def test_a_flatten_leaves_what_is_held_and_ends_when_nothing_is(holding: Scene) -> None:
     holding.desk.does(halt("flatten", is_flattening=True))
     holding.begin().tell(ME, tick("100"))

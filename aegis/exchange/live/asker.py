@@ -4,8 +4,7 @@ Whoever owns the questions says what to ask next, and hears what came of it; her
 
 Invariants:
 1. One call is under way at most, and each outcome is heard once, before the next call is chosen.
-2. A client whose call overran, or raised, is left behind; the next call has a fresh one, which
-   learns what the exchange lists before anything else.
+2. A client whose call overran, or raised, is left behind; the next call has a fresh one.
 3. After a failure it waits, longer each time up to a bound, and says once that nobody answers, and
    once that somebody does again. It never gives up.
 """
@@ -17,16 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from aegis.domain.ids import Symbol
-from aegis.exchange.live.calls import (
-    Answered,
-    Call,
-    Limited,
-    Lost,
-    MakeClient,
-    Outcome,
-    ReadInstruments,
-)
+from aegis.exchange.live.calls import Answered, Call, Limited, Lost, MakeClient, Outcome
 from aegis.ports import Overran, Raised, Runtime, Timer
 
 PAUSE_S_FIRST = 1.0
@@ -37,6 +27,9 @@ PAUSE_S_LIMITED_MAX = 600.0
 """What an exchange asks for is kept, unless it is absurd."""
 
 DOUBLINGS_MAX = 10
+
+WAIT_S_MIN = 0.001
+"""Less is the rest of a sum of floats, which a clock in nanoseconds never comes past."""
 
 
 class Log(Protocol):
@@ -63,7 +56,6 @@ class _Holder:
     def __init__(self, make_client: MakeClient) -> None:
         self._make = make_client
         self._client: Callable[[Call], Outcome] | None = None
-        self.knows_listing = False
 
     def execute(self, call: Call) -> Outcome:
         """Make a call, blocking."""
@@ -80,7 +72,6 @@ class Asker:
         what: str,
         questions: Questions,
         *,
-        symbols: tuple[Symbol, ...],
         make_client: MakeClient,
         runtime: Runtime,
         deadline_s: float,
@@ -88,7 +79,6 @@ class Asker:
     ) -> None:
         self._what = what
         self._questions = questions
-        self._listing = ReadInstruments(symbols=symbols)
         self._make_client = make_client
         self._runtime = runtime
         self._deadline_s = deadline_s
@@ -129,7 +119,7 @@ class Asker:
             self._wait(wait_s)
             return
         holder = self._holder
-        wanted = self._questions.next_call() if holder.knows_listing else self._listing
+        wanted = self._questions.next_call()
         if isinstance(wanted, float):
             self._wait(wanted)
             return
@@ -144,19 +134,18 @@ class Asker:
         with self._lock:
             self._is_busy = False
             if not self._is_closed:
-                self._timer = self._runtime.after(0.0 if self._is_woken else seconds, self.wake)
+                wait_s = 0.0 if self._is_woken else max(seconds, WAIT_S_MIN)
+                self._timer = self._runtime.after(wait_s, self.wake)
 
     def _heard(self, call: Call, value: object) -> None:
         outcome = value if isinstance(value, Outcome) else _lost(call, value)
         if outcome is not value:
             self._holder = _Holder(self._make_client)
         if isinstance(outcome.verdict, Answered):
-            self._holder.knows_listing = True
             self._answered()
         else:
             self._failed(outcome)
-        if not isinstance(call, ReadInstruments):
-            self._questions.hear(outcome)
+        self._questions.hear(outcome)
         with self._lock:
             is_closed = self._is_closed
         if not is_closed:

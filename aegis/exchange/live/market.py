@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from aegis.domain.candles import Tick
 from aegis.domain.ids import Symbol
-from aegis.domain.money import ZERO, times
+from aegis.domain.money import ZERO, share
 from aegis.exchange.live.asker import Asker, Log
 from aegis.exchange.live.calls import MakeClient
 from aegis.exchange.live.candles import Candles
@@ -34,6 +34,9 @@ from aegis.ports import Recorder, Runtime
 
 CLOSES_MAX = 1_000
 """Closes that wait for an asker; whoever misses one reads it in the history."""
+
+
+_VOLUME_STEP = Decimal("0.00000001")
 
 
 class PolledMarket:
@@ -59,7 +62,8 @@ class PolledMarket:
         clock = runtime.clock
         self._clock = clock
         self._venue = venue
-        self._share_of_candle = Decimal(str(min(poll_interval_s / timeframe_s, 1.0)))
+        self._poll_interval_s = Decimal(str(poll_interval_s))
+        self._timeframe_s = Decimal(timeframe_s)
         self._prices = Prices(
             symbols,
             interval_s=poll_interval_s,
@@ -80,7 +84,6 @@ class PolledMarket:
             Asker(
                 what,
                 questions,
-                symbols=symbols,
                 make_client=make_client,
                 runtime=runtime,
                 deadline_s=deadline_s,
@@ -142,7 +145,8 @@ class PolledMarket:
     def _traded(self, tick: Tick) -> Tick:
         """Return a price with the volume that went with it, as far as the last candle tells."""
         volume = self._volumes.get(tick.symbol, ZERO)
-        return replace(tick, volume=times(volume, self._share_of_candle))
+        passed_s = min(self._poll_interval_s, self._timeframe_s)
+        return replace(tick, volume=share(volume, passed_s, self._timeframe_s, _VOLUME_STEP))
 
     def _deliver(self) -> None:
         with self._lock:
