@@ -47,7 +47,7 @@ def decode(name: str, data: bytes) -> Event:
 def decode_marks(texts: Sequence[bytes]) -> list[PositionMarked]:
     """Return what `decode` makes of marks, quicker; `msgspec.DecodeError` where it would raise."""
     marks: list[PositionMarked] = list(map(_DECODE[_MARKED], texts))
-    if all(mark.schema == SCHEMAS[_MARKED] for mark in marks):
+    if {mark.schema for mark in marks} <= {SCHEMAS[_MARKED]}:
         return marks
     return msgspec.convert([decode(_MARKED, text) for text in texts], list[PositionMarked])
 

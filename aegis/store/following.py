@@ -16,8 +16,9 @@ from aegis.domain.codec import decode_marks
 from aegis.domain.events import PositionMarked, Recorded
 from aegis.domain.fold import MarkRun, is_beginning
 from aegis.domain.ids import SYSTEM_POSITION, EventId, PositionId
+from aegis.store.chain import LoggedEvent
 from aegis.store.folding import FOLD_FAULTS, Fold
-from aegis.store.records import LoggedEvent, recorded_of, stored_events_of
+from aegis.store.records import recorded_of, stored_events_of
 
 _MARKED = PositionMarked.__name__
 

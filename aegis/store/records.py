@@ -22,9 +22,9 @@ from aegis.domain.events import (
     Recorded,
     name_of,
 )
-from aegis.domain.ids import EventId, PositionId
+from aegis.domain.ids import PositionId
 from aegis.domain.instants import instant_of, text_of
-from aegis.store.chain import GENESIS, link
+from aegis.store.chain import GENESIS, LoggedEvent, link
 from aegis.store.errors import StoreCorrupt
 from aegis.store.mark import Mark
 
@@ -73,18 +73,6 @@ ORDER BY version
 EventRow = tuple[int, str, str, str, str, str, int, str, str]
 
 
-class LoggedEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a row of the log says. `data` is the stored bytes."""
-
-    event_id: EventId
-    position_id: PositionId
-    event_type: str
-    data: bytes
-    actor: str
-    timestamp: str
-    version: int
-
-
 class StoredEvent(LoggedEvent, frozen=True, array_like=True, gc=False):
     """A whole row of the log: what it says, and its place in the chain."""
 
@@ -93,16 +81,7 @@ class StoredEvent(LoggedEvent, frozen=True, array_like=True, gc=False):
 
     def computed_hash(self) -> str:
         """Return what the hash must be for the row to be what was written."""
-        return link(
-            self.prev_hash,
-            event_id=self.event_id,
-            position_id=self.position_id,
-            event_type=self.event_type,
-            version=self.version,
-            data=self.data,
-            actor=self.actor,
-            timestamp=self.timestamp,
-        )
+        return link(self.prev_hash, self)
 
 
 RowT = TypeVar("RowT", bound=LoggedEvent)
@@ -112,19 +91,11 @@ def rows_of(records: Iterable[Recorded], head_hash: str) -> list[EventRow]:
     """Return the rows that append records after a head."""
     rows: list[EventRow] = []
     for recorded in records:
-        data, timestamp = encode(recorded.event), text_of(recorded.at)
-        position, actor = recorded.position_id, recorded.actor
-        name, number, version = name_of(recorded.event), recorded.event_id, recorded.version
-        new = link(
-            head_hash,
-            event_id=number,
-            position_id=position,
-            event_type=name,
-            version=version,
-            data=data,
-            actor=actor,
-            timestamp=timestamp,
-        )
+        number, position, version = recorded.event_id, recorded.position_id, recorded.version
+        name, data = name_of(recorded.event), encode(recorded.event)
+        actor, timestamp = recorded.actor, text_of(recorded.at)
+        logged = LoggedEvent(number, position, name, data, actor, timestamp, version)
+        new = link(head_hash, logged)
         rows.append(
             (number, position, name, data.decode(), actor, timestamp, version, new, head_hash)
         )

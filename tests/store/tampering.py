@@ -13,9 +13,9 @@ import apsw
 
 import aegis.store.connection
 from aegis.domain.events import Event, Recorded
-from aegis.domain.ids import EventId, PositionId
+from aegis.domain.ids import SYSTEM_POSITION, EventId, PositionId
 from aegis.domain.instants import instant_of
-from aegis.store.chain import link
+from aegis.store.chain import LoggedEvent, link
 from aegis.store.connection import open_reader
 from aegis.store.journal import Store
 from aegis.store.records import INSERT_EVENT, head_of, rows_of
@@ -146,16 +146,10 @@ def append_unheard(store: Path) -> None:
         ).get
         number = head.event_id + 1
         version = 1 + (counted if isinstance(counted, int) else 0)
-        new = link(
-            head.hash,
-            event_id=number,
-            position_id="system",
-            event_type="Unheard",
-            version=version,
-            data=b"{}",
-            actor="nobody",
-            timestamp=at,
+        unheard = LoggedEvent(
+            EventId(number), SYSTEM_POSITION, "Unheard", b"{}", "nobody", at, version
         )
+        new = link(head.hash, unheard)
         row = (number, "system", "Unheard", "{}", "nobody", at, version, new, head.hash)
         db.execute(INSERT_EVENT, row).fetchall()
 

@@ -4,10 +4,9 @@ import hashlib
 
 import pytest
 
-from aegis.store.chain import GENESIS, link
+from aegis.store.chain import GENESIS, LoggedEvent, link
 
-LINK: dict[str, object] = {
-    "prev_hash": GENESIS,
+SAID: dict[str, object] = {
     "event_id": 1,
     "position_id": "p",
     "event_type": "PositionMarked",
@@ -18,21 +17,25 @@ LINK: dict[str, object] = {
 }
 
 
-def _link(**changes: object) -> str:
-    return link(**{**LINK, **changes})  # type: ignore[arg-type]
+def _link(prev_hash: str = GENESIS, **changes: object) -> str:
+    return link(prev_hash, LoggedEvent(**{**SAID, **changes}))  # type: ignore[arg-type]
 
 
 def test_the_frame_is_what_it_always_was() -> None:
-    parts = (GENESIS, "1", "p", "PositionMarked", "2", "{}", "Guard", str(LINK["timestamp"]))
+    parts = (GENESIS, "1", "p", "PositionMarked", "2", "{}", "Guard", str(SAID["timestamp"]))
     framed = "".join(f"{len(part)}:{part}" for part in parts)
     assert _link() == hashlib.sha256(framed.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("name", list(LINK))
+@pytest.mark.parametrize("name", list(SAID))
 def test_each_part_is_covered(name: str) -> None:
-    before = LINK[name]
+    before = SAID[name]
     after = before + 1 if isinstance(before, int) else before + before[:1]  # type: ignore[index]
-    assert _link(**{name: after}) != _link()
+    assert _link(**{name: after}) != _link()  # type: ignore[arg-type]
+
+
+def test_the_hash_before_is_covered() -> None:
+    assert _link("1" * 64) != _link()
 
 
 def test_a_part_cannot_lend_its_end_to_the_next() -> None:

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from aegis.domain.events import Recorded
-from aegis.store.chain import GENESIS
+from aegis.store.chain import GENESIS, LoggedEvent
 from aegis.store.errors import StoreCorrupt
 from aegis.store.folding import Fold
 from aegis.store.following import follow, follow_page
-from aegis.store.records import LoggedEvent, recorded_of, rows_of
+from aegis.store.records import recorded_of, rows_of
 from tests.store.histories import SYMBOLS, History
 
 COLUMNS = 7
