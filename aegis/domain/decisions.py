@@ -58,7 +58,7 @@ from aegis.domain.fold import is_wider
 from aegis.domain.foreign import book_forced_fills, close_unpriced, resolve
 from aegis.domain.ids import Instant
 from aegis.domain.intents import intend, submit
-from aegis.domain.money import is_amount, is_figure
+from aegis.domain.money import is_figure
 from aegis.domain.order import TRANSITIONS, OrderState, OrderStep
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed, proposed_of_account, unlawful
 from aegis.domain.restored import adopt_order, complete_recovery, record_restore
@@ -171,7 +171,7 @@ def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
     if position is None or not position.is_alive:
         return Refusal(code="no_position", text=f"{command.position_id} is not alive")
     for price in _prices(command):
-        if price is not None and not (is_amount(price) and is_figure(price)):
+        if price is not None and not (is_figure(price) and price > 0):
             return Refusal(code="no_price", text=f"expected a positive price, was {price}")
     if isinstance(command, MarkPosition):
         marked = PositionMarked(price=command.price, high=command.high, low=command.low)
