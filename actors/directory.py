@@ -26,6 +26,8 @@ import msgspec
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
+from actors.bell import Bell
+
 DEPTH_MAX: Final = 10_000
 """Messages that wait for one actor; an actor so far behind is better served by the log."""
 
@@ -54,21 +56,17 @@ class Slot:
     """One name's inbox, and who serves it. All fields are guarded by the directory's lock."""
 
     __slots__ = (
-        "arrived", "depth_max", "dropped", "epoch", "epoch_last", "in_hand", "is_closed",
-        "is_suspecting", "keeps_inbox", "messages", "name", "seat", "singles", "stop_in",
-        "waiting", "wake",
+        "bell", "depth_max", "dropped", "epoch", "epoch_last", "in_hand", "is_closed",
+        "is_suspecting", "keeps_inbox", "messages", "name", "seat", "singles", "stop_in", "wake",
     )  # fmt: skip
 
-    def __init__(
-        self, name: str, lock: threading.Lock, *, keeps_inbox: bool, depth_max: int
-    ) -> None:
+    def __init__(self, name: str, *, keeps_inbox: bool, depth_max: int) -> None:
         self.name = name
         self.keeps_inbox = keeps_inbox
         self.depth_max = depth_max
         self.messages: deque[object] = deque()
-        self.arrived = threading.Condition(lock)
-        self.waiting = 0  # threads inside `arrived.wait()`
-        self.wake: Callable[[], None] | None = None  # a runtime's bell, where no thread waits
+        self.bell: Bell | None = None  # of the thread that waits; who takes it rings it
+        self.wake: Callable[[], None] | None = None  # a runtime's, where no thread waits
         self.seat: Seat | None = None
         self.epoch = NOBODY
         self.epoch_last = NOBODY  # of all that ever served this name
@@ -94,8 +92,9 @@ class Slot:
         """Let whoever serves this slot look again."""
         if self.wake is not None:
             self.wake()
-        elif self.waiting:
-            self.arrived.notify_all()
+        bell, self.bell = self.bell, None
+        if bell is not None:
+            bell.ring()
 
 
 class Seat:
@@ -104,7 +103,7 @@ class Seat:
     pykka makes inboxes without knowing for whom; `bind` tells.
     """
 
-    __slots__ = ("_directory", "busy_since", "epoch", "group_max", "slot")
+    __slots__ = ("_bell", "_directory", "busy_since", "epoch", "group_max", "slot")
 
     _directory: Directory
     slot: Slot
@@ -113,6 +112,7 @@ class Seat:
 
     def __init__(self) -> None:
         self.busy_since: float | None = None
+        self._bell: Bell | None = None
 
     def bind(self, directory: Directory, address: Address, group_max: int) -> None:
         """Sit down at a name's slot; a kept inbox gives out at most `group_max` at once."""
@@ -133,14 +133,21 @@ class Seat:
         return self.slot.epoch == self.epoch
 
     def wait(self) -> object:
-        """Return the next message, group or STOP, as soon as there is one."""
-        slot = self.slot
-        with self._directory.lock:
-            while (item := self._next()) is None:
-                slot.waiting += 1
-                slot.arrived.wait()
-                slot.waiting -= 1
-            return item
+        """Return the next message, group or STOP, as soon as there is one; for one thread."""
+        bell = self.hang_bell()
+        while True:
+            with self._directory.lock:
+                item = self._next()
+                if item is not None:
+                    return item
+                self.slot.bell = bell
+            bell.wait()
+
+    def hang_bell(self) -> Bell:
+        """Return what wakes the thread that waits; `OSError` when no more files may be opened."""
+        if self._bell is None:
+            self._bell = Bell()
+        return self._bell
 
     def has_more(self) -> bool:
         """Say whether `take` would return something."""
@@ -236,7 +243,7 @@ class Directory:
         """Make a name known; its inbox takes messages from now on."""
         assert name not in self._slots, f"Expected a new name, was {name!r}"
         bound = depth_max or (KEPT_DEPTH_MAX if keeps_inbox else DEPTH_MAX)
-        slot = Slot(name, self.lock, keeps_inbox=keeps_inbox, depth_max=bound)
+        slot = Slot(name, keeps_inbox=keeps_inbox, depth_max=bound)
         self._slots[name] = slot
         return slot
 
@@ -263,17 +270,19 @@ class Directory:
             messages = slot.messages
             if len(messages) < slot.depth_max:
                 messages.append(message)
-                if slot.wake is not None:
-                    if len(messages) == 1:
-                        slot.wake()
-                elif slot.waiting:
-                    slot.arrived.notify()
+                if slot.wake is not None and len(messages) == 1:
+                    slot.wake()
+                bell, slot.bell = slot.bell, None
+                dropped = 0
+            elif slot.is_closed:
                 return
-            if slot.is_closed:
-                return
-            slot.dropped += 1
-            dropped = slot.dropped
-        if self._on_overflow is not None and dropped & (dropped - 1) == 0:
+            else:
+                bell = None
+                slot.dropped += 1
+                dropped = slot.dropped
+        if bell is not None:
+            bell.ring()  # without the lock, which whoever wakes needs
+        if dropped and self._on_overflow is not None and dropped & (dropped - 1) == 0:
             self._on_overflow(to, dropped)
 
     def open(self, name: str, epoch: int) -> None:

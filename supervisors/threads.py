@@ -30,7 +30,7 @@ CALLS_WAITING_MAX: Final = 1_000
 
 SWITCH_INTERVAL_S: Final = 0.0001
 """How long a thread of Python may keep another from running. The store gives the interpreter up
-some ten times a commit; at Python's own 5 ms a commit beside one busy thread took 20 times as long
+seven times a commit; at Python's own 5 ms a commit beside one busy thread took 20 times as long
 as alone, and takes twice as long at this."""
 
 WORKERS_LOST_MAX: Final = 64
@@ -55,6 +55,7 @@ class ThreadRuntime:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def start_loop(self, actor: Actor) -> None:
+        actor.seat.hang_bell()  # here, where what it raises is a failed start
         thread = threading.Thread(target=actor.run, name=f"{actor.name}-{actor.epoch}", daemon=True)
         thread.start()
 
