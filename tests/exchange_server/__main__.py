@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import fcntl
 import signal
 import sys
 import threading
@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -23,8 +24,12 @@ from tests.exchange_server.shapes import LISTINGS, Settings
 def main(arguments: Sequence[str]) -> int:
     """Serve until a signal to end; state stays in the folder."""
     options = _parser().parse_args(arguments)
+    held = _hold(options.folder)
     core = _core(options)
-    server = ExchangeServer(core, options.port, _say if options.verbose else None)
+    try:
+        server = ExchangeServer(core, options.port, _say if options.verbose else None)
+    except OSError as fault:
+        sys.exit(f"Expected port {options.port} to be free: {fault.strerror}. Try --port 0.")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -32,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     _greet(server, core, options)
     ended.wait()
     server.stop()
+    held.close()
     return 0
 
 
@@ -89,10 +95,21 @@ def _setting(text: str) -> tuple[str, object]:
         return name, value
 
 
+def _hold(folder: Path) -> IO[str]:
+    """Keep the folder to this process; two exchanges on one ledger would be none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"Expected {folder} to be free: another local exchange runs there.")
+    return lock
+
+
 def _core(options: argparse.Namespace) -> Core:
     if options.fresh:
-        shutil.rmtree(options.folder, ignore_errors=True)
-    options.folder.mkdir(parents=True, exist_ok=True)
+        for each in options.folder.glob(f"{LEDGER}*"):
+            each.unlink()
     usual = {"rate_limits": True, "creation_lag_s": 0.05, **dict(options.set)}
     try:
         settings = msgspec.convert(usual, Settings, strict=False)

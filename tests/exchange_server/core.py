@@ -186,7 +186,8 @@ class Core:
             )
             if dues != self.engine.dues:
                 self._keep()
-        return reply._replace(kills=met.kills)
+            story = " ".join(filter(None, [is_about(request, "client_oid"), outcome, met.names()]))
+        return reply._replace(kills=met.kills, story=story)
 
     def _reply(self, asked: _Asked) -> tuple[Reply, str]:
         """Return the reply, and the outcome for the ledger."""
@@ -194,7 +195,7 @@ class Core:
         if stopped is not None:
             return stopped, "not carried out"
         delay = asked.met.delay
-        if delay is not None and delay.fault is Fault.LATE_EFFECT:
+        if delay is not None and delay.fault is Fault.LATE_EFFECT and self._is_let_in(asked):
             self.engine.later(
                 Due(
                     at=asked.now + int(delay.seconds * SECOND),
@@ -245,6 +246,16 @@ class Core:
         window_ms = int(settings.nonce_window_s * 1_000)
         if abs(number_of(request.get("nonce")) - asked.told // MS) > window_ms:
             raise RefusedError(40102)
+        if not isinstance(request["params"].get("instrument_name", ""), str):
+            raise RefusedError(40004)
+
+    def _is_let_in(self, asked: _Asked) -> bool:
+        """Say whether a request would be carried out, but for what its order is refused for."""
+        try:
+            self._admit(asked)
+        except RefusedError:
+            return False
+        return self.private.knows(asked.endpoint)
 
     def _check_rate(self, endpoint: str, now: int) -> None:
         if not self.engine.settings.rate_limits:

@@ -49,6 +49,8 @@ class Fault(StrEnum):
     NO_DATA = "no_data"  # data: []
     REPEATED = "repeated"  # each row twice
     OTHER_ID = "other_id"  # another's client id
+    OTHER_INSTRUMENT = "other_instrument"
+    TIMES = "times"  # instants in the wrong unit
     # What it sees is not what is.
     LAG = "lag"  # the state `seconds` ago
     FORGET = "forget"  # an order that has ended is not known
@@ -96,7 +98,8 @@ class Met(NamedTuple):
         """Return the names of what counted, or None."""
         found: list[Rule | None] = [self.gate]
         if self.gate is None:
-            found = [self.delay, self.spoil, *self.views, *self.kills]
+            found = [self.delay, self.spoil, *self.views]
+        found += self.kills
         return ",".join(each.fault.value for each in found if each is not None) or None
 
 

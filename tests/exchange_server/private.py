@@ -104,9 +104,7 @@ class Private:
 
     def _cancel(self, params: Params, _view: View, *, is_advanced: bool) -> object:
         order = self._found(params, None)
-        if order is None or (is_advanced and not order.is_trigger):
-            raise RefusedError(212)
-        if order.waits_for_trigger and not is_advanced:
+        if order is None or not _is_in_sight(order, is_advanced=is_advanced):
             raise RefusedError(212)
         if not order.is_open:
             raise RefusedError(316)
@@ -123,15 +121,15 @@ class Private:
         order = self._found(params, view.at)
         if order is None or order.is_forgotten or (view.forgets and not order.is_open):
             raise RefusedError(40401)
-        if is_advanced != order.is_trigger and not _is_in_plain_sight(order):
+        if not _is_in_sight(order, is_advanced=is_advanced):
             raise RefusedError(40401)
-        return order_row(order, self._engine)
+        return order_row(order, self._engine, is_advanced=is_advanced)
 
     def _open_orders(self, params: Params, view: View, *, is_advanced: bool) -> object:
         rows = [
-            order_row(each, self._engine)
+            order_row(each, self._engine, is_advanced=is_advanced)
             for each in _of_instrument(self._books.orders(at=view.at), params)
-            if each.is_open and (each.is_trigger if is_advanced else _is_in_plain_sight(each))
+            if each.is_open and _is_in_sight(each, is_advanced=is_advanced)
         ]
         return {"data": rows}
 
@@ -142,10 +140,11 @@ class Private:
             for each in _of_instrument(self._books.orders(at=view.at), params)
             if not (each.is_open or each.is_forgotten or view.forgets)
             and start <= each.created_at < end
-            and (each.is_trigger if is_advanced else _is_in_plain_sight(each))
+            and _is_in_sight(each, is_advanced=is_advanced)
         ]
         ended.sort(key=lambda each: each.created_at, reverse=True)
-        return {"data": [order_row(each, self._engine) for each in ended[:limit]]}
+        rows = [order_row(each, self._engine, is_advanced=is_advanced) for each in ended[:limit]]
+        return {"data": rows}
 
     def _found(self, params: Params, at: int | None) -> Order | None:
         order_id, client_oid = params.get("order_id"), params.get("client_oid")
@@ -259,13 +258,18 @@ class Private:
         }
 
 
-def order_row(order: Order, engine: Engine) -> dict[str, object]:
-    """Write an order as look-ups and lists give it; seen plainly, a fired trigger is a new id."""
+def order_row(order: Order, engine: Engine, *, is_advanced: bool) -> dict[str, object]:
+    """Write an order as look-ups and lists give it.
+
+    Seen plainly, a trigger that has fired is the order that it became.
+    """
+    became = order.is_trigger and not is_advanced
+    became_type = "MARKET" if order.limit_price is None else "LIMIT"
     row: dict[str, object] = {
         "account_id": ACCOUNT_ID,
-        "order_id": order.order_id,
+        "order_id": order.trades_as if became else order.order_id,
         "client_oid": order.client_oid,
-        "order_type": order.type,
+        "order_type": became_type if became else order.type,
         "time_in_force": order.tif,
         "side": order.side,
         "exec_inst": list(order.exec_inst),
@@ -324,8 +328,9 @@ def _bound(answer: Callable[..., object], *, is_advanced: bool) -> Callable[[Par
     return lambda params, view: answer(params, view, is_advanced=is_advanced)
 
 
-def _is_in_plain_sight(order: Order) -> bool:
-    return not order.waits_for_trigger
+def _is_in_sight(order: Order, *, is_advanced: bool) -> bool:
+    """Say which of the two kinds of endpoint knows an order; of a fired trigger, both do."""
+    return order.is_trigger if is_advanced else not order.waits_for_trigger
 
 
 def _of_instrument(orders: Iterable[Order], params: Mapping[str, object]) -> list[Order]:

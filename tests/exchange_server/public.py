@@ -46,11 +46,13 @@ def instant_of(value: object, usual: int) -> int:
     return number * 1_000 if number >= _MICROSECONDS_FROM else number * MS
 
 
-def instruments(_query: Query, _engine: Engine, _market: Market, _now: int) -> dict[str, object]:
-    return {"data": [_instrument(each) for each in LISTINGS.values()]}
+def instruments(_query: Query, engine: Engine, _market: Market, _now: int) -> dict[str, object]:
+    halted = engine.settings.halted
+    rows = [_instrument(each, is_halted=each.name in halted) for each in LISTINGS.values()]
+    return {"data": rows}
 
 
-def _instrument(listing: Listing) -> dict[str, object]:
+def _instrument(listing: Listing, *, is_halted: bool) -> dict[str, object]:
     row: dict[str, object] = {
         "symbol": listing.name,
         "inst_type": listing.kind,
@@ -62,7 +64,7 @@ def _instrument(listing: Listing) -> dict[str, object]:
         "price_tick_size": plain(listing.price_step),
         "qty_tick_size": plain(listing.amount_step),
         "max_leverage": "50",
-        "tradable": listing.is_tradable,
+        "tradable": not is_halted,
         "expiry_timestamp_ms": 0,
         "beta_product": False,
         "margin_buy_enabled": False,

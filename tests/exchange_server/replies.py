@@ -34,7 +34,10 @@ class Conduct(StrEnum):
 
 
 class Reply(NamedTuple):
-    """An answer, and how it is told. `kills` are processes that end before or after it."""
+    """An answer, and how it is told. `kills` are processes that end before or after it.
+
+    `story` says in a few words what it was about and what came of it, for a person.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -42,6 +45,7 @@ class Reply(NamedTuple):
     conduct: Conduct = Conduct.ANSWER
     drip_s: float = 0.0
     kills: tuple[Rule, ...] = ()
+    story: str = ""
 
 
 def read(sent: bytes | Mapping[str, str]) -> dict[str, Any]:
@@ -77,7 +81,9 @@ def answered(status: int, answer: Mapping[str, Any], told: int) -> Reply:
 def refused(code: int, request: Mapping[str, Any], told: int) -> Reply:
     """Refuse in the exchange's own words, before anything was looked at."""
     status, name = NAMES[code]
-    answer = {"id": number_of(request["id"]), "code": code, "message": name}
+    answer: dict[str, Any] = {"id": number_of(request["id"]), "code": code, "message": name}
+    if request.get("method") is not None:
+        answer["method"] = request["method"]
     return answered(status, answer, told)
 
 

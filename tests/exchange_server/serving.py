@@ -190,4 +190,4 @@ def _kill(reply: Reply, fault: Fault) -> None:
 
 def _line(method: str, endpoint: str, reply: Reply) -> str:
     told = reply.status if reply.conduct is Conduct.ANSWER else reply.conduct.value
-    return f"{method} {endpoint} {told}"
+    return f"{time.strftime('%H:%M:%S')} {method} {endpoint} {told} {reply.story}"

@@ -34,7 +34,6 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     first_price: Decimal
     least_notional: Decimal
     amount_max: Decimal
-    is_tradable: bool = True
 
 
 def _pair(base: str, quote: str, price_step: str, amount_step: str, first_price: str) -> Listing:
@@ -191,6 +190,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `depth`: the value in the quote coin that each level of the book gives each second.
     `unfilled_ends_as`: what IOC and FOK orders come to with what the book did not give.
     `key`: "ok", "revoked", or "html_401" and "html_403", a gateway in front that says it in HTML.
+    `halted`: instruments that take no orders.
     `clock_offset_s`: how far the exchange's clock is ahead of the true one.
     """
 
@@ -211,3 +211,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key: Literal["ok", "revoked", "html_401", "html_403"] = "ok"
     maintenance: bool = False
     clock_offset_s: float = 0.0
+    halted: tuple[str, ...] = ()

@@ -20,7 +20,10 @@ _FIGURES = frozenset(
     }
 )
 
+_INSTANTS = frozenset({"t", "tn", "create_time", "create_time_ns", "update_time"})
+
 OTHER_CLIENT_OID = "someone-elses-order"
+OTHER_INSTRUMENT = "DOGE_EUR"
 
 
 def html(status: int, title: str) -> bytes:
@@ -47,13 +50,15 @@ def encoded(answer: Mapping[str, Any]) -> bytes:
     return json.dumps(answer, separators=(",", ":")).encode()
 
 
-def _each_figure(put: Callable[[str], object]) -> Callable[[Any], Any]:
+def _each(names: frozenset[str], put: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Return what puts something else into each field of some names, however deep."""
+
     def bend(value: Any) -> Any:
         if isinstance(value, list):
             return [bend(each) for each in value]
         if isinstance(value, dict):
             return {
-                name: put(each) if name in _FIGURES and isinstance(each, str) else bend(each)
+                name: put(each) if name in names and isinstance(each, str | int) else bend(each)
                 for name, each in value.items()
             }
         return value
@@ -84,25 +89,18 @@ def _repeated(value: Any) -> Any:
     return value
 
 
-def _other_id(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_other_id(each) for each in value]
-    if isinstance(value, dict):
-        return {
-            name: OTHER_CLIENT_OID if name == "client_oid" else _other_id(each)
-            for name, each in value.items()
-        }
-    return value
-
-
 _BENT: dict[Fault, Callable[[Any], Any]] = {
-    Fault.NULLS: _each_figure(lambda _text: None),
-    Fault.NANS: _each_figure(lambda _text: "NaN"),
-    Fault.NEGATIVES: _each_figure(lambda text: f"-{text}".replace("--", "")),
-    Fault.WORDS: _each_figure(lambda _text: "soon"),
-    Fault.HUGE: _each_figure(lambda _text: "1e400"),
+    Fault.NULLS: _each(_FIGURES, lambda _text: None),
+    Fault.NANS: _each(_FIGURES, lambda _text: "NaN"),
+    Fault.NEGATIVES: _each(_FIGURES, lambda text: f"-{text}".replace("--", "")),
+    Fault.WORDS: _each(_FIGURES, lambda _text: "soon"),
+    Fault.HUGE: _each(_FIGURES, lambda _text: "1e400"),
     Fault.MISSING: _missing,
     Fault.NO_DATA: _no_data,
     Fault.REPEATED: _repeated,
-    Fault.OTHER_ID: _other_id,
+    Fault.OTHER_ID: _each(frozenset({"client_oid"}), lambda _text: OTHER_CLIENT_OID),
+    Fault.OTHER_INSTRUMENT: _each(
+        frozenset({"instrument_name", "i"}), lambda _text: OTHER_INSTRUMENT
+    ),
+    Fault.TIMES: _each(_INSTANTS, lambda instant: type(instant)(int(instant) * 1_000)),
 }

@@ -84,6 +84,12 @@ def test_a_thin_book_fills_a_resting_order_in_parts(ccxt: Any, place: InProcess)
     assert look(ccxt)["filled"] == 0.01
 
 
+def test_what_a_part_fill_leaves_is_what_stays_locked(ccxt: Any, place: InProcess) -> None:
+    rest(ccxt)
+    place.owner("fill", client_oid=OID, quantity="0.004")
+    assert ccxt.fetch_balance()["USDT"]["used"] == 234
+
+
 def test_a_thin_book_is_taken_level_by_level(ccxt: Any, place: InProcess) -> None:
     place.settings(depth="100")
     buy(ccxt, amount=0.01)

@@ -6,7 +6,7 @@ numbers of orders are the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ def wanted_order(
     told: int,
 ) -> Order:
     """Make the order that is asked for; without a client id it takes the request's id."""
-    listing = listing_of(params)
+    listing = listing_of(params, engine.settings.halted)
     side, kind, tif, exec_inst = _words(params, is_advanced=is_advanced)
     client_oid = str(params.get("client_oid") or request_id)
     if len(client_oid) > CLIENT_OID_MAX:
@@ -75,14 +75,14 @@ def wanted_order(
     )
 
 
-def listing_of(params: Params) -> Listing:
+def listing_of(params: Params, halted: Collection[str]) -> Listing:
     name = params.get("instrument_name")
     if not isinstance(name, str) or not name:
         raise RefusedError(40004)
     listing = LISTINGS.get(name)
     if listing is None:
         raise RefusedError(209)
-    if not listing.is_tradable or listing.kind != "CCY_PAIR":
+    if listing.name in halted or listing.kind != "CCY_PAIR":
         raise RefusedError(208)
     return listing
 
@@ -105,7 +105,9 @@ def _words(
 ) -> tuple[Literal["BUY", "SELL"], str, str, tuple[str, ...]]:
     side, kind = params.get("side"), params.get("type")
     tif = params.get("time_in_force") or "GOOD_TILL_CANCEL"
-    exec_inst = tuple(params.get("exec_inst") or ())
+    exec_inst = _exec_inst(params.get("exec_inst"))
+    if not all(isinstance(each, str) for each in (side, kind, tif)):
+        raise RefusedError(40004)
     if side not in {"BUY", "SELL"}:
         raise RefusedError(220)
     if kind in TRIGGERS and not is_advanced:
@@ -114,11 +116,16 @@ def _words(
         raise RefusedError(218)
     if tif not in _TIFS:
         raise RefusedError(221)
-    if not set(exec_inst) <= _EXEC_INSTS:
-        raise RefusedError(219)
     if "POST_ONLY" in exec_inst and (kind not in WITH_LIMIT or tif != "GOOD_TILL_CANCEL"):
         raise RefusedError(43005)
     return ("BUY" if side == "BUY" else "SELL"), str(kind), str(tif), exec_inst
+
+
+def _exec_inst(value: object) -> tuple[str, ...]:
+    found = [] if value is None else value
+    if not isinstance(found, list) or not all(each in _EXEC_INSTS for each in map(str, found)):
+        raise RefusedError(219)
+    return tuple(map(str, found))
 
 
 def _price(params: Params, name: str, code: int, listing: Listing) -> Decimal:
