@@ -38,14 +38,20 @@ from aegis.messages import (
     ReconcileNow,
     ReconciliationReported,
 )
-from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
+from aegis.vitals import (
+    ArmingRead,
+    ExchangeVitals,
+    PricesRead,
+    ReadVitals,
+    TreeRead,
+    Vitals,
+    VitalsDue,
+)
 
 COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten", "resolve")
 
 VITALS_WITHIN_S = 1.0
 """Who takes longer is told as not answering; a person waits."""
-
-NO_VITALS = Vitals(tree=None, prices=None, arming=None)
 
 
 class ControlPort(Protocol):
@@ -75,9 +81,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class CommandListener(Actor):
     """Remembers who waits for what; a reply that nobody waits for is dropped."""
 
-    def __init__(self, context: Context, *, port: ControlPort, quote_coin: Coin) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        port: ControlPort,
+        quote_coin: Coin,
+        exchange_vitals: Callable[[], ExchangeVitals | None],
+    ) -> None:
         super().__init__(context)
         self._port = port
+        self._exchange_vitals = exchange_vitals
         self._quote_coin = quote_coin
         self._resolving: dict[int, ControlRequest] = {}  # by token: wait for a reconciliation
         self._changing: deque[ControlRequest] = deque()  # wait for the book
@@ -197,7 +211,8 @@ class CommandListener(Actor):
 
     def _ask_vitals(self, token: int) -> None:
         """Ask whoever knows what the store does not: supervisor, Guard and Strategy."""
-        self._vitals[token] = NO_VITALS
+        exchange = self._exchange_vitals()
+        self._vitals[token] = Vitals(tree=None, prices=None, arming=None, exchange=exchange)
         for name in (self.supervisor, names.GUARD, names.STRATEGY):
             self.tell(name, ReadVitals(token=token, reply_to=self.name))
         self.after(VITALS_WITHIN_S, VitalsDue(token=token))
@@ -207,7 +222,7 @@ class CommandListener(Actor):
         if known is None:
             return  # it was told without this one
         vitals = self._vitals[token] = msgspec.structs.replace(known, **part)
-        if None not in msgspec.structs.astuple(vitals):
+        if None not in (vitals.tree, vitals.prices, vitals.arming):
             self._tell_vitals(token)
 
     def _tell_vitals(self, token: int) -> None:

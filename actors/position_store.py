@@ -68,11 +68,15 @@ from aegis.messages import (
 from aegis.store.journal import Store
 from aegis.store.mending import mend
 from aegis.tuning import Reconfigured
+from aegis.vitals import NoteCalls
 
 GROUP_MAX = 256
 """Commands at most in one commit: the batch at which a commit's cost no longer matters."""
 
-Asked = ReadBook | ReadKnown | ReadPast | ReadNotices | MarkNotified | MarkNotifyFailed | MendStore
+Asked = (
+    ReadBook | ReadKnown | ReadPast | ReadNotices | MarkNotified | MarkNotifyFailed | MendStore
+    | NoteCalls
+)  # fmt: skip
 """What is answered from what is committed, so after the commit."""
 
 
@@ -138,7 +142,7 @@ class PositionStore(Actor):
                     self._limits = message.tuning.limits
                 case ReadBook() | ReadKnown() | ReadPast() | MendStore():
                     asked.append(message)
-                case ReadNotices() | MarkNotified() | MarkNotifyFailed():
+                case ReadNotices() | MarkNotified() | MarkNotifyFailed() | NoteCalls():
                     asked.append(message)
                 case _:
                     assert_never(message)
@@ -297,6 +301,8 @@ class PositionStore(Actor):
                 self._store.mark_notified(message.told, now)
             case MarkNotifyFailed():
                 self._store.mark_notify_failed(message.failed)
+            case NoteCalls():
+                self._store.note_calls(message, now)
             case MendStore():
                 self._mend(message, now)
             case _:

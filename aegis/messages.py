@@ -22,7 +22,7 @@ from aegis.domain.mends import Mend
 from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount
 from aegis.tuning import Reconfigured
-from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
+from aegis.vitals import ArmingRead, NoteCalls, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
 
 # The market's dialogue --------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class StoreMended(Message, frozen=True, kw_only=True):
 
 StoreMessage = (
     Execute | ReadBook | ReadKnown | ReadPast | ReadNotices | MarkNotified
-    | MarkNotifyFailed | MendStore | Reconfigured
+    | MarkNotifyFailed | MendStore | NoteCalls | Reconfigured
 )  # fmt: skip
 
 

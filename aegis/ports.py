@@ -16,6 +16,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.delivery import Delivery, Letter, Manners
 from aegis.domain.ids import Instant, Symbol
 from aegis.messages import HistoryRead, MarketNews, ReadHistory
+from aegis.vitals import ExchangeVitals
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -117,6 +118,10 @@ class Exchange(Protocol):
 
         Short, and from any thread.
         """
+        ...
+
+    def vitals(self) -> ExchangeVitals | None:
+        """Return what is known of the way to it, None where there is none; as short as `hold`."""
         ...
 
 

@@ -60,6 +60,49 @@ class ArmingRead(Message, frozen=True, kw_only=True):
     waits_for: str
 
 
+class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How one kind of call to an exchange fared for a while; never what was said in it.
+
+    Failed is what was not answered by a yes or a definite no; `last_error` names the kind of the
+    last outcome that was no yes, `http_status` its status where there was one.
+    """
+
+    call: str
+    count: int
+    failed: int
+    ms_p50: int
+    ms_p99: int
+    ms_max: int
+    last_error: str = ""
+    http_status: int | None = None
+
+
+class NoteCalls(Message, frozen=True, kw_only=True):
+    """Write down how the calls of the last `interval_s` fared; for the store."""
+
+    interval_s: int
+    calls: tuple[CallFigures, ...]
+
+
+class LaneVitals(msgspec.Struct, frozen=True, kw_only=True):
+    """One lane of calls: its breaker's state, and how many calls wait."""
+
+    name: str
+    breaker: str
+    waiting: int
+
+
+class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a real exchange; `hold` says why entries wait, None where they need not.
+
+    `offset_s` is by how much its clock is ahead of ours, None before it was measured.
+    """
+
+    hold: str | None
+    offset_s: float | None
+    lanes: tuple[LaneVitals, ...]
+
+
 class VitalsDue(Message, frozen=True, kw_only=True):
     """A timer of the listener's own: who has not answered by now is left out."""
 
@@ -67,8 +110,9 @@ class VitalsDue(Message, frozen=True, kw_only=True):
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; None where nobody answered in time."""
+    """All of it; None where nobody answered in time, or there is no real exchange."""
 
     tree: TreeRead | None
     prices: PricesRead | None
     arming: ArmingRead | None
+    exchange: ExchangeVitals | None = None

@@ -114,7 +114,12 @@ def _trading(parts: Parts) -> Branch:
 
 def _watch(parts: Parts) -> Branch:
     feed = partial(MarketFeed, market=parts.market, on_ended=parts.on_market_ended)
-    listener = partial(CommandListener, port=parts.control, quote_coin=parts.quote_coin)
+    listener = partial(
+        CommandListener,
+        port=parts.control,
+        quote_coin=parts.quote_coin,
+        exchange_vitals=parts.exchange.vitals,
+    )
     return Branch(
         name="watch",
         strategy="one_for_one",

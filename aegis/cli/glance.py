@@ -23,6 +23,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
 from aegis.domain.instants import instant_of, text_of
 from aegis.domain.money import negative, text
 from aegis.domain.risk import Losses, losses_of, marked_equity
+from aegis.store.housekeeping import CallsNoted
 from aegis.store.outbox import Backlog
 from aegis.store.reading import StoreStatus
 from aegis.vitals import Part, Vitals
@@ -84,6 +85,8 @@ def rows_of(glance: Glance) -> Rows:
         ("Trading", _trading(account)),
         *(("Armed", line) for line in _armed(glance)),
         *(("Market", line) for line in _market(glance)),
+        *(("Exchange", line) for line in _exchange(glance)),
+        *([("Calls", told_calls(status.last_calls))] if status.last_calls is not None else []),
         *_tree(glance),
         *_equity(glance),
         ("Balances", balances(account.balances) if account.has_balances else "not known yet"),
@@ -151,6 +154,36 @@ def _armed(glance: Glance) -> Iterator[str]:
         yield f"yes, {glance.config.strategy.name}"
     else:
         yield f"no: it waits for {vitals.arming.waits_for}"
+
+
+def _exchange(glance: Glance) -> Iterator[str]:
+    """Tell how the way to a real exchange is: what holds entries, and lanes that rest or queue."""
+    exchange = None if glance.vitals is None else glance.vitals.exchange
+    if exchange is None:
+        return
+    told = [f"entries wait: {exchange.hold}" if exchange.hold else "answers"]
+    if exchange.offset_s is not None:
+        told.append(f"its clock is {exchange.offset_s:+.1f} s from ours")
+    for lane in exchange.lanes:
+        if lane.breaker != "closed":
+            told.append(f"{lane.name} {lane.breaker.replace('_', ' ')}")
+        if lane.waiting:
+            told.append(f"{counted(lane.waiting, 'call')} waiting for {lane.name}")
+    yield "; ".join(told)
+
+
+def told_calls(noted: CallsNoted) -> str:
+    """Tell how calls fared, and which kind took longest."""
+    calls = noted.note.calls
+    count, failed = sum(each.count for each in calls), sum(each.failed for each in calls)
+    text = f"{counted(count, 'call')} in {noted.note.interval_s} s until {moment(noted.at)}"
+    if failed:
+        worst = max(calls, key=lambda each: each.failed)
+        text += f", {failed} failed, {worst.call} last of {worst.last_error}"
+    if calls:
+        slowest = max(calls, key=lambda each: each.ms_max)
+        text += f"; slowest {slowest.call} {slowest.ms_max} ms"
+    return text
 
 
 def _market(glance: Glance) -> Iterator[str]:
@@ -278,6 +311,7 @@ def json_of(glance: Glance) -> dict[str, object]:
         "quarantined": status.quarantined,
         "last_reconciliation": status.last_reconciliation,
         "last_diagnosis": status.last_diagnosis,
+        "last_calls": msgspec.to_builtins(status.last_calls),
         "last_backup": None if glance.backup is None else backup_json(glance.backup),
         "events": status.events,
         "last_event_at": status.last_event_at,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from aegis.cli.codes import Code
 from aegis.cli.output import tell, tell_json
 from aegis.cli.wording import shown
@@ -14,7 +16,9 @@ from aegis.domain.health import Health, judge
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.instants import instant_of
 from aegis.log.file import last_of
+from aegis.store.errors import StoreError
 from aegis.store.lock import holder_of
+from aegis.store.reading import read_calls
 
 Line = Mapping[str, object]
 
@@ -31,11 +35,20 @@ def show_health(config: Config, *, is_json: bool) -> Code:
         interval_s=math.ceil(config.supervisor.heartbeat_s),
     )
     if is_json:
-        tell_json({"is_healthy": health.is_healthy, "text": health.text, "pid": pid})
+        told = {"is_healthy": health.is_healthy, "text": health.text, "pid": pid}
+        tell_json({**told, "last_calls": _last_calls(config)})
     else:
         missing = "" if config.store.path.exists() else f"; no store yet at {_store(config)}"
         tell(health.text + missing)
     return Code.DONE if health.is_healthy else Code.NO
+
+
+def _last_calls(config: Config) -> object:
+    """Return how the last calls to an exchange fared; None where the store cannot tell."""
+    try:
+        return msgspec.to_builtins(read_calls(config.store.path))
+    except StoreError:
+        return None
 
 
 def judged(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from aegis.dialogue import ExchangeAnswer, ExchangeReplied, ExchangeRequest, NoAnswer
 from aegis.ports import Overran, Raised, Runtime
+from aegis.vitals import ExchangeVitals
 
 
 class CalledExchange:
@@ -41,6 +42,10 @@ class CalledExchange:
 
     def hold(self) -> str | None:
         """Return None: nothing is known of the venue but its answers."""
+        return None
+
+    def vitals(self) -> ExchangeVitals | None:
+        """Return None: there is no way to it that could be well or ill."""
         return None
 
 

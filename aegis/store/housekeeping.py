@@ -1,6 +1,7 @@
 """What the diagnosis asks of tables that are no projections, and of trades that are over.
 
-Read-only questions for the inspector's connection, and the one deletion that a store knows.
+Read-only questions for the inspector's connection, how calls to the exchange fared, and the one
+deletion that a store knows.
 """
 
 from __future__ import annotations
@@ -14,13 +15,26 @@ import msgspec
 from aegis.domain.ids import Instant
 from aegis.domain.instants import text_of
 from aegis.domain.position import Position
-from aegis.store.statements import SELECT_POSITION
+from aegis.store.statements import INSERT_HEALTH, SELECT_POSITION
 from aegis.store.values import position_of
+from aegis.vitals import NoteCalls
 
 TRIM_ROWS_MAX = 10_000
 """Deleted at once of one table: 30 ms, for which commits wait."""
 
 PEERS_MAX = 500
+
+CALLS = "calls"
+"""The `check_type` of rows that tell how calls fared; a diagnosis has no check of that name."""
+
+CALLS_ROWS_MAX = 1_000
+"""So many rows from the end are looked through for the last note of calls."""
+
+_LAST_CALLS = """
+SELECT timestamp, details FROM system_health
+WHERE check_type = ? AND check_id > (SELECT max(check_id) FROM system_health) - ?
+ORDER BY check_id DESC LIMIT 1
+"""
 
 _FOREIGN_KEYS = "PRAGMA foreign_key_check"
 
@@ -55,6 +69,13 @@ _PEERS = """
 SELECT pnl_pct_exact FROM positions WHERE status = 'CLOSED' AND pnl_pct_exact IS NOT NULL
 ORDER BY closed_at DESC LIMIT ?
 """
+
+
+class CallsNoted(msgspec.Struct, frozen=True, kw_only=True):
+    """How calls fared in the interval that ended at a timestamp."""
+
+    at: str
+    note: NoteCalls
 
 
 class Stray(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +115,21 @@ def trim(db: apsw.Connection, before: Instant) -> None:
     """Delete checks' rows and sent notices from before an instant, a bounded number of each."""
     for statement in (_TRIM_HEALTH, _TRIM_NOTICES):
         db.execute(statement, (text_of(before), TRIM_ROWS_MAX)).fetchall()
+
+
+def note_calls(db: apsw.Connection, note: NoteCalls, at: Instant) -> None:
+    """Write a row of how calls fared; it belongs to no event."""
+    status = "warning" if any(each.failed for each in note.calls) else "ok"
+    details = msgspec.json.encode({"interval_s": note.interval_s, "calls": note.calls}).decode()
+    db.execute(INSERT_HEALTH, (text_of(at), CALLS, status, details, 0, None)).fetchall()
+
+
+def last_calls(db: apsw.Connection) -> CallsNoted | None:
+    """Return the last note of how calls fared, None where there is none among the last rows."""
+    row = db.execute(_LAST_CALLS, (CALLS, CALLS_ROWS_MAX)).fetchone()
+    if row is None:
+        return None
+    return CallsNoted(at=str(row[0]), note=msgspec.json.decode(str(row[1]), type=NoteCalls))
 
 
 def closed_since(db: apsw.Connection, at: Instant) -> tuple[Position, ...]:

@@ -49,6 +49,7 @@ from aegis.store.records import (
 from aegis.store.statements import INSERT_QUARANTINE
 from aegis.store.states import States
 from aegis.store.writing import append
+from aegis.vitals import NoteCalls
 
 
 class Store:
@@ -192,6 +193,11 @@ class Store:
         """Delete checks' rows and sent notices from before an instant, a bounded number."""
         with self._working("trim"), self._allowed(TRIM), self._transaction():
             housekeeping.trim(self._db, before)
+
+    def note_calls(self, note: NoteCalls, at: Instant) -> None:
+        """Write down how calls to the exchange fared: one row, which goes when checks' rows go."""
+        with self._working("calls"), self._transaction():
+            housekeeping.note_calls(self._db, note, at)
 
     def mark_notified(self, told: Iterable[tuple[EventId, str]], at: Instant) -> None:
         """Record that notices went out, each named by its event and channel."""

@@ -21,6 +21,7 @@ from aegis.domain.ids import Coin, PositionId
 from aegis.domain.money import text_of_written, total
 from aegis.domain.order import UNSETTLED
 from aegis.store.errors import NoStore
+from aegis.store.housekeeping import CallsNoted, last_calls
 from aegis.store.identity import StoredIdentity, read_stored_identity
 from aegis.store.loading import find_account, quote_of
 from aegis.store.lock import holder_of
@@ -72,7 +73,7 @@ FROM reconciliations ORDER BY reconciliation_id DESC LIMIT 1
 _DIAGNOSIS = """
 WITH last AS (
     SELECT check_id, event_id FROM system_health
-    WHERE check_id = (SELECT max(check_id) FROM system_health)
+    WHERE event_id IS NOT NULL ORDER BY check_id DESC LIMIT 1
 )
 SELECT timestamp, check_type, status, details FROM system_health AS health, last
 WHERE health.check_id > last.check_id - ? AND health.event_id = last.event_id
@@ -131,6 +132,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     last_reconciliation: View | None
     last_diagnosis: tuple[View, ...]
+    last_calls: CallsNoted | None
 
 
 def read_status(path: Path) -> StoreStatus:
@@ -157,7 +159,14 @@ def read_status(path: Path) -> StoreStatus:
             quarantined=quarantined,
             last_reconciliation=reconciled[0] if reconciled else None,
             last_diagnosis=_views(db, _DIAGNOSIS, (CHECKS_MAX,)),
+            last_calls=last_calls(db),
         )
+
+
+def read_calls(path: Path) -> CallsNoted | None:
+    """Return how the last calls to the exchange fared; None where none were made lately."""
+    with trusted(path) as db:
+        return last_calls(db)
 
 
 def read_outbox(path: Path) -> tuple[Backlog, ...]:

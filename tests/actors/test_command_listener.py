@@ -30,7 +30,7 @@ from aegis.messages import (
     ReconcileNow,
     ReconciliationReported,
 )
-from aegis.vitals import ArmingRead, PricesRead, ReadVitals, TreeRead
+from aegis.vitals import ArmingRead, ExchangeVitals, PricesRead, ReadVitals, TreeRead
 from tests.actors.ensemble import Ensemble
 from tests.domain.kit import USDT, halt
 from tests.stage import BOSS, Stage
@@ -68,10 +68,19 @@ class Scene(Ensemble):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self.port = Port()
+        self.exchange: ExchangeVitals | None = None
         self._tokens = 0
 
     def begin(self) -> None:
-        self.stage.launch(ME, partial(CommandListener, port=self.port, quote_coin=USDT))
+        self.stage.launch(
+            ME,
+            partial(
+                CommandListener,
+                port=self.port,
+                quote_coin=USDT,
+                exchange_vitals=lambda: self.exchange,
+            ),
+        )
 
     def say(self, command: str, *, is_dry_run: bool = False) -> int:
         self._tokens += 1
@@ -265,6 +274,16 @@ def test_the_status_is_told_as_soon_as_all_have_answered(scene: Scene) -> None:
         prices(token),
         arming(token),
     )
+
+
+def test_the_status_has_how_the_way_to_the_exchange_is(scene: Scene) -> None:
+    scene.exchange = ExchangeVitals(hold="it is banned", offset_s=0.1, lanes=())
+    token = scene.say("status")
+    for answer in (arming(token), tree(token), prices(token)):
+        scene.tell(ME, answer)
+    vitals = scene.reply().vitals
+    assert vitals is not None
+    assert vitals.exchange == scene.exchange
 
 
 def test_who_does_not_answer_in_time_is_left_out(scene: Scene) -> None:

@@ -91,6 +91,9 @@ class Venue:
     def hold(self) -> str | None:
         return None
 
+    def vitals(self) -> None:
+        return None
+
     def of(self, kind: type[R]) -> list[R]:
         return [request for request in list(self.asked) if isinstance(request, kind)]
 

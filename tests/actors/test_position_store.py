@@ -39,7 +39,9 @@ from aegis.messages import (
 from aegis.store.connection import open_reader
 from aegis.store.identity import Identity
 from aegis.store.journal import Store
+from aegis.store.reading import read_calls
 from aegis.store.verify import verify
+from aegis.vitals import NoteCalls
 from tests.actors.ensemble import Ensemble
 from tests.domain.kit import (
     LIMITS,
@@ -197,6 +199,20 @@ def test_a_notice_waits_in_the_outbox_until_it_is_marked(scene: Scene) -> None:
     assert notice.text == "\u26a0\ufe0f Trading is REDUCING: halted: operator"
     assert second.notices == ()
     assert scene.heard(names.NOTIFIER, NoticesAdded)
+
+
+def test_how_calls_fared_is_written_down_beside_the_events(scene: Scene) -> None:
+    note = NoteCalls(interval_s=300, calls=())
+    scene.wants(FUNDED)
+    scene.asks(note)
+    scene.asks(ReadBook(reply_to=ASKER))
+    scene.begin()
+    (read,) = scene.wait_heard(ASKER, BookRead)
+
+    noted = read_calls(scene.path)
+    assert noted is not None
+    assert noted.note == note
+    assert read.book.last_event_id == 1
 
 
 def test_rows_are_made_anew_on_demand(scene: Scene) -> None:

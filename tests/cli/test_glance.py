@@ -16,10 +16,22 @@ from aegis.config.model import Config, build
 from aegis.domain.account import Account, TradingState
 from aegis.domain.ids import Coin, Generation, Incarnation, Instant, Symbol
 from aegis.domain.risk import equity_of
+from aegis.store.housekeeping import CallsNoted
 from aegis.store.identity import Identity, StoredIdentity
 from aegis.store.outbox import Backlog
 from aegis.store.reading import StoreStatus
-from aegis.vitals import ArmingRead, LastPrice, Part, PricesRead, TreeRead, Vitals
+from aegis.vitals import (
+    ArmingRead,
+    CallFigures,
+    ExchangeVitals,
+    LaneVitals,
+    LastPrice,
+    NoteCalls,
+    Part,
+    PricesRead,
+    TreeRead,
+    Vitals,
+)
 from tests.simulation.candles import flat
 from tests.simulation.world import World
 
@@ -86,6 +98,7 @@ def status_of(**changed: Any) -> StoreStatus:
         quarantined=0,
         last_reconciliation=None,
         last_diagnosis=(),
+        last_calls=None,
     )
     return msgspec.structs.replace(usual, **changed)
 
@@ -268,6 +281,47 @@ def test_the_last_price_is_told_with_its_age() -> None:
     assert told(glance_of(), "Market") == "BTC/USDT 104.00 (1.5 s ago)"
     old = PricesRead(token=1, prices={BTC_USDT: LastPrice(bid=Decimal(104), age_s=31.0)})
     assert "stale after 30 s" in told(glance_of(vitals=vitals_of(prices=old)), "Market")
+
+
+def exchange_of(**changed: Any) -> Vitals:
+    lanes = (
+        LaneVitals(name="orders", breaker="closed", waiting=0),
+        LaneVitals(name="looks", breaker="half_open", waiting=2),
+    )
+    usual = ExchangeVitals(hold=None, offset_s=-0.25, lanes=lanes)
+    return vitals_of(exchange=msgspec.structs.replace(usual, **changed))
+
+
+def test_the_way_to_a_real_exchange_is_told() -> None:
+    assert told(glance_of(vitals=exchange_of()), "Exchange") == (
+        "answers; its clock is -0.2 s from ours; looks half open; 2 calls waiting for looks"
+    )
+
+
+def test_what_holds_entries_is_told_first() -> None:
+    vitals = exchange_of(hold="the exchange does not take the key: 40101")
+    assert told(glance_of(vitals=vitals), "Exchange").startswith(
+        "entries wait: the exchange does not take the key: 40101;"
+    )
+
+
+def test_how_calls_fared_is_told_with_the_worst_and_the_slowest() -> None:
+    quick = CallFigures(call="Place", count=3, failed=0, ms_p50=40, ms_p99=60, ms_max=60)
+    slow = CallFigures(
+        call="ReadTrades", count=4, failed=2, ms_p50=90, ms_p99=310, ms_max=310, last_error="Lost"
+    )
+    note = NoteCalls(interval_s=300, calls=(quick, slow))
+    noted = CallsNoted(at="2024-01-01T10:00:00.000000000Z", note=note)
+    glance = glance_of(status_of(last_calls=noted))
+    assert told(glance, "Calls") == (
+        "7 calls in 300 s until 2024-01-01 10:00:00, 2 failed, ReadTrades last of Lost;"
+        " slowest ReadTrades 310 ms"
+    )
+    assert msgspec.json.encode(json_of(glance))
+
+
+def test_paper_has_no_way_to_an_exchange() -> None:
+    assert not {"Exchange", "Calls"} & set(dict(rows_of(glance_of())))
 
 
 def test_who_does_not_run_has_no_actors_and_no_market() -> None:

@@ -8,17 +8,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aegis.domain.commands import AskForHuman, LoseSight
+from aegis.domain.commands import AskForHuman, CompleteDiagnosis, LoseSight
+from aegis.domain.events import CheckResult
+from aegis.domain.ids import Generation, Instant
 from aegis.store.errors import NoStore, StoreCorrupt, StoreError, StoreTooNew
 from aegis.store.journal import Store
 from aegis.store.measuring import read_measures
 from aegis.store.reading import (
+    read_calls,
     read_fills,
     read_identity,
     read_outbox,
     read_positions,
     read_status,
 )
+from aegis.store.verify import verify
+from aegis.vitals import CallFigures, NoteCalls
 from tests.store.histories import IDENTITY, START, SYMBOLS, USDT, History, open_store
 from tests.store.looking import read_history
 from tests.store.tampering import flip, stranger, tamper
@@ -30,6 +35,7 @@ READERS: tuple[Callable[[Path], object], ...] = (
     read_fills,
     read_history,
     read_outbox,
+    read_calls,
     partial(read_measures, quote=USDT),
 )
 
@@ -164,3 +170,58 @@ def test_a_reader_sees_what_is_committed_while_it_runs(store: Store, history: Hi
     before = read_status(store.path).events
     store.commit(history.mark(next(iter(history.book.positions))), history.book)
     assert read_status(store.path).events == before + 1
+
+
+# How calls fared ------------------------------------------------------------------------------
+
+CALLS = NoteCalls(
+    interval_s=300,
+    calls=(
+        CallFigures(
+            call="ReadOrder",
+            count=7,
+            failed=1,
+            ms_p50=40,
+            ms_p99=310,
+            ms_max=310,
+            last_error="Lost",
+            http_status=502,
+        ),
+    ),
+)
+
+
+def test_how_calls_fared_is_read_as_it_was_noted(store: Store, history: History) -> None:
+    store.note_calls(NoteCalls(interval_s=300, calls=()), START)
+    store.note_calls(CALLS, store.stamp(START))
+    noted = read_calls(store.path)
+    assert noted is not None
+    assert noted.note == CALLS
+    assert history.book.positions
+
+
+def test_a_note_of_calls_does_not_hide_the_last_diagnosis(store: Store, history: History) -> None:
+    found = CompleteDiagnosis(
+        generation=Generation(1),
+        trigger="start",
+        checks=(CheckResult(check="chain", status="ok", details=""),),
+    )
+    store.commit(history.execute(found), history.book)
+    store.note_calls(CALLS, store.stamp(START))
+    status = read_status(store.path)
+    assert [view["check_type"] for view in status.last_diagnosis] == ["chain"]
+    assert status.last_calls is not None
+
+
+def test_a_note_of_calls_is_no_event(store: Store, history: History) -> None:
+    before = store.head_hash
+    store.note_calls(CALLS, store.stamp(START))
+    assert store.head_hash == before
+    assert verify(store.path).ok
+    assert history.book.positions
+
+
+def test_a_note_of_calls_goes_when_it_is_old(store: Store) -> None:
+    store.note_calls(CALLS, START)
+    store.trim(Instant(store.stamp(START) + 10**9))
+    assert read_calls(store.path) is None

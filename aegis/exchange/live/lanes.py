@@ -26,6 +26,7 @@ from aegis.exchange.live.calls import Call, Verdict
 from aegis.exchange.live.profile import Lane, Rate
 from aegis.exchange.live.retry import Draw, pause_s
 from aegis.exchange.live.steps import Do, HeldBack, Urgency
+from aegis.vitals import LaneVitals
 
 DENIED_PAUSE_S = 60.0
 """A key that is not taken is tried again so often, but for exits."""
@@ -184,6 +185,11 @@ class LaneDesk:
         """Note that the key was taken; say whether that is news."""
         is_news, self.denied = self.denied is not None, None
         return is_news
+
+    def vitals(self, now_s: float) -> LaneVitals:
+        """Return how this lane is."""
+        state = self.breaker.state(now_s)
+        return LaneVitals(name=self.name, breaker=state, waiting=len(self))
 
     def hold(self, now_s: float) -> str | None:
         """Return why entries should wait on this lane's account, or None."""

@@ -30,19 +30,15 @@ from aegis.dialogue import (
     RequestRefused,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
-from aegis.exchange.live.breaker import BreakerState
 from aegis.exchange.live.calls import (
-    Answered,
     Call,
     Cancel,
-    Denied,
     Limited,
     Lost,
     MakeClient,
     Outcome,
     Place,
     ReadQuote,
-    Refused,
     Skewed,
     Verdict,
 )
@@ -56,14 +52,16 @@ from aegis.exchange.live.departing import (
     without_answer,
     without_secrets,
 )
-from aegis.exchange.live.instants import Instants
-from aegis.exchange.live.lanes import Bar, LaneDesk, Waiting
+from aegis.exchange.live.lanes import LaneDesk, Waiting
 from aegis.exchange.live.offset import ServerClock
 from aegis.exchange.live.profile import Lane, Profile
 from aegis.exchange.live.retry import TRIES_MAX, Draw, pause_s
 from aegis.exchange.live.sequences import sequence_of
+from aegis.exchange.live.standing import Standing
 from aegis.exchange.live.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
+from aegis.exchange.live.tally import Tally
 from aegis.ports import Log, Runtime, no_log
+from aegis.vitals import ExchangeVitals, NoteCalls
 
 LEAVES_AFTER_DEADLINE_S = 5.0
 
@@ -73,11 +71,12 @@ ENTRY_PATIENCE_S = 2.0
 READ_PATIENCE_S = 30.0
 """Of one call that places nothing, its retries included."""
 
+TALLY_S = 300
+"""How calls fared is told so often: some 200 kB a day, where a row a call would be 40 MB."""
+
 REQUESTS_MAX = 1_000
 WAKE_S_LEAST = 0.001
 """A clock that is read as a float may be short of an instant by less."""
-
-NO_BAN = Bar(-inf, "")
 
 
 def leaves_within_s(call_deadline_s: float) -> float:
@@ -88,8 +87,16 @@ def leaves_within_s(call_deadline_s: float) -> float:
     return call_deadline_s + LEAVES_AFTER_DEADLINE_S
 
 
+def _keep_silent(_note: NoteCalls) -> None:
+    pass
+
+
 class Line:
-    """Implements `ports.Exchange`. `draw` is a chance from 0 to 1; any thread may use it."""
+    """Implements `ports.Exchange`; any thread may use it.
+
+    `draw` is a chance from 0 to 1. `on_calls` hears each `TALLY_S` in which there were calls how
+    they fared, on the runtime's thread.
+    """
 
     def __init__(
         self,
@@ -102,6 +109,7 @@ class Line:
         draw: Draw,
         has_positions: bool = False,
         log: Log = no_log,
+        on_calls: Callable[[NoteCalls], None] = _keep_silent,
     ) -> None:
         self._runtime = runtime
         self._clock = runtime.clock
@@ -110,17 +118,18 @@ class Line:
         self._deadline_s = call_deadline_s
         self._draw = draw
         self._log = log
+        self._on_calls = on_calls
+        self._tally = Tally()
+        self._is_telling_calls = False
         self._ways = Ways(profile=profile, has_positions=has_positions, now=server_clock.now)
         self._lock = threading.Lock()
         self._lanes = {lane: LaneDesk(lane, profile.rates, draw) for lane in Lane}
         self._seats = {lane: Seat(make_client) for lane in Lane}
         self._wake_s = inf
-        self._ban = NO_BAN
-        self._is_clock_apart = True  # as long as it was not measured
         self._serial = 0
         self._requests: dict[int, _Request] = {}
-        self._instants = Instants()
         self._to_do: list[Callable[[], None]] = []
+        self._standing = Standing(tuple(self._lanes.values()), server_clock, log, self._later)
 
     def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
         """Send a request; `reply_to` hears its answer once, on whatever thread the runtime has."""
@@ -129,7 +138,15 @@ class Line:
     def hold(self) -> str | None:
         """Return why an entry had better not be sent now, or None."""
         with self._lock:
-            return self._hold(self._clock.monotonic())
+            return self._standing.hold(self._clock.monotonic())
+
+    def vitals(self) -> ExchangeVitals:
+        """Return how the way to the exchange is."""
+        with self._lock:
+            now_s = self._clock.monotonic()
+            lanes = tuple(lane.vitals(now_s) for lane in self._lanes.values())
+            offset_s = self._server_clock.offset_s()
+            return ExchangeVitals(hold=self._standing.hold(now_s), offset_s=offset_s, lanes=lanes)
 
     def renew(self, make_client: MakeClient) -> None:
         """Use clients made by another from the next call of each lane on: the keys are new."""
@@ -201,13 +218,13 @@ class Line:
 
     def _pump_lane(self, lane: LaneDesk, now_s: float) -> float:
         while True:
-            hold = self._hold(now_s)
-            if (waiting := lane.take_next(now_s, self._ban, hold)) is not None:
+            hold = self._standing.hold(now_s)
+            if (waiting := lane.take_next(now_s, self._standing.ban, hold)) is not None:
                 self._send(lane, waiting)
-            elif (hopeless := lane.take_hopeless(now_s, self._ban, hold)) is not None:
+            elif (hopeless := lane.take_hopeless(now_s, self._standing.ban, hold)) is not None:
                 self._end(*hopeless, self._clock.now())
             else:
-                return lane.wake_s(now_s, self._ban, hold)
+                return lane.wake_s(now_s, self._standing.ban, hold)
 
     def _wake_in(self, delay_s: float, at_s: float) -> None:
         self._runtime.after(delay_s, lambda: self._locked(lambda: self._woken(at_s)))
@@ -223,26 +240,34 @@ class Line:
         leaves = Deadline(by_s=leaves_by_s, by=waiting.leaves_by)
         make = partial(spoken, waiting.call, seat, departure, self._clock, leaves)
 
+        sent_s = self._clock.monotonic()
+
         def hear(value: object) -> None:
-            self._locked(lambda: self._came(lane, waiting, departure, value))
+            self._locked(lambda: self._came(lane, waiting, departure, sent_s, value))
 
         port = f"exchange-{lane.name}"
         self._later(lambda: self._runtime.call(port, make, self._deadline_s, hear))
 
-    def _came(self, lane: LaneDesk, waiting: Waiting, departure: Departure, value: object) -> None:
+    def _came(
+        self, lane: LaneDesk, waiting: Waiting, departure: Departure, sent_s: float, value: object
+    ) -> None:
         """Take what came of a call, learn from it, and try again or hand it on."""
         lane.is_busy = False
         as_of, now_s = self._clock.now(), self._clock.monotonic()
         verdict: Verdict | HeldBack
         match value:
-            case Said(outcome=Outcome(verdict=verdict)):
-                as_of = self._as_of(waiting.call, value)
+            case Said(outcome=Outcome(verdict=verdict, http_status=status)):
+                as_of = self._standing.as_of(waiting.call, value)
+                self._note(waiting.call, value.heard_s - value.left_s, verdict, status)
+                self._standing.learn(lane, type(waiting.call), verdict, now_s)
             case NeverLeft():
                 verdict = HeldBack(code=HELD_BACK, reason="it could not leave in time")
             case _:
                 self._leave_behind(lane, value)
                 verdict = without_answer(departure, value)
-        self._learn(lane, waiting, verdict, now_s)
+                if isinstance(verdict, Lost):
+                    self._note(waiting.call, now_s - sent_s, verdict, None)
+                self._standing.learn(lane, type(waiting.call), verdict, now_s)
         again_s = self._again_s(waiting, verdict, now_s)
         if again_s is None:
             self._end(waiting, verdict, as_of)
@@ -274,69 +299,25 @@ class Line:
             partial(self._log, "ClientReplaced", level="warning", lane=lane.name, reason=why)
         )
 
-    # What is learned ----------------------------------------------------------------------------
+    # How calls fared ----------------------------------------------------------------------------
 
-    def _as_of(self, call: Call, said: Said) -> Instant:
-        """Measure the exchange's clock by an answer; return an instant before it was given."""
-        if said.outcome.server_at is not None:
-            self._server_clock.see(said.outcome.server_at, said.left_s, said.heard_s)
-            self._tell_of_clocks()
-        return self._instants.as_of(call, said)
-
-    def _tell_of_clocks(self) -> None:
-        hold = self._server_clock.hold()
-        if (hold is not None) is self._is_clock_apart:
-            return
-        self._is_clock_apart = hold is not None
-        if hold is None:
-            offset_s = round(self._server_clock.offset_s() or 0.0, 3)
-            self._later(partial(self._log, "ClocksAgree", offset_s=offset_s))
-        else:
-            self._later(partial(self._log, "ClocksApart", level="error", text=hold))
-
-    def _learn(
-        self, lane: LaneDesk, waiting: Waiting, verdict: Verdict | HeldBack, now_s: float
+    def _note(
+        self, call: Call, duration_s: float, verdict: Verdict, http_status: int | None
     ) -> None:
-        """Let breaker, bans and the key's standing follow from what came of a call."""
-        kind = type(waiting.call)
-        match verdict:
-            case Limited():
-                self._limit(lane, kind, verdict, now_s)
-            case Denied():
-                if lane.deny(now_s, verdict.reason):
-                    fields = {"lane": lane.name, "reason": verdict.reason}
-                    self._later(partial(self._log, "KeyDenied", level="error", **fields))
-            case Answered() | Refused():
-                lane.unlimit(kind)
-                if lane.admit():
-                    self._later(partial(self._log, "KeyAccepted", level="warning", lane=lane.name))
-        self._count(lane, now_s, is_answer=not isinstance(verdict, Lost | HeldBack))
+        """Count a call that left; the first of all begins the intervals."""
+        if not self._is_telling_calls:
+            self._is_telling_calls = True
+            self._later(self._begin_telling)
+        self._tally.note(type(call), duration_s, verdict, http_status)
 
-    def _limit(self, lane: LaneDesk, kind: type[Call], verdict: Limited, now_s: float) -> None:
-        """Wait as long as the exchange says, with everything; else with this kind of call."""
-        if verdict.retry_after_s is None:
-            rest_s = lane.limit(kind, now_s, verdict.reason)
-        else:
-            rest_s = verdict.retry_after_s
-            reason = f"the exchange wants no calls for {rest_s:g} s: {verdict.reason}"
-            self._ban = max(self._ban, Bar(now_s + rest_s, reason), key=lambda bar: bar.until_s)
-        fields = {"call": kind.__name__, "rest_s": round(rest_s, 3), "reason": verdict.reason}
-        self._later(partial(self._log, "CallsLimited", level="warning", **fields))
+    def _begin_telling(self) -> None:
+        self._runtime.every(TALLY_S, self._tell_calls)
 
-    def _count(self, lane: LaneDesk, now_s: float, *, is_answer: bool) -> None:
-        turned = lane.breaker.hear(now_s, is_answer=is_answer)
-        if turned is BreakerState.OPEN:
-            text = lane.hold(now_s)
-            fields = {"lane": lane.name, "text": text}
-            self._later(partial(self._log, "LaneOpened", level="warning", **fields))
-        elif turned is BreakerState.CLOSED:
-            self._later(partial(self._log, "LaneClosed", level="warning", lane=lane.name))
-
-    def _hold(self, now_s: float) -> str | None:
-        if self._ban.until_s > now_s:
-            return self._ban.reason
-        holds = (lane.hold(now_s) for lane in self._lanes.values())
-        return next((hold for hold in holds if hold is not None), self._server_clock.hold())
+    def _tell_calls(self) -> None:
+        with self._lock:
+            calls = self._tally.take()
+        if calls:
+            self._on_calls(NoteCalls(interval_s=TALLY_S, calls=calls))
 
 
 class _Request:

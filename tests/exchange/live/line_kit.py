@@ -48,6 +48,7 @@ from aegis.exchange.live.calls import (
 from aegis.exchange.live.line import Line
 from aegis.exchange.live.offset import ServerClock
 from aegis.exchange.live.profile import Profile, Rate
+from aegis.vitals import NoteCalls
 from supervisors.seeded import SMOOTH, Fate, FaultPlan, Latencies, SeededRuntime
 from tests.domain.kit import BTC, BTC_USDT, START, USDT
 
@@ -142,6 +143,7 @@ class Rig:
         )
         self.venue = Venue(self.clock)
         self.lines: list[tuple[str, dict[str, object]]] = []
+        self.notes: list[NoteCalls] = []
         self.server_clock = ServerClock(self.clock, margin_s=profile.skew_margin_s)
         self.line = Line(
             profile=profile,
@@ -152,6 +154,7 @@ class Rig:
             draw=seeded_random(seed).random,
             has_positions=has_positions,
             log=lambda event, /, **fields: self.lines.append((event, fields)),
+            on_calls=self.notes.append,
         )
         self.heard: list[ExchangeReplied] = []
 

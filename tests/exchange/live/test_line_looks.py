@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegis.dialogue import (
     FetchInstruments,
@@ -31,6 +33,9 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
+from aegis.exchange.live.line import TALLY_S
+from aegis.exchange.live.tally import Tally
+from aegis.vitals import CallFigures
 from supervisors.seeded import Fate
 from tests.domain.kit import BTC_USDT, START
 from tests.exchange.live.line_kit import (
@@ -369,3 +374,87 @@ def test_instruments_in_vain_are_tried_again() -> None:
     rig.venue.say(ReadInstruments, bug, LOST, Answered(value=()))
     assert isinstance(rig.ask(FetchInstruments(symbols=())), InstrumentsFetched)
     assert len(rig.venue.of(Place)) == 0
+
+
+# How calls fared ------------------------------------------------------------------------------
+
+
+def figures(rig: Rig) -> dict[str, CallFigures]:
+    """Return the figures of the first interval, by call."""
+    rig.runtime.run_for(TALLY_S + 1)
+    (note,) = rig.notes
+    assert note.interval_s == TALLY_S
+    return {each.call: each for each in note.calls}
+
+
+def test_calls_are_told_by_kind_once_an_interval() -> None:
+    rig = Rig()
+    for _ in range(3):
+        rig.ask(find())
+    rig.ask(cancel())
+    told = figures(rig)
+    assert {name: (each.count, each.failed) for name, each in told.items()} == {
+        "ReadOrder": (3, 0),
+        "Cancel": (1, 0),
+    }
+
+
+def test_an_interval_without_calls_is_not_told() -> None:
+    rig = Rig()
+    rig.ask(find())
+    rig.runtime.run_for(5 * TALLY_S)
+    assert len(rig.notes) == 1
+
+
+def test_failures_are_counted_with_the_last_of_them() -> None:
+    rig = Rig()
+    rig.venue.say(ReadOrder, Limited(retry_after_s=None, reason="x"), LOST, Answered(value=None))
+    rig.ask(find())
+    told = figures(rig)["ReadOrder"]
+    assert (told.count, told.failed, told.last_error) == (3, 2, "Lost")
+
+
+def test_a_call_that_overran_counts_with_all_of_its_time() -> None:
+    rig = Rig(faults={(LOOKS, 0): Fate(is_answer_lost=True)})
+    rig.ask(find())
+    told = figures(rig)["ReadOrder"]
+    assert (told.count, told.failed) == (2, 1)
+    assert told.ms_max == pytest.approx(10_000, abs=50)
+    assert told.ms_p50 < 50
+
+
+def test_a_call_that_never_left_is_not_counted() -> None:
+    rig = Rig().measure()
+    rig.venue.ahead_s = 90.0
+    rig.ask(find())
+    rig.ask(rig.entry())
+    assert "Place" not in figures(rig)
+
+
+@given(st.lists(st.integers(min_value=0, max_value=9_999), min_size=1, max_size=300))
+def test_ranks_are_durations_that_were_measured(durations_ms: list[int]) -> None:
+    tally = Tally()
+    for duration_ms in durations_ms:
+        tally.note(ReadOrder, duration_ms / 1000, Answered(value=None), 200)
+    (told,) = tally.take()
+    ranked = sorted(durations_ms)
+    assert told.ms_max == ranked[-1]
+    assert sum(each <= told.ms_p50 for each in ranked) * 2 >= len(ranked)
+    assert sum(each < told.ms_p50 for each in ranked) * 2 < len(ranked)
+    assert sum(each < told.ms_p99 for each in ranked) < 0.99 * len(ranked)
+    assert tally.take() == ()
+
+
+# How it is ------------------------------------------------------------------------------------
+
+
+def test_the_state_of_each_lane_is_there_to_be_seen() -> None:
+    rig = broken()
+    seen = rig.line.vitals()
+    assert {lane.name: lane.breaker for lane in seen.lanes} == {
+        "orders": "closed",
+        "looks": "open",
+        "quotes": "closed",
+    }
+    assert seen.hold == rig.line.hold()
+    assert seen.offset_s == pytest.approx(0.0, abs=0.6)
