@@ -32,6 +32,9 @@ class Books:
         self._versions: dict[str, list[tuple[int, Order]]] = {
             order.order_id: [(0, order)] for order in ledger.orders()
         }
+        self._under: dict[str, list[str]] = {}
+        for order in self.orders():
+            self._note_ids(order)
         self._open = {o.order_id: o for o in self.orders() if o.is_open}
         self.fills = ledger.fills()
         self._changes = [(c.at, c.coin, c.amount) for c in ledger.balance_changes()]
@@ -43,10 +46,14 @@ class Books:
 
     def orders(self, *, at: int | None = None) -> Iterator[Order]:
         """Give all orders, eldest first, as they stand, or as they stood at an instant."""
-        for versions in self._versions.values():
-            found = next((o for when, o in reversed(versions) if at is None or when <= at), None)
+        for order_id in self._versions:
+            found = self._as_it_was(order_id, at)
             if found is not None:
                 yield found
+
+    def _as_it_was(self, order_id: str, at: int | None) -> Order | None:
+        versions = reversed(self._versions[order_id])
+        return next((order for when, order in versions if at is None or when <= at), None)
 
     def open_orders(self) -> list[Order]:
         return list(self._open.values())
@@ -55,14 +62,12 @@ class Books:
         self, *, order_id: str | None, client_oid: str | None, at: int | None = None
     ) -> Order | None:
         """Look an order up by either id; of a double client id the youngest order is found."""
-        found = None
-        for order in self.orders(at=at):
-            if order_id is not None:
-                if order_id in {order.order_id, order.exchange_order_id}:
-                    found = order
-            elif order.client_oid == client_oid:
-                found = order
-        return found
+        wanted = f"id {order_id}" if order_id is not None else f"client {client_oid}"
+        for known in reversed(self._under.get(wanted, [])):
+            order = self._as_it_was(known, at)
+            if order is not None:
+                return order
+        return None
 
     def total(self, coin: str) -> Decimal:
         return self._totals.get(coin, ZERO)
@@ -74,10 +79,12 @@ class Books:
         return self.total(coin) - self.reserved(coin)
 
     def balances(self, *, at: int | None = None) -> dict[str, tuple[Decimal, Decimal]]:
-        """Return total and reserved of each coin that was ever held."""
+        """Return total and reserved of each coin that was ever held, now or at an instant."""
+        if at is None:
+            return {coin: (total, self.reserved(coin)) for coin, total in self._totals.items()}
         totals: dict[str, Decimal] = {}
         for when, coin, amount in self._changes:
-            if at is None or when <= at:
+            if when <= at:
                 totals[coin] = totals.get(coin, ZERO) + amount
         reserved: dict[str, Decimal] = {}
         for order in self.orders(at=at):
@@ -102,12 +109,23 @@ class Books:
             unchanged = replace(order, is_forgotten=last.is_forgotten) == last
             assert last.is_open or unchanged, f"Expected an open order, was {last}"
         before.append((now, order))
+        self._note_ids(order)
         if order.is_open:
             self._open[order.order_id] = order
         else:
             self._open.pop(order.order_id, None)
         self.ledger.put_order(order)
         return order
+
+    def _note_ids(self, order: Order) -> None:
+        """Remember the names that an order goes by, for look-ups among many."""
+        names = [f"id {order.order_id}", f"client {order.client_oid}"]
+        if order.exchange_order_id is not None:
+            names.append(f"id {order.exchange_order_id}")
+        for name in names:
+            known = self._under.setdefault(name, [])
+            if order.order_id not in known:
+                known.append(order.order_id)
 
     def end(self, order: Order, status: Status, now: int, *, reason: int = 0) -> Order:
         ended = replace(order, status=status, reason=reason, updated_at=max(now, order.updated_at))

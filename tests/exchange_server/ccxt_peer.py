@@ -10,12 +10,14 @@ import importlib.util
 import io
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPResponse
 
@@ -83,6 +85,35 @@ class CoreAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+@contextmanager
+def wired(core: Core, clock: Callable[[], int]) -> Iterator[str]:
+    """Lead all that `requests` sends to the base URL that is given here to a core, as long as open.
+
+    For clients that make their sessions themselves. The port is one that nobody serves, each
+    core has its own.
+    """
+    port = next(number for number in range(1, 1_000) if number not in _WIRED)
+    netloc = f"127.0.0.1:{port}"
+    _WIRED[port] = CoreAdapter(core, clock)
+    real = HTTPAdapter.send
+
+    def send(
+        adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        if urlsplit(request.url or "").netloc == netloc:
+            return _WIRED[port].send(request)
+        return real(adapter, request, *args, **options)
+
+    try:
+        with patch.object(HTTPAdapter, "send", send):
+            yield f"http://{netloc}/exchange/v1"
+    finally:
+        del _WIRED[port]
+
+
+_WIRED: dict[int, CoreAdapter] = {}
 
 
 def _response(request: requests.PreparedRequest, reply: Reply) -> requests.Response:

@@ -123,7 +123,7 @@ class Core:
 
     def _take_up(self, settings: Settings | None) -> None:
         kept = msgspec.json.decode(self.ledger.kept("state") or "{}", type=_Kept)
-        self.market.pins = list(kept.pins)
+        self.market.take_up(kept.pins)
         self.engine.dues = list(kept.dues)
         self.engine.settings = settings or kept.settings
         self.private.positions = list(kept.positions)
@@ -135,7 +135,7 @@ class Core:
 
     def _keep(self) -> None:
         kept = _Kept(
-            pins=tuple(self.market.pins),
+            pins=self.market.pins,
             dues=tuple(self.engine.dues),
             settings=self.engine.settings,
             positions=tuple(self.private.positions),

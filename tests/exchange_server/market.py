@@ -13,7 +13,8 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from hashlib import blake2b
 from math import isqrt
@@ -64,16 +65,24 @@ class Market:
         self._speed = speed
         self._points: dict[tuple[str, int, int], int] = {}
         self._minutes: dict[tuple[str, int], MarketCandle] = {}
-        self.pins: list[Pin] = []
+        self._pins: dict[str, list[Pin]] = {}
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        return tuple(pin for pins in self._pins.values() for pin in pins)
+
+    def take_up(self, pins: Sequence[Pin]) -> None:
+        """Pin the prices that were pinned before a restart."""
+        for pin in pins:
+            self._pins.setdefault(pin.instrument, []).append(pin)
 
     def last(self, name: str, at: int) -> Decimal:
         """Return the price of the last trade before or at an instant."""
-        pin = next(
-            (p for p in reversed(self.pins) if p.instrument == name and p.at <= at),
-            None,
-        )
-        if pin is None:
+        pins = self._pins.get(name, [])
+        number = bisect_right(pins, at, key=_pinned_at)
+        if number == 0:
             return self._walk(name, at)
+        pin = pins[number - 1]
         if pin.is_held:
             return pin.price
         step = self._listings[name].price_step
@@ -95,7 +104,9 @@ class Market:
         """Set a price from an instant on; earlier prices stay what they were."""
         walk = self._walk(name, at)
         pin = Pin(instrument=name, at=at, price=price, walk=walk, is_held=is_held)
-        self.pins.append(pin)
+        pins = self._pins.setdefault(name, [])
+        assert not pins or pins[-1].at <= at, f"Expected {pins[-1].at} or later, was {at}"
+        pins.append(pin)
         return pin
 
     def candles(
@@ -157,10 +168,12 @@ class Market:
 
     def _prices(self, name: str, start: int, end: int) -> list[Decimal]:
         """Return each price from a whole second on, in order, up to an instant."""
-        if not any(pin.instrument == name and pin.at < end for pin in self.pins):
+        pins = self._pins.get(name, [])
+        if not pins or pins[0].at >= end:
             step = self._listings[name].price_step
             return [steps * step for steps in self._walk_steps(name, start, end)]
-        pinned = {p.at for p in self.pins if p.instrument == name and start <= p.at < end}
+        first, last = (bisect_left(pins, at, key=_pinned_at) for at in (start, end))
+        pinned = {pin.at for pin in pins[first:last]}
         return [self.last(name, at) for at in sorted({*range(start, end, STEP), *pinned})]
 
     def _walk(self, name: str, at: int) -> Decimal:
@@ -202,6 +215,10 @@ class Market:
     @staticmethod
     def _hash(text: str) -> int:
         return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big")
+
+
+def _pinned_at(pin: Pin) -> int:
+    return pin.at
 
 
 def _rounded(price: Decimal, step: Decimal, rounding: str) -> Decimal:

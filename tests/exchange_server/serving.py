@@ -13,11 +13,13 @@ import os
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.exchange_server.core import Core
@@ -66,6 +68,11 @@ class ExchangeServer(ThreadingHTTPServer):
         self.server_close()
         with self.lock:
             self.core.ledger.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that are gone: to end them is what this server is for."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def _carry_on(self) -> None:
         while not self.stopping.wait(HAND_S):

@@ -128,6 +128,16 @@ def test_a_late_effect_comes_when_nobody_expects_it(ccxt: Any, place: InProcess)
     assert place.ledger.requests(CREATE)[0].outcome == "late, 0"
 
 
+def test_a_cancel_may_be_what_comes_late(ccxt: Any, place: InProcess) -> None:
+    rest(ccxt)
+    place.fault(Fault.LATE_EFFECT, "private/cancel-order", next=1, seconds=5)
+    with pytest.raises(Exception, match="cryptocom"):
+        ccxt.v1PrivatePostPrivateCancelOrder({"client_oid": OID})
+    assert look(ccxt)["status"] == "open"
+    place.wait(5)
+    assert look(ccxt)["status"] == "canceled"
+
+
 def test_a_late_effect_may_be_a_refusal(ccxt: Any, place: InProcess) -> None:
     place.fault(Fault.LATE_EFFECT, CREATE, next=1, seconds=5)
     with pytest.raises(Exception, match="cryptocom"):

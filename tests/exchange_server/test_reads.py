@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.exchange_server.in_process import BALANCES, START, InProcess
+from tests.exchange_server.ccxt_peer import cryptocom, wired
+from tests.exchange_server.in_process import BALANCES, SECRET, START, InProcess
 from tests.exchange_server.shapes import MS
 from tests.exchange_server.test_orders import OID, PAIR, buy, rest
 
@@ -102,6 +103,15 @@ def test_a_price_that_is_let_go_walks_on_from_where_it_stood(place: InProcess) -
     last = place.ccxt.fetch_ticker(PAIR)["last"]
     assert last != 50_000
     assert last == pytest.approx(50_000, rel=0.05)
+
+
+def test_a_client_with_a_session_of_its_own_can_be_led_to_a_core(place: InProcess) -> None:
+    with wired(place.core, lambda: place.now) as base_url, wired(place.core, lambda: 0) as other:
+        assert base_url != other
+        made = cryptocom(base_url, place.core.key, SECRET)
+        made.milliseconds = lambda: place.now // MS
+        buy(made)
+    assert len(place.ledger.orders()) == 1
 
 
 def test_the_book_has_levels_apart_from_best_to_worst(ccxt: Any) -> None:
