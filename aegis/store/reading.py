@@ -73,7 +73,8 @@ FROM reconciliations ORDER BY reconciliation_id DESC LIMIT 1
 _DIAGNOSIS = """
 WITH last AS (
     SELECT check_id, event_id FROM system_health
-    WHERE event_id IS NOT NULL ORDER BY check_id DESC LIMIT 1
+    WHERE check_id > (SELECT max(check_id) FROM system_health) - ? AND event_id IS NOT NULL
+    ORDER BY check_id DESC LIMIT 1
 )
 SELECT timestamp, check_type, status, details FROM system_health AS health, last
 WHERE health.check_id > last.check_id - ? AND health.event_id = last.event_id
@@ -81,7 +82,10 @@ ORDER BY health.check_id
 """
 
 CHECKS_MAX = 1_000
-"""So many rows from the end hold the last diagnosis, which has some twenty checks."""
+"""So many rows hold a diagnosis, which has some twenty checks."""
+
+CALLS_SINCE_MAX = 10_000
+"""Rows about calls since the last diagnosis: as many as a month has."""
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM notifications WHERE state = 'pending'),
@@ -158,7 +162,7 @@ def read_status(path: Path) -> StoreStatus:
             outbox=backlogs(db),
             quarantined=quarantined,
             last_reconciliation=reconciled[0] if reconciled else None,
-            last_diagnosis=_views(db, _DIAGNOSIS, (CHECKS_MAX,)),
+            last_diagnosis=_views(db, _DIAGNOSIS, (CALLS_SINCE_MAX, CHECKS_MAX)),
             last_calls=last_calls(db),
         )
 
