@@ -1,0 +1,160 @@
+"""The durable log as a value: the real book behind the real `decide`, each state made once.
+
+Two logs with the same key are one: what differs between them, nobody reads.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from aegis.domain.account import Account
+from aegis.domain.book import Book
+from aegis.domain.commands import Command, IntendOrder, RecordFills, Refusal, StartBalances
+from aegis.domain.decisions import decide
+from aegis.domain.events import Recorded
+from aegis.domain.findings import View, fill_of
+from aegis.domain.order import Order
+from aegis.domain.position import Position
+from aegis.domain.reconcile import plan
+from aegis.domain.venue import VenueAccount
+from tests.domain.kit import NO_LIMITS, START, TAG, USDT, Desk, accept, entry
+from tests.protocol.venue import QUOTE_FIRST, There, Venue, instant
+
+Key = tuple[object, ...]
+
+
+def heals(log: Log, venue: Venue, now: int, age_s: int) -> tuple[Command, ...]:
+    """Return what a reconciliation would do after a look at the account of some seconds ago.
+
+    A balance is always of now: what trades do not show yet, it shows.
+    """
+    shown = tuple(each.as_of(now - age_s) for each in venue.orders)
+    name = (log.key, venue, shown)
+    if name not in _HEALED:
+        _HEALED[name] = heals_of(
+            log, venue.account(START, now=now, orders_at=now, trades_at=now - age_s)
+        )
+    return _HEALED[name]
+
+
+def heals_of(log: Log, account: VenueAccount) -> tuple[Command, ...]:
+    booked = {trade_id for order in log.book.orders.values() for trade_id in order.trade_ids}
+    fills = {
+        (trade.symbol, trade.trade_id): fill_of(trade)
+        for trade in account.trades
+        if trade.trade_id in booked
+    }
+    view = View(account=account, fills=fills, tag=TAG)
+    findings = plan(log.book, view, limits=NO_LIMITS, now=account.as_of)
+    return tuple(command for finding in findings for command in finding.heal)
+
+
+class Log:
+    """Never changed; `execute` returns the log with what a command made true."""
+
+    def __init__(self, book: Book, key: Key) -> None:
+        self.book = book
+        self.key = key
+        self._hash = hash(key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Log) and (self is other or self.key == other.key)
+
+    def execute(
+        self, command: Command, now: int
+    ) -> tuple[Log, tuple[Recorded, ...], Refusal | None]:
+        """Decide a command, and record what it makes true."""
+        name = (self.key, now, _name_of(command))
+        known = _DECIDED.get(name)
+        if known is None:
+            known = _DECIDED[name] = self._decide(command, now)
+        return known
+
+    def _decide(
+        self, command: Command, now: int
+    ) -> tuple[Log, tuple[Recorded, ...], Refusal | None]:
+        decision = decide(self.book, command, now=instant(now), limits=NO_LIMITS)
+        if isinstance(decision, Refusal) or not decision:
+            return self, (), decision if isinstance(decision, Refusal) else None
+        book = self.book.copy()
+        records = tuple(book.record(each, by="", at=instant(now)) for each in decision)
+        return log_of(book), records, None
+
+
+def log_of(book: Book) -> Log:
+    """Return the one log that a book's state stands for."""
+    key = _key_of(book)
+    return _LOGS.setdefault(key, Log(book, key))
+
+
+def empty_log() -> Log:
+    desk = Desk(NO_LIMITS, keeps=True)
+    desk.does(StartBalances(balances={USDT: Decimal(QUOTE_FIRST)}))
+    return log_of(desk.book)
+
+
+def holding_log(there: There) -> Log:
+    """Return the log of an account that has entered a position by an order of the exchange."""
+    desk = Desk(NO_LIMITS, keeps=True)
+    desk.does(StartBalances(balances={USDT: Decimal(QUOTE_FIRST)}))
+    order = desk.submitted(entry(str(there.amount)))
+    assert order.client_order_id == there.client_order_id, there
+    desk.does(accept(order, f"x-{there.number}"))
+    fills = tuple(map(fill_of, there.told_trades()))
+    desk.does(RecordFills(client_order_id=order.client_order_id, fills=fills))
+    return log_of(desk.book)
+
+
+_LOGS: dict[Key, Log] = {}
+_HEALED: dict[Key, tuple[Command, ...]] = {}
+_DECIDED: dict[Key, tuple[Log, tuple[Recorded, ...], Refusal | None]] = {}
+
+
+def _name_of(command: Command) -> object:
+    if isinstance(command, IntendOrder):
+        order = command.order
+        return ("intend", order.client_order_id, order.amount)
+    return command
+
+
+def _key_of(book: Book) -> Key:
+    return (
+        tuple(map(_order_key, book.orders.values())),
+        tuple(map(_position_key, book.positions.values())),
+        _account_key(book.account),
+    )
+
+
+def _order_key(order: Order) -> Key:
+    return (
+        order.client_order_id,
+        order.state,
+        order.amount,
+        order.trade_ids,
+        order.exchange_order_id,
+        order.submitted_at,
+    )
+
+
+def _position_key(position: Position) -> Key:
+    return (
+        position.position_id,
+        position.status,
+        position.amount,
+        position.exits_ended,
+        position.leaving,
+        position.is_unpriced,
+    )
+
+
+def _account_key(account: Account) -> Key:
+    return (
+        account.trading_state,
+        account.blocked,
+        account.orphans,
+        tuple(sorted(account.unresolved.items())),
+        tuple(sorted(account.balances.items())),
+    )

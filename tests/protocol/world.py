@@ -1,0 +1,158 @@
+"""A small world as a value: one account, the gateway's life, the wire, the exchange, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from aegis.dialogue import CancelOrder, PlaceOrder
+from aegis.domain.commands import Command
+from aegis.domain.ids import NANOS_PER_SECOND
+from aegis.domain.order import Side
+from aegis.exchange.lookout import Patience
+from aegis.exchange.protocol import Watch, step
+from tests.domain.kit import START, entry
+from tests.protocol.life import Flying, Memory, Point, TakeStep
+from tests.protocol.log import Log, empty_log, heals, holding_log
+from tests.protocol.venue import Venue, instant
+
+replace = msgspec.structs.replace
+
+AMOUNT = 2
+LONG_AGO = -1000
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays as it is during a walk; in seconds.
+
+    A request is taken for `life_s` after the instant that it is signed with, which may be ahead of
+    ours by `signing_s`; None: it is never refused as late. What the exchange shows may be `lag_s`
+    old. What follows those figures is there for mutants.
+    """
+
+    patience: Patience
+    life_s: int | None = 1
+    signing_s: int = 1
+    lag_s: int = 1
+    exits_max: int = 2
+    take_step: TakeStep = step
+    heals: Callable[[Log, Venue, int, int], tuple[Command, ...]] = heals
+    is_dedupe_of_open: bool = False
+    is_sent_before_intent: bool = False
+
+    @property
+    def horizon_s(self) -> int:
+        """After how long from the last submission only the last seconds matter."""
+        barrier_s = self.patience.barrier_s
+        return (0 if barrier_s is None else int(barrier_s)) + 2 * self.lag_s + 1
+
+
+PATIENCE = Patience(poll_interval_s=1.0, stale_after_s=30.0, barrier_s=2.5, lag_s=1.0)
+"""The barrier is life + signing + lag, less what whole seconds round up."""
+
+GROUND = Ground(patience=PATIENCE)
+
+PERSONAL = Ground(
+    patience=Patience(poll_interval_s=1.0, stale_after_s=30.0, barrier_s=None, lag_s=1.0),
+    life_s=None,
+)
+"""An exchange that refuses no request as late: nobody can prove absence."""
+
+
+class World(msgspec.Struct, frozen=True, cache_hash=True):
+    """`entries` is how many are still to be intended, `is_leaving` whether Guard wants out.
+
+    `troubles` is how much may still go wrong.
+    """
+
+    log: Log
+    venue: Venue
+    flying: tuple[Flying, ...] = ()
+    memory: Memory = Memory()
+    told: frozenset[str] = frozenset()
+    is_up: bool = True
+    now: int = 0
+    entries: int = 0
+    is_leaving: bool = False
+    troubles: int = 0
+
+    @property
+    def point(self) -> Point:
+        return Point(self.log, self.flying, self.memory, self.told)
+
+
+def entering(troubles: int) -> World:
+    """Return a world that is about to enter."""
+    return World(empty_log(), Venue(), entries=1, troubles=troubles)
+
+
+def leaving(troubles: int) -> World:
+    """Return a world that holds a position, and is about to leave it."""
+    venue = Venue().placed(entry().client_order_id, Side.BUY, AMOUNT, LONG_AGO)
+    entered = venue.orders[0].traded(LONG_AGO, AMOUNT)
+    venue = venue.with_order(entered)
+    return World(holding_log(entered), venue, is_leaving=True, troubles=troubles)
+
+
+def with_point(world: World, point: Point) -> World:
+    return replace(world, log=point.log, flying=point.flying, memory=point.memory, told=point.told)
+
+
+def crashed(world: World, point: Point) -> World:
+    """Return a world whose process died at a point: what it waited for, nobody hears."""
+    left = {
+        replace(flying, is_awaited=False): None
+        for flying in point.flying
+        if isinstance(flying.request, PlaceOrder | CancelOrder) and flying.answer is None
+    }
+    return replace(
+        world, log=point.log, flying=tuple(left), memory=Memory(), told=point.told, is_up=False
+    )
+
+
+def may_come(world: World, ground: Ground, request: PlaceOrder) -> bool:
+    """Say whether the exchange would still take a request as meant."""
+    signed_at = seconds_of(request.sent_at) + ground.signing_s
+    return ground.life_s is None or world.now <= signed_at + ground.life_s
+
+
+def seconds_of(at: int) -> int:
+    return (at - START) // NANOS_PER_SECOND
+
+
+# Worlds that go on alike ----------------------------------------------------------------------
+
+
+def plain(world: World, ground: Ground) -> World:
+    """Return the one world that stands for all that go on alike.
+
+    Past the barrier and the lag the clock stands still, and what happened gets younger instead.
+    What is older than the lag happened at one instant; where no trouble is left nobody is shown
+    the past, and everything did.
+    """
+    submitted = [each.submitted_at or START for each in world.log.book.orders.values()]
+    last = seconds_of(max(submitted, default=START))
+    shift = max(0, world.now - (last + ground.horizon_s))
+    now = world.now - shift
+    eldest = now - ground.lag_s if world.troubles else now
+    flying = tuple(each for each in world.flying if _matters(world, ground, each))
+    memory = world.memory
+    if any(watch.missed_at is not None for _, watch in memory.watches):
+        shifted = ((key, _shifted(watch, shift, now, ground)) for key, watch in memory.watches)
+        memory = replace(memory, watches=tuple(shifted))
+    venue = world.venue.shifted(shift, eldest)
+    return replace(world, now=now, flying=flying, memory=memory, venue=venue)
+
+
+def _matters(world: World, ground: Ground, flying: Flying) -> bool:
+    if flying.is_awaited or not isinstance(flying.request, PlaceOrder):
+        return True
+    return may_come(world, ground, flying.request)
+
+
+def _shifted(watch: Watch, shift: int, now: int, ground: Ground) -> Watch:
+    if watch.missed_at is None:
+        return watch
+    missed_at = max(seconds_of(watch.missed_at) - shift, now - ground.lag_s)
+    return replace(watch, missed_at=instant(missed_at))
