@@ -119,11 +119,16 @@ _WIRED: dict[int, CoreAdapter] = {}
 def _response(request: requests.PreparedRequest, reply: Reply) -> requests.Response:
     """Turn a reply into what `requests` makes of it, failures of the wire included."""
     if reply.conduct is Conduct.RESET:
-        raise requests.ConnectionError("Connection reset by peer", request=request)
+        raise requests.ConnectionError(
+            "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+            request=request,
+        )
     if reply.conduct in {Conduct.SILENCE, Conduct.DRIP}:
         raise requests.ReadTimeout("Read timed out", request=request)
     if reply.conduct is Conduct.TRUNCATE:
-        raise requests.exceptions.ChunkedEncodingError("Connection broken", request=request)
+        raise requests.exceptions.ChunkedEncodingError(
+            "Connection broken: IncompleteRead(1 bytes read, 1 more expected)", request=request
+        )
     response = requests.Response()
     response.status_code = reply.status
     response.headers = CaseInsensitiveDict(reply.headers)

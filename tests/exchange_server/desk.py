@@ -3,8 +3,8 @@
     POST   /control/faults     a list of rules replaces all; GET lists them, DELETE clears them
     POST   /control/settings   {name: value, ...} of `shapes.Settings`
     POST   /control/owner      {"act": ...}: see `Desk.owner`
-    POST   /control/price      {"instrument", "price", "is_held": true} or {"instrument",
-                               "release": true}
+    POST   /control/price      {"instrument", "price", "is_held": true}; without a price, a price
+                               that was held is let go
     POST   /control/clock      {"offset_s": how far the exchange's clock is ahead}
     GET    /control/state      balances, orders, fills, prices, rules, settings
     GET    /control/requests   how many requests came, by endpoint
@@ -32,7 +32,23 @@ class DeskError(Exception):
     """What was expected, and what came."""
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class PriceWish(_Body, frozen=True, kw_only=True):
+    """A price to stand from now on, or to walk on from; without one, the walk is let go on."""
+
+    instrument: str
+    price: Decimal | None = None
+    is_held: bool = True
+
+
+class ClockWish(_Body, frozen=True, kw_only=True):
+    offset_s: float
+
+
+class Act(_Body, frozen=True, kw_only=True):
     """Something that the account's owner, or the exchange by itself, does.
 
     trade: buy or sell `quantity` at the market, or at `price` exactly; order: a limit order that
@@ -93,10 +109,10 @@ class Desk:
             case "POST", "/control/settings":
                 return self._settings(msgspec.json.decode(body, type=dict[str, Any]))
             case "POST", "/control/clock":
-                offset_s = msgspec.json.decode(body, type=dict[str, float])["offset_s"]
-                return self._settings({"clock_offset_s": offset_s})
+                wish = msgspec.json.decode(body, type=ClockWish)
+                return self._settings({"clock_offset_s": wish.offset_s})
             case "POST", "/control/price":
-                return self._price(msgspec.json.decode(body, type=dict[str, Any]), now)
+                return self._price(msgspec.json.decode(body, type=PriceWish), now)
             case "POST", "/control/owner":
                 return self.owner(msgspec.json.decode(body, type=Act), now)
             case "GET", "/control/state":
@@ -111,13 +127,14 @@ class Desk:
         self._core.keep()
         return msgspec.to_builtins(self._core.engine.settings)
 
-    def _price(self, wanted: Mapping[str, Any], now: int) -> object:
-        name = str(wanted.get("instrument"))
+    def _price(self, wish: PriceWish, now: int) -> object:
+        name, market = wish.instrument, self._core.market
         if name not in LISTINGS:
             raise DeskError(f"Expected an instrument of {', '.join(LISTINGS)}, was {name}")
-        market = self._core.market
-        price = market.last(name, now) if wanted.get("release") else Decimal(str(wanted["price"]))
-        is_held = bool(wanted.get("is_held", True)) and not wanted.get("release")
+        is_held = wish.is_held and wish.price is not None
+        price = wish.price or market.last(name, now)
+        if not (price.is_finite() and price > 0):
+            raise DeskError(f"Expected a price above zero, was {price}")
         with self._core.changing():
             market.pin(name, now, price, is_held=is_held)
             self._core.engine.match_now()
@@ -172,6 +189,8 @@ class Desk:
 
     def _transfer(self, act: Act, now: int) -> object:
         amount = _needed(act.quantity, "quantity")
+        if amount <= 0:
+            raise DeskError(f"Expected an amount above zero, was {amount:f}")
         books = self._core.books
         if act.act == "withdraw":
             if amount > books.available(act.coin):
@@ -252,4 +271,6 @@ class Desk:
 def _needed(figure: Decimal | None, name: str) -> Decimal:
     if figure is None:
         raise DeskError(f"Expected a {name}")
+    if not figure.is_finite():
+        raise DeskError(f"Expected a finite {name}, was {figure}")
     return figure

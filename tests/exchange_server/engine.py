@@ -89,12 +89,12 @@ class Engine:
             doomed = replace(order, is_doomed=True, status=Status.ACTIVE)
             self._books.put(doomed, self._at)
             self.later(Due(at=self._in(rejected_in_s), step="reject", order_id=order.order_id))
-        elif lag_s > 0:
-            self._books.put(replace(order, status=Status.PENDING), self._at)
-            self.later(Due(at=self._in(lag_s), step="activate", order_id=order.order_id))
         else:
-            self._books.put(replace(order, status=Status.PENDING), self._at)
-            self._activate(order.order_id)
+            self._books.put(replace(order, status=Status(self.settings.unborn_as)), self._at)
+            if lag_s > 0:
+                self.later(Due(at=self._in(lag_s), step="activate", order_id=order.order_id))
+            else:
+                self._activate(order.order_id)
 
     def cancel(self, order: Order) -> None:
         """Take a wish to cancel; it takes effect after the lag that is set, if still open then."""
@@ -184,7 +184,7 @@ class Engine:
             self._match(order, is_new=True)
 
     def _match(self, order: Order, *, is_new: bool = False) -> None:
-        if order.is_doomed or order.status is Status.PENDING:
+        if order.is_doomed or order.status is not Status.ACTIVE:
             return
         if order.waits_for_trigger:
             if self._fires(order):

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Fault(StrEnum):
@@ -83,6 +84,23 @@ class Rule(
     after: int = 0
     seconds: float = 1.0
     pid: int | None = None
+
+
+def storm(share: float, *, seconds: float = 2.0) -> list[Rule]:
+    """Return rules by which about a share of all calls meets a fault, of many kinds alike."""
+    kinds: list[Rule] = [
+        *(Rule(fault=fault, seconds=seconds) for fault in STORMY),
+        *(Rule(fault=fault, endpoint="private", seconds=seconds) for fault in STORMY_READS),
+    ]
+    each = 1 - (1 - share) ** (1 / len(kinds))
+    return [replace(rule, probability=each) for rule in kinds]
+
+
+STORMY = (
+    *(Fault.DROP_BEFORE, Fault.DROP_AFTER, Fault.HTML_502_BEFORE, Fault.HTML_502_AFTER),
+    *(Fault.MALFORMED, Fault.TRUNCATED, Fault.EMPTY, Fault.CODE_42901, Fault.SILENCE),
+)
+STORMY_READS = (Fault.LATE_EFFECT, Fault.LATE_REJECTION, Fault.LAG, Fault.NULLS, Fault.REPEATED)
 
 
 class Met(NamedTuple):

@@ -63,7 +63,7 @@ class Control:
         self._call("POST", "price", wanted)
 
     def release_price(self, instrument: str) -> None:
-        self._call("POST", "price", {"instrument": instrument, "release": True})
+        self._call("POST", "price", {"instrument": instrument})
 
     def clock(self, offset_s: float) -> None:
         """Set how far the exchange's clock is ahead."""

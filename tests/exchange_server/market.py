@@ -65,6 +65,7 @@ class Market:
         self._speed = speed
         self._points: dict[tuple[str, int, int], int] = {}
         self._minutes: dict[tuple[str, int], MarketCandle] = {}
+        self._days: dict[str, tuple[int, Decimal, Decimal, Decimal]] = {}
         self._pins: dict[str, list[Pin]] = {}
 
     @property
@@ -122,13 +123,14 @@ class Market:
 
     def day(self, name: str, now: int) -> tuple[Decimal, Decimal, Decimal]:
         """Return high, low and open of the last 24 hours, from a price each 16 minutes."""
-        last_minute = now // MINUTE * MINUTE
-        prices = [
-            self.last(name, at)
-            for at in range(last_minute - 1_440 * MINUTE, last_minute + 1, 16 * MINUTE)
-        ]
-        prices.append(self.last(name, now))
-        return max(prices), min(prices), prices[0]
+        minute, last = now // MINUTE * MINUTE, self.last(name, now)
+        kept = self._days.get(name)
+        if kept is None or kept[0] != minute:
+            instants = range(minute - 1_440 * MINUTE, minute + 1, 16 * MINUTE)
+            prices = [self.last(name, at) for at in instants]
+            kept = self._days[name] = (minute, max(prices), min(prices), prices[0])
+        _, high, low, opened = kept
+        return max(high, last), min(low, last), opened
 
     def _candle(self, name: str, open_at: int, length: int, now: int) -> MarketCandle | None:
         end = min(open_at + length, now + 1)

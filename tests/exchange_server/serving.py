@@ -110,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
         sent = body if self.command == "POST" else dict(parse_qsl(url.query))
         server = self.server
         with server.lock:
+            if server.stopping.is_set():
+                self.close_connection = True
+                return
             reply = server.core.answer(endpoint, self.command, sent, time.time_ns())
         if server.report is not None:
             server.report(_line(self.command, endpoint, reply))

@@ -185,6 +185,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     (as the real one), or among all.
     `locks_triggers`: a resting trigger order locks its coins; else it is rejected when it fires
     and the coins are gone.
+    `creation_lag_s`: an order is `unborn_as` so long before it can trade.
     `cancel_lag_s`: a cancel is answered at once and takes effect later, or too late.
     `matching` "by_hand": nothing trades but by the control API.
     `depth`: the value in the quote coin that each level of the book gives each second.
@@ -197,6 +198,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dedupe: Literal["off", "open", "all"] = "open"
     rate_limits: bool = False
     creation_lag_s: float = 0.0
+    unborn_as: Literal["PENDING", "NEW"] = "PENDING"
     cancel_lag_s: float = 0.0
     locks_triggers: bool = True
     matching: Literal["market", "by_hand"] = "market"

@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.exchange_server.faults import DELAYS, GATES, KILLS, SPOILS, VIEWS, Fault, Faults, Rule
+from tests.exchange_server.faults import (
+    DELAYS,
+    GATES,
+    KILLS,
+    SPOILS,
+    VIEWS,
+    Fault,
+    Faults,
+    Rule,
+    storm,
+)
 from tests.exchange_server.in_process import InProcess
 from tests.exchange_server.replies import Conduct
 from tests.exchange_server.shapes import MS, Status
@@ -106,6 +116,25 @@ def test_an_answer_of_the_exchange_names_the_request(place: InProcess, fault: Fa
 def test_a_fault_of_the_wire_is_a_conduct(place: InProcess, fault: Fault, conduct: Conduct) -> None:
     place.fault(fault)
     assert send(place, CREATE, WANTED).conduct is conduct
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.DROP_AFTER, "NetworkError"),
+        (Fault.TRUNCATED, "NetworkError"),
+        (Fault.SILENCE, "RequestTimeout"),
+        (Fault.EMPTY, "ExchangeError"),
+        (Fault.HTML_502_AFTER, "ExchangeError"),
+    ],
+)
+def test_without_a_socket_ccxt_raises_what_it_raises_with_one(
+    place: InProcess, fault: Fault, error: str
+) -> None:
+    place.fault(fault, CREATE)
+    with pytest.raises(Exception, match="cryptocom") as raised:
+        buy(place.ccxt)
+    assert type(raised.value).__name__ == error
 
 
 def test_a_ban_shuts_every_endpoint_until_it_ends(place: InProcess) -> None:
@@ -290,6 +319,14 @@ def test_a_probability_is_kept_and_repeats_with_its_seed() -> None:
 
     assert met(1) == met(1) != met(2)
     assert 250 < sum(met(1)) < 350
+
+
+def test_a_storm_meets_its_share_of_calls() -> None:
+    faults = Faults(seed=1)
+    faults.set(storm(0.3))
+    met = [faults.meet(CREATE).names() for _ in range(2_000)]
+    assert 0.25 < sum(name is not None for name in met) / len(met) < 0.35
+    assert len({name for name in met if name and "," not in name}) == len(faults.rules)
 
 
 def test_rules_of_different_kinds_add_up(place: InProcess) -> None:

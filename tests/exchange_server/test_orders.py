@@ -123,10 +123,13 @@ def test_cancelling_all_ends_each_open_order(ccxt: Any) -> None:
     assert ccxt.fetch_open_orders() == []
 
 
-def test_a_creation_with_a_lag_is_pending_first(ccxt: Any, place: InProcess) -> None:
-    place.settings(creation_lag_s=1)
+@pytest.mark.parametrize("word", ["PENDING", "NEW"])
+def test_a_creation_with_a_lag_does_not_trade_at_first(
+    ccxt: Any, place: InProcess, word: str
+) -> None:
+    place.settings(creation_lag_s=1, unborn_as=word)
     buy(ccxt)
-    assert look(ccxt)["status"] == "PENDING"
+    assert look(ccxt)["status"] == word
     place.wait(1)
     assert look(ccxt)["status"] == "closed"
 

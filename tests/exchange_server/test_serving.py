@@ -140,6 +140,31 @@ def test_the_desk_says_what_it_expected(local: Local) -> None:
         local.control.withdraw("USDT", "1000000")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("price", {"instrument": "BTC_USDT", "price": "x"}),
+        ("price", {"instrument": "BTC_USDT", "price": "-1"}),
+        ("price", {"instrument": "NO_SUCH", "price": "1"}),
+        ("clock", {}),
+        ("faults", [{"fault": "no_such"}]),
+        ("settings", {"dedupe": "maybe"}),
+        ("owner", {"act": "pray"}),
+        ("owner", {"act": "trade"}),
+        ("owner", {"act": "deposit", "quantity": "-1"}),
+        ("owner", {"act": "deposit", "quantity": "NaN"}),
+        ("owner", {"act": "cancel", "client_oid": "nobody"}),
+        ("no-such", {}),
+    ],
+)
+def test_what_the_desk_cannot_do_is_400_and_one_line(local: Local, path: str, body: Any) -> None:
+    connection = http.client.HTTPConnection(local.address.removeprefix("http://"), timeout=2)
+    connection.request("POST", f"/control/{path}", json.dumps(body))
+    answer = connection.getresponse()
+    assert (answer.status, list(json.load(answer))) == (400, ["error"])
+    connection.close()
+
+
 def test_the_date_header_is_the_exchanges_clock(local: Local, ccxt: Any) -> None:
     local.control.clock(3_600)
     with pytest.raises(Exception, match="40102"):
