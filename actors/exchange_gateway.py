@@ -27,16 +27,17 @@ from aegis.dialogue import (
 )
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import Command, SubmitOrder
+from aegis.domain.commands import ChangeInstrument, Command, SubmitOrder
 from aegis.domain.events import (
     OrderAccepted,
     OrderIntended,
     OrderOutcomeUnknown,
+    OrderRejected,
     OrderSubmitted,
     Recorded,
     TradingStateChanged,
 )
-from aegis.domain.fold import is_of_order
+from aegis.domain.fold import is_beginning, is_of_order
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.instrument import Instrument
@@ -159,6 +160,7 @@ class ExchangeGateway(Actor):
         for order in book.active_orders():
             self._step(order.client_order_id, TakenUp())
         self._cancel_entries_if_halted()
+        self._compare_instruments()
 
     def _follow(self, recorded: Recorded) -> None:
         book = self._book
@@ -174,6 +176,10 @@ class ExchangeGateway(Actor):
             self._step(event.client_order_id, Told(event=event))
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
             self._cancel_entries_if_halted()
+        if isinstance(event, OrderRejected) and book.orders[event.client_order_id].reduce_only:
+            self._submit(FetchInstruments(symbols=self._symbols))  # they may have changed
+        if is_beginning(event):
+            self._compare_instruments()
         book.forget_ended()
 
     def _cancel_entries_if_halted(self) -> None:
@@ -327,6 +333,16 @@ class ExchangeGateway(Actor):
             return
         self._instruments = answer.instruments
         self._tell_instruments()
+        self._compare_instruments()
+
+    def _compare_instruments(self) -> None:
+        """Have each position go by what the exchange lists, whoever told of it before."""
+        for instrument in self._instruments:
+            position = None if self._book is None else self._book.position_of(instrument.symbol)
+            if position is not None and position.instrument != instrument:
+                self._execute(
+                    ChangeInstrument(position_id=position.position_id, instrument=instrument)
+                )
 
     def _tell_instruments(self) -> None:
         if not self._instruments:

@@ -22,6 +22,7 @@ from aegis.domain.ids import (
     PositionId,
     Symbol,
 )
+from aegis.domain.instrument import Instrument
 from aegis.domain.order import Fill, Order, OrderStep
 from aegis.domain.venue import VenueOrder
 
@@ -174,6 +175,13 @@ class RaiseStop(_Command, frozen=True, kw_only=True):
     price: Decimal
 
 
+class ChangeInstrument(_Command, frozen=True, kw_only=True):
+    """How the exchange lists the symbol of a position now."""
+
+    position_id: PositionId
+    instrument: Instrument
+
+
 class StartBalances(_Command, frozen=True, kw_only=True):
     balances: dict[Coin, Decimal]
 
@@ -284,6 +292,7 @@ Command = (
     | ResolvePosition
     | MarkPosition
     | RaiseStop
+    | ChangeInstrument
     | StartBalances
     | RecordExternalChange
     | StartDay

@@ -17,6 +17,7 @@ from aegis.domain.commands import (
     AskForHuman,
     BookEntry,
     BookForcedFills,
+    ChangeInstrument,
     ChangeTradingState,
     CloseUnpriced,
     Command,
@@ -44,6 +45,7 @@ from aegis.domain.commands import (
 from aegis.domain.events import (
     AlarmRaised,
     Event,
+    InstrumentChanged,
     OrderAccepted,
     OrderCancelRequested,
     OrderNeedsHuman,
@@ -84,6 +86,8 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
     match command:
         case MarkPosition() | RaiseStop():  # first, as they come most often
             return _guard(book, command)
+        case ChangeInstrument():
+            return _relist(book, command)
         case IntendOrder():
             return intend(book, command)
         case SubmitOrder():
@@ -183,6 +187,19 @@ def _guard(book: Book, command: MarkPosition | RaiseStop) -> Decision:
         position.position_id,
         StopRaised(stop_price=command.stop_price, price=command.price),
     )
+
+
+def _relist(book: Book, command: ChangeInstrument) -> Decision:
+    position = book.positions.get(command.position_id)
+    if position is None or not position.is_alive:
+        return Refusal(code="no_position", text=f"{command.position_id} is not alive")
+    had, has = position.instrument, command.instrument
+    if (had.symbol, had.base, had.quote) != (has.symbol, has.base, has.quote):
+        text = f"expected {had.symbol} of {had.base} and {had.quote}, was {has}"
+        return Refusal(code="other_instrument", text=text)
+    if had == has:
+        return NOTHING_NEW
+    return proposed(position.position_id, InstrumentChanged(instrument=has))
 
 
 def _prices(command: MarkPosition | RaiseStop) -> tuple[Decimal | None, ...]:

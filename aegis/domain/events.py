@@ -162,6 +162,12 @@ class StopRaised(BaseEvent, frozen=True, kw_only=True):
     price: Decimal
 
 
+class InstrumentChanged(BaseEvent, frozen=True, kw_only=True):
+    """The exchange lists the symbol otherwise than the position had it; exits go by this."""
+
+    instrument: Instrument
+
+
 class DustSetAside(BaseEvent, frozen=True, kw_only=True):
     """What was left is too small to sell; its cost is booked to this trade."""
 
@@ -333,6 +339,7 @@ Event = (
     | PositionImported
     | PositionMarked
     | StopRaised
+    | InstrumentChanged
     | DustSetAside
     | PositionClosed
     | PositionVoided

@@ -12,6 +12,7 @@ from aegis.domain.events import (
     DayStarted,
     DiagnosisCompleted,
     ExternalChangeSeen,
+    InstrumentChanged,
     OrderFilled,
     OrderIntended,
     OrderNeedsHuman,
@@ -67,6 +68,9 @@ def describe(recorded: Recorded) -> tuple[str, dict[str, object]]:
         case PositionImported():
             fields |= _plain(event, "symbol", "amount", "entry_price", "price", "stop_price")
             fields |= _plain(event, "take_profit_price", "opened_at", "reference")
+        case InstrumentChanged():
+            fields |= _plain(event.instrument, "symbol", "amount_step", "price_step")
+            fields |= _plain(event.instrument, "amount_min", "notional_min", "is_active")
         case ReconciliationCompleted():
             healed = sum(found.is_healed for found in event.discrepancies)
             fields |= _plain(event, "generation", "trigger")

@@ -17,6 +17,7 @@ from aegis.domain.events import (
     EquityPeaked,
     Event,
     ExternalChangeSeen,
+    InstrumentChanged,
     OrderAccepted,
     OrderCanceled,
     OrderCancelRequested,
@@ -64,6 +65,7 @@ PositionStory = (
     | PositionImported
     | PositionMarked
     | StopRaised
+    | InstrumentChanged
     | DustSetAside
     | PositionClosed
     | PositionVoided
@@ -135,6 +137,9 @@ def _of_position(event: PositionStory) -> str:
             return (
                 f"Raises the stop to {text(event.stop_price)}, the price being {text(event.price)}"
             )
+        case InstrumentChanged():
+            lots = f"lots of {text(event.instrument.amount_step)} {event.instrument.base}"
+            return f"The exchange lists {event.instrument.symbol} anew, in {lots}"
         case DustSetAside():
             return f"Sets {text(event.amount)} {event.coin} aside as dust, cost {text(event.cost)}"
         case PositionClosed():

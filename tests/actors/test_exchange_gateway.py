@@ -35,6 +35,7 @@ from aegis.dialogue import (
 from aegis.domain.commands import (
     AcceptOrder,
     AskForHuman,
+    ChangeInstrument,
     EndOrder,
     LoseSight,
     RecordFills,
@@ -556,6 +557,43 @@ def test_instruments_are_asked_for_again_until_they_are_known(scene: Scene) -> N
 
     (known,) = scene.wait_heard(names.STRATEGY, InstrumentsKnown)
     assert known.instruments == (instrument(),)
+
+
+COARSER = InstrumentsFetched(instruments=(instrument(amount_step=Decimal("0.01")),))
+
+
+def test_a_position_held_is_told_what_the_exchange_lists_otherwise(scene: Scene) -> None:
+    held = scene.desk.holding()
+    scene.begin().wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, COARSER)
+
+    (change,) = scene.wait_command(ChangeInstrument)
+    assert change.position_id == held.position_id
+    assert change.instrument.amount_step == Decimal("0.01")
+
+
+def test_a_position_begun_by_another_s_figures_is_told_the_exchange_s(scene: Scene) -> None:
+    scene.begin().wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, COARSER)
+    after = scene.desk.book.last_event_id
+    scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+
+    assert len(scene.wait_command(ChangeInstrument)) == 1
+
+
+def test_an_exit_that_is_rejected_has_the_instruments_asked_for_again(scene: Scene) -> None:
+    held = scene.desk.holding()
+    scene.begin().wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, InstrumentsFetched(instruments=(instrument(),)))
+    scene.submitted(exit_of(held))
+    scene.venue.answer(PlaceOrder, RequestRefused(code="invalid_order", reason="off the step"))
+    (rejected,) = scene.wait_command(EndOrder)
+    scene.publish(GATEWAY, rejected)
+
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, COARSER)
+    assert len(scene.wait_command(ChangeInstrument)) == 1
 
 
 def test_a_price_that_guard_asks_for_comes_from_the_exchange(scene: Scene) -> None:

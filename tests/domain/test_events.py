@@ -146,6 +146,7 @@ def test_the_log_s_names_are_those_of_every_release() -> None:
         "DustSetAside",
         "EquityPeaked",
         "ExternalChangeSeen",
+        "InstrumentChanged",
         "OrderAccepted",
         "OrderCancelRequested",
         "OrderCanceled",

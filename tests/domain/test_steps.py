@@ -11,6 +11,7 @@ import pytest
 from aegis.domain.commands import (
     AcceptOrder,
     AskForHuman,
+    ChangeInstrument,
     Command,
     LoseSight,
     MarkPosition,
@@ -18,6 +19,7 @@ from aegis.domain.commands import (
     RequestCancel,
 )
 from aegis.domain.events import (
+    InstrumentChanged,
     OrderAccepted,
     OrderCancelRequested,
     OrderNeedsHuman,
@@ -25,9 +27,22 @@ from aegis.domain.events import (
     PositionMarked,
     StopRaised,
 )
+from aegis.domain.guard import ExitReason, ExitWanted, exit_order
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, PositionId
 from aegis.domain.order import Order, OrderState, OrderStep
-from tests.domain.kit import START, Desk, accept, decimals, end, entry
+from aegis.domain.position import PositionStatus
+from tests.domain.kit import (
+    ETH_USDT,
+    START,
+    Desk,
+    accept,
+    decimals,
+    end,
+    entry,
+    exit_of,
+    instrument,
+    quote,
+)
 
 
 def lose(order: Order) -> LoseSight:
@@ -227,3 +242,41 @@ def test_what_is_not_alive_has_neither_mark_nor_stop(
     desk.left()
     assert desk.refuses(say(held, "99")).code == "no_position"
     assert desk.refuses(say(PositionId("nobody's"), "99")).code == "no_position"
+
+
+# What the exchange lists --------------------------------------------------------------------
+
+
+def test_a_position_goes_by_what_the_exchange_lists_now() -> None:
+    desk = Desk()
+    held = desk.holding("3.1234").position_id
+    coarser = instrument(amount_step=Decimal("0.01"))
+    listed = ChangeInstrument(position_id=held, instrument=coarser)
+    assert desk.does(listed) == (InstrumentChanged(instrument=coarser),)
+    assert desk.does(listed) == ()
+    assert desk.position().instrument == coarser
+
+
+def test_what_is_below_the_present_lot_becomes_dust_with_the_last_exit() -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding("3.1234")
+    coarser = instrument(amount_step=Decimal("0.01"))
+    desk.does(ChangeInstrument(position_id=held.position_id, instrument=coarser))
+    stop = ExitWanted(reason=ExitReason.STOP_LOSS, trigger_price=None)
+    key = exit_of(held).client_order_id
+    made = exit_order(desk.book, desk.position(), stop, quote(), key)
+    assert made is not None
+    assert made.amount == Decimal("3.12")
+    desk.fills(desk.accepted(made), made.amount, "100")
+    assert desk.positions[held.position_id].status is PositionStatus.CLOSED
+    assert desk.book.account.dust == {"BTC": Decimal("0.0034")}
+
+
+def test_an_instrument_is_taken_by_what_is_alive_and_of_its_coins_alone() -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding().position_id
+    other = ChangeInstrument(position_id=held, instrument=instrument(ETH_USDT))
+    assert desk.refuses(other).code == "other_instrument"
+    desk.left()
+    late = ChangeInstrument(position_id=held, instrument=instrument(amount_step=Decimal(1)))
+    assert desk.refuses(late).code == "no_position"

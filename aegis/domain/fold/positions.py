@@ -8,6 +8,7 @@ import msgspec
 
 from aegis.domain.events import (
     DustSetAside,
+    InstrumentChanged,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
@@ -110,6 +111,8 @@ def evolve_position(
         case StopRaised():
             assert position.is_alive, f"A stop for what is not alive: {position}"
             return replace(position, stop_price=event.stop_price)
+        case InstrumentChanged():
+            return _relisted(position, event)
         case DustSetAside():
             return _without_dust(position, event)
         case PositionClosed():
@@ -228,6 +231,11 @@ def _widened(position: Position, *prices: Decimal) -> Position:
 
 def _exit_ended(position: Position) -> Position:
     return replace(position, exits_ended=position.exits_ended + 1)
+
+
+def _relisted(position: Position, event: InstrumentChanged) -> Position:
+    assert position.is_alive, f"An instrument for what is not alive: {position}"
+    return replace(position, instrument=event.instrument)
 
 
 def _without_dust(position: Position, event: DustSetAside) -> Position:
