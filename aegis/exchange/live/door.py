@@ -7,7 +7,9 @@ Invariants:
 1. Nothing imports ccxt before a request is made: it weighs 40 MB and a third of a second with one
    class, and twice to three times that as a whole.
 2. A request goes out once: no retries, no redirects, no waiting for a rate limit.
-3. Secrets are revealed to the library's constructor alone. Its instance never leaves this module,
+3. A connection that idled is not used again: a router on the way may have forgotten it, and then
+   nobody knows whether the request arrived. What is longer than any answer is not read to its end.
+4. Secrets are revealed to the library's constructor alone. Its instance never leaves this module,
    its logger is mute, and no text of its exceptions is passed on.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -27,6 +30,11 @@ from aegis.config.secret import Secret
 from aegis.exchange.live.evidence import Heard, Silence, heard
 from aegis.exchange.live.profile import Profile
 
+IDLE_MS_MAX = 30_000
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""The longest is a list of all instruments: 15 MB at binance."""
+
+_READ_BYTES = 64 * 1024
 _LOADING = threading.Lock()
 
 _RAISED = (
@@ -97,6 +105,9 @@ class Door:
         self._request_id: str | None = None
         self._last: Heard | None = None
         self._is_raw = False
+        self._used_at_ms = now_ms()
+        self._exchange.session.stream = True
+        self._exchange.session.hooks["response"] = [_bounded]
         self._exchange.session.max_redirects = 0  # a redirected POST would be sent again
         self._exchange.nonce = self._nonce
         self._exchange.on_rest_response = self._on_answer
@@ -107,7 +118,7 @@ class Door:
 
     def send(self, request: Request) -> Heard | Silence:
         """Make one request, and return what came, unread by the library."""
-        self._request_id, self._is_raw = None, True
+        self._begin(is_raw=True)
         section = list(request.section)
         try:
             self._exchange.request(request.path, section, request.verb, dict(request.params))
@@ -119,7 +130,7 @@ class Door:
 
     def ask(self, method: str, *args: object) -> Told | Heard | Silence:
         """Call one of the library's own methods that makes one request; `Heard` where it failed."""
-        self._last, self._is_raw = None, False
+        self._begin(is_raw=False)
         try:
             value = getattr(self._exchange, method)(*args)
         except (self._errors, *_RAISED) as error:
@@ -132,6 +143,13 @@ class Door:
         if market["symbol"] not in (self._exchange.markets or {}):
             known = list((self._exchange.markets or {}).values())
             self._exchange.set_markets([*known, market])
+
+    def _begin(self, *, is_raw: bool) -> None:
+        self._request_id, self._last, self._is_raw = None, None, is_raw
+        now_ms = self._now_ms()
+        if abs(now_ms - self._used_at_ms) > IDLE_MS_MAX:
+            self._exchange.session.close()  # its connections alone: the next request opens one
+        self._used_at_ms = now_ms
 
     def _heard(self) -> Heard | None:
         return self._last
@@ -158,6 +176,17 @@ class Door:
             raise _Answer(came)
         self._last = came
         return body.strip()
+
+
+def _bounded(response: Any, *_: object, **__: object) -> None:
+    """Read an answer's body up to a bound, before the library reads all of it."""
+    body = io.BytesIO()
+    for part in response.iter_content(_READ_BYTES):
+        body.write(part)
+        if body.tell() > ANSWER_BYTES_MAX:
+            response.close()
+            raise ValueError(f"Expected an answer of at most {ANSWER_BYTES_MAX} bytes, was longer")
+    response._content = body.getvalue()  # noqa: SLF001  where the library looks for what was read
 
 
 def class_named(exchange: str, name: str) -> Any:

@@ -6,6 +6,9 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -14,8 +17,8 @@ from werkzeug import Response
 from aegis.config.secret import Secret
 from aegis.exchange.listed import EXCHANGES, PROVEN, SANDBOXES
 from aegis.exchange.live.client import Access, Client
-from aegis.exchange.live.door import Door, Keys, Request, class_named
-from aegis.exchange.live.evidence import Silence, heard
+from aegis.exchange.live.door import IDLE_MS_MAX, Door, Keys, Request, class_named
+from aegis.exchange.live.evidence import Heard, Silence, heard
 from aegis.exchange.live.markets import Markets
 from aegis.exchange.live.profile import Profile
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
@@ -116,6 +119,67 @@ def test_no_log_at_debug_and_no_representation_shows_a_secret(
     assert "HTTP 502" in told
     assert KEY not in told
     assert SECRET not in told
+
+
+class Counting:
+    """Keeps connections alive, and counts them."""
+
+    def __init__(self, body: bytes) -> None:
+        self.connections = 0
+        peer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                peer.connections += 1
+                super().setup()
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                with suppress(OSError):
+                    self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,)).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.mark.parametrize(("pause_ms", "connections"), [(IDLE_MS_MAX, 1), (IDLE_MS_MAX + 1, 2)])
+def test_a_connection_is_used_again_until_it_idled(pause_ms: int, connections: int) -> None:
+    with closing(Counting(b"{}")) as peer:
+        now = iter([0, 0, pause_ms])
+        door = Door(
+            CRYPTOCOM, keys=None, base_url=peer.url, is_sandbox=False, timeout_s=5,
+            now_ms=lambda: next(now),
+        )  # fmt: skip
+        request = Request(path="x", section=("v1", "public"), verb="POST", params={})
+        door._exchange.headers = {"Content-Length": "0"}
+
+        assert [type(door.send(request)) for _ in range(2)] == [Heard, Heard]
+
+        assert peer.connections == connections
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aegis.exchange.live.door.ANSWER_BYTES_MAX", 100_000)
+    request = Request(path="x", section=("v1", "private"), verb="POST", params={})
+    bodies = {100_000: Heard, 100_001: Silence}
+
+    for length, came in bodies.items():
+        with closing(Counting(b" " * length)) as peer:
+            assert isinstance(door_of(CRYPTOCOM, peer.url).send(request), came)
 
 
 def test_what_the_library_raises_is_told_in_our_words() -> None:
