@@ -287,16 +287,27 @@ def test_candles_begin_where_they_were_asked_for_eldest_first(exchange: Exchange
     assert [each.open_at for each in found] == [OPEN_AT, OPEN_AT + 60 * 10**9]
 
 
-@pytest.mark.parametrize(("call", "_method", "result"), GOOD[2:4])
-def test_an_answer_about_another_order_or_symbol_is_never_taken_for_ours(
-    exchange: Exchange, call: Call, _method: str, result: Any
+@pytest.mark.parametrize("other", [{"client_oid": "x" * 32}, {"instrument_name": "ETH_USDT"}])
+def test_an_answer_about_another_order_is_never_taken_for_ours(
+    exchange: Exchange, other: dict[str, Any]
 ) -> None:
-    if call == READ_ORDER:
-        for other in ({"client_oid": "x" * 32}, {"instrument_name": "ETH_USDT"}):
-            assert isinstance(exchange.execute(call, result | other).verdict, Lost)
-    else:
-        rows = {"data": [TRADE | {"instrument_name": "ETH_USDT"}]}
-        assert value_of(exchange.execute(call, rows)) == Page(trades=(), is_full=False)
+    assert isinstance(exchange.execute(READ_ORDER, ORDER | other).verdict, Lost)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"instrument_name": "ETH_USDT"},
+        {"create_time_ns": str(AT + 2 * 10**9)},
+        {"create_time_ns": str(AT - 2 * 10**9)},
+    ],
+)
+def test_trades_of_another_symbol_or_window_are_not_no_trades(
+    exchange: Exchange, other: dict[str, Any]
+) -> None:
+    rows = {"data": [TRADE, TRADE | {"trade_id": "2"} | other]}
+
+    assert isinstance(exchange.execute(READ_TRADES, rows).verdict, Lost)
 
 
 def test_a_placing_that_echoes_another_id_is_lost(exchange: Exchange) -> None:
