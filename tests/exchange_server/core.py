@@ -226,7 +226,8 @@ class Core:
                 result: object = self.private.answer(endpoint, params, _view(asked))
             else:
                 _check_get(asked.http_method)
-                result = PUBLIC[endpoint](params, self.engine, self.market, asked.now)
+                at = _view(asked).at or asked.now
+                result = PUBLIC[endpoint](params, self.engine, self.market, at)
         except RefusedError as refusal:
             answer = {**named, "code": refusal.code, "message": refusal.name}
             if refusal.result is not None:

@@ -53,7 +53,7 @@ class Fault(StrEnum):
     OTHER_INSTRUMENT = "other_instrument"
     TIMES = "times"  # instants in the wrong unit
     # What it sees is not what is.
-    LAG = "lag"  # the state `seconds` ago
+    LAG = "lag"  # the state `seconds` ago, prices but for the book's as well
     FORGET = "forget"  # an order that has ended is not known
     SKEW = "skew"  # the exchange's clock is `seconds` ahead
     # The end of a process of ours, once the request was processed.

@@ -97,8 +97,8 @@ def _ticker(name: str, engine: Engine, market: Market, now: int) -> dict[str, ob
         "v": "1767.8734",
         "vv": plain(round(last * Decimal("1767.8734"), 2)),
         "c": plain(round(last / opened - 1, 4)),
-        "b": plain(engine.bid(name)),
-        "k": plain(engine.ask(name)),
+        "b": plain(market.bid(name, now, engine.settings.spread_bps)),
+        "k": plain(market.ask(name, now, engine.settings.spread_bps)),
         "t": engine.told(now) // MS,
     }
 

@@ -216,6 +216,15 @@ def test_a_lagging_read_shows_the_past(
     assert [earlier, read(place.ccxt)] == seen
 
 
+def test_a_lagging_ticker_tells_an_old_price_with_its_old_time(ccxt: Any, place: InProcess) -> None:
+    place.wait(10)
+    place.price("50000")
+    place.fault(Fault.LAG, TICKERS, seconds=5)
+    ticker = ccxt.fetch_ticker("BTC/USDT")
+    assert (ticker["last"], ticker["timestamp"]) == (40_000, place.now // MS - 5_000)
+    assert ticker["ask"] < 41_000
+
+
 def test_a_lagging_look_up_does_not_know_a_new_order(ccxt: Any, place: InProcess) -> None:
     buy(ccxt)
     place.fault(Fault.LAG, DETAIL, seconds=5)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.exchange_server.in_process import InProcess
 from tests.exchange_server.shapes import Status
+from tests.exchange_server.signed import code_of, send
 
 OID = "a" * 32
 PAIR = "BTC/USDT"
@@ -197,25 +198,23 @@ def test_what_is_wrong_is_refused_by_its_code_and_leaves_no_order(
 
 
 @pytest.mark.parametrize(
-    ("dedupe", "while_open", "after_its_end"),
-    [("off", 2, 2), ("open", 1, 2), ("all", 1, 1)],
+    ("dedupe", "refused_while_open", "refused_after_its_end"),
+    [("off", False, False), ("open", True, False), ("all", True, True)],
 )
 def test_a_client_id_twice_is_refused_as_far_as_dedupe_goes(
-    ccxt: Any, place: InProcess, dedupe: str, while_open: int, after_its_end: int
+    place: InProcess, dedupe: str, *, refused_while_open: bool, refused_after_its_end: bool
 ) -> None:
+    wanted = {"instrument_name": "BTC_USDT", "side": "BUY", "type": "LIMIT", "client_oid": OID}
+
+    def is_refused() -> bool:
+        reply = send(place, "private/create-order", {**wanted, "quantity": "0.1", "price": "39000"})
+        return code_of(reply) == 204
+
     place.settings(dedupe=dedupe)
-    rest(ccxt)
-    if while_open == 1:
-        assert refusal(lambda: rest(ccxt)) == "204"
-    else:
-        rest(ccxt)
-    assert len(place.ledger.orders()) == while_open
-    ccxt.cancel_all_orders()
-    if after_its_end > while_open:
-        rest(ccxt)
-    elif dedupe == "all":
-        assert refusal(lambda: rest(ccxt)) == "204"
-    assert len(place.ledger.orders()) == after_its_end
+    assert not is_refused()
+    assert is_refused() == refused_while_open
+    place.ccxt.cancel_all_orders()
+    assert is_refused() == refused_after_its_end
     assert bool(place.ledger.doubles()) == (dedupe != "all")
 
 
