@@ -30,6 +30,7 @@ from aegis.config.model import (
     setting_paths,
     show,
 )
+from aegis.config.paths import use_of
 from aegis.config.secret import Secret
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
@@ -381,6 +382,38 @@ def test_a_bad_file_is_refused_with_its_line_key_and_reason(
 ) -> None:
     (fault,) = faults(text)
     assert fault.startswith(expected), fault
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("config.toml", "the settings' own"),
+        ("data/aegis.db", "the store's"),
+        ("data/aegis.db-wal", "the store's"),
+        ("data/aegis.db.mark", "the store's"),
+        ("data/aegis.db.paper", "the store's"),
+        ("data/aegis.db.reserve", "the store's"),
+        ("data/../data/aegis.log.1", "the log's"),
+        ("c.csv", "market.path's"),
+        ("data/backups/x/aegis.db", "the backups'"),
+        ("data/aegis.db.replaced-1/aegis.db", "that of a store put aside"),
+        ("data/aegis.db.csv", None),
+        ("aegis.db", None),
+        ("c.html", None),
+    ],
+)
+def test_no_file_that_aegis_needs_is_for_anything_else(
+    loaded: Load, tmp_path: Path, name: str, expected: str | None
+) -> None:
+    (tmp_path / "c.csv").touch()
+    config = loaded('[market]\nsource = "replay"\npath = "c.csv"')
+    assert use_of(tmp_path / name, config, tmp_path / "config.toml") == expected
+
+
+def test_a_link_to_the_store_is_the_store_s(loaded: Load, tmp_path: Path) -> None:
+    config, link = loaded(""), tmp_path / "link"
+    link.symlink_to(config.store.path)
+    assert use_of(link, config, tmp_path / "config.toml") == "the store's"
 
 
 BAD_VARIABLES = [

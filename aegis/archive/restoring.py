@@ -23,6 +23,7 @@ from aegis.archive.choosing import Chosen
 from aegis.archive.errors import ArchiveError
 from aegis.archive.proving import prove_account
 from aegis.archive.shelf import Archive
+from aegis.config.paths import ASIDE
 from aegis.exchange.paper_ledger import LedgerError, copy_ledger
 from aegis.store.copying import Progress, copy_store
 from aegis.store.files import PRIVATE_FOLDER, sync_path
@@ -119,7 +120,7 @@ def _is_account_kept(archive: Archive, chosen: Chosen) -> bool | None:
 
 def _free_name(store: Path) -> Path:
     for number in range(1, ASIDE_MAX):
-        name = store.with_name(f"{store.name}.replaced-{number}")
+        name = store.with_name(f"{store.name}{ASIDE}{number}")
         if not name.exists():
             return name
     raise ArchiveError(f"{ASIDE_MAX} replaced stores are beside {store}; look at them, remove some")

@@ -55,6 +55,7 @@ def export(
             begin=begin,
             end=end,
             file=out,
+            settings=given.path,
         )
         return exporting.export_store(found, wanted, is_json=given.is_json)
 

@@ -49,13 +49,17 @@ class Form(StrEnum):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be exported, of which interval, and where to; stdout without `file`."""
+    """What is to be exported, of which interval, and where to; stdout without `file`.
+
+    `settings` is the file of the settings, which is not for rows.
+    """
 
     what: What
     form: Form
     begin: Instant
     end: Instant | None
     file: Path | None
+    settings: Path
 
 
 ROWS_OF: dict[What, tuple[tuple[str, ...], Callable[[Exporter], Iterator[Row]]]] = {
@@ -67,7 +71,7 @@ ROWS_OF: dict[What, tuple[tuple[str, ...], Callable[[Exporter], Iterator[Row]]]]
 
 def export_store(config: Config, wanted: Wanted, *, is_json: bool) -> Code:
     """Write what is wanted, then the books; 1 where these do not close."""
-    refusal = _refusal_of(wanted, is_json=is_json)
+    refusal = _refusal_of(config, wanted, is_json=is_json)
     if refusal is not None:
         complain(refusal)
         return Code.USAGE
@@ -87,9 +91,9 @@ def export_store(config: Config, wanted: Wanted, *, is_json: bool) -> Code:
     return Code.NO if books.differences else Code.DONE
 
 
-def _refusal_of(wanted: Wanted, *, is_json: bool) -> str | None:
+def _refusal_of(config: Config, wanted: Wanted, *, is_json: bool) -> str | None:
     if wanted.file is not None:
-        return refusal_of_file(wanted.file, "--out")
+        return refusal_of_file(wanted.file, "--out", config, wanted.settings)
     if is_json:
         return "--json: expected --out FILE with it, as it tells of the books and stdout has rows"
     return None

@@ -10,8 +10,11 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
 
+from aegis.config.model import Config
+from aegis.config.paths import use_of
 
-def refusal_of_file(file: Path, option: str) -> str | None:
+
+def refusal_of_file(file: Path, option: str, config: Config, settings: Path) -> str | None:
     """Return why nothing can be written there, or None; `option` is what named it."""
     if not file.name or file.is_dir():
         return f"{option}: expected a file, was the folder {file}"
@@ -19,7 +22,8 @@ def refusal_of_file(file: Path, option: str) -> str | None:
         return f"{option}: expected a file that can be replaced, was {file}"
     if not file.resolve().parent.is_dir():
         return f"{option}: expected a folder that is there, was {file.parent}; make it first"
-    return None
+    use = use_of(file, config, settings)
+    return f"{option}: expected a file of your own, was {file}, which is {use}" if use else None
 
 
 @contextmanager

@@ -152,7 +152,7 @@ def report(
     def work(found: Config) -> int:
         from aegis.cli.report import write_report
 
-        return write_report(found, html, begin, is_json=given.is_json)
+        return write_report(found, given.path, html, begin, is_json=given.is_json)
 
     carry_out(given, work)
 

@@ -18,9 +18,11 @@ from aegis.store.measuring import read_measures
 from aegis.store.reading import read_quote
 
 
-def write_report(config: Config, file: Path | None, since: Instant, *, is_json: bool) -> Code:
-    """Write the page to a file, in place of what was there."""
-    refusal = refusal_of(file)
+def write_report(
+    config: Config, settings: Path, file: Path | None, since: Instant, *, is_json: bool
+) -> Code:
+    """Write the page to a file, in place of what was there; `settings` is where these are."""
+    refusal = _refusal_of(file, config, settings)
     if file is None or refusal is not None:
         complain(refusal or "")
         return Code.USAGE
@@ -48,8 +50,8 @@ def write_report(config: Config, file: Path | None, since: Instant, *, is_json: 
     return Code.DONE
 
 
-def refusal_of(file: Path | None) -> str | None:
+def _refusal_of(file: Path | None, config: Config, settings: Path) -> str | None:
     """Return why a page cannot go there, or None."""
     if file is None:
         return "report: expected --html FILE, the page to write, was nothing"
-    return refusal_of_file(file, "--html")
+    return refusal_of_file(file, "--html", config, settings)

@@ -1,7 +1,8 @@
 """Whether the files that AEGIS writes can be where the settings say, each in a place of its own.
 
 Invariants:
-1. No file that AEGIS writes is another one, the settings' file or the candles' file.
+1. No file that AEGIS writes is another one, the settings' file or the candles' file; nor is one
+   that a person has written for themselves.
 2. Nothing is made or opened here, and what may not be looked at is no fault: that is for the
    door that opens it.
 """
@@ -24,9 +25,12 @@ PATH_BYTES_MAX = 490
 _DATABASE_FILES = ("", "-wal", "-shm", "-journal")
 _BESIDE_STORE = (
     *_DATABASE_FILES,
-    *(".lock", ".mark", ".sock"),
+    *(".lock", ".mark", ".reserve", ".sock"),
     *(f".paper{each}" for each in _DATABASE_FILES),
 )
+
+ASIDE = ".replaced-"
+"""With a number after it: the folder beside a store in which another one's place was taken."""
 
 _FOLDERS: tuple[KeyPath, ...] = (("backup", "path"), ("backup", "copy_to"))
 _STORE: KeyPath = ("store", "path")
@@ -36,8 +40,7 @@ _LOG: KeyPath = ("log", "path")
 def judge_paths(config: Config, file: Path, notebook: Notebook) -> None:
     """Note which paths cannot be; `file` is the settings' own."""
     store, log = config.store.path, config.log.path
-    stores = {_beside(store, each) for each in _BESIDE_STORE}
-    logs = {log, *(_beside(log, f".{number}") for number in range(1, config.log.keep + 1))}
+    stores, logs = _stores(config), _logs(config)
     for key, path, made in ((_STORE, store, stores), (_LOG, log, logs)):
         if key in notebook.broken:
             continue
@@ -51,6 +54,38 @@ def judge_paths(config: Config, file: Path, notebook: Notebook) -> None:
         what = "store.path" if log == store else "those beside store.path"
         notebook.wrong(_LOG, f"expected another file than {what}", log)
     _judge_folders(config, notebook)
+
+
+def use_of(file: Path, config: Config, settings: Path) -> str | None:
+    """Return whose a file is that AEGIS needs, and so nobody may write over, or None."""
+    there = Path(os.path.realpath(file))
+    if there == Path(os.path.realpath(settings)):
+        return "the settings' own"
+    uses = (
+        ("the store's", _stores(config)),
+        ("the log's", _logs(config)),
+        ("market.path's", set(config.market.path)),
+    )
+    for use, files in uses:
+        if there in files:
+            return use
+    backup, store = config.backup, config.store.path
+    if not {backup.path, backup.copy_to}.isdisjoint(there.parents):
+        return "the backups'"
+    is_aside = any(
+        each.parent == store.parent and each.name.startswith(store.name + ASIDE)
+        for each in there.parents
+    )
+    return "that of a store put aside" if is_aside else None
+
+
+def _stores(config: Config) -> set[Path]:
+    return {_beside(config.store.path, each) for each in _BESIDE_STORE}
+
+
+def _logs(config: Config) -> set[Path]:
+    log = config.log.path
+    return {log, *(_beside(log, f".{number}") for number in range(1, config.log.keep + 1))}
 
 
 def _judge_folders(config: Config, notebook: Notebook) -> None:

@@ -94,6 +94,14 @@ class Place:
         """Return everything that is in the folder."""
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
 
+    def files(self) -> dict[str, bytes]:
+        """Return every file that is in the folder, and what is in it."""
+        return {
+            name: (self.folder / name).read_bytes()
+            for name in self.names()
+            if (self.folder / name).is_file()
+        }
+
 
 def lived_once(place: Place, kept: Path, live: Callable[[Place], None]) -> Place:
     """Let a place be as after a life, which is lived the first time and copied from then on."""

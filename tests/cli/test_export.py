@@ -130,6 +130,11 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
         "expected a date after --from 2023-01-01",
     ),
     "nothing in between": (("--from", "2023-01-01", "--to", "2023-01-01"), "expected a date after"),
+    "the store": (
+        ("--out", "data/aegis.db"),
+        "a file of your own, was data/aegis.db, which is the",
+    ),
+    "the settings": (("--out", "config.toml"), "which is the settings' own"),
     "no such rows": (("--what", "orders"), "orders"),
 }
 
@@ -137,11 +142,11 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
 @pytest.mark.parametrize("what", BAD)
 def test_a_mistake_is_usage_and_writes_nothing(lived: Place, what: str) -> None:
     arguments, word = BAD[what]
-    before = lived.names()
+    before = lived.files()
     said = lived.say("export", *arguments)
     assert (said.code, said.out) == (2, "")
     assert word in said.err
-    assert lived.names() == before
+    assert lived.files() == before
 
 
 def test_before_the_first_run_a_line_says_so_and_no_file_is_made(place: Place) -> None:

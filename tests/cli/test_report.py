@@ -68,15 +68,19 @@ def test_a_link_stays_a_link(lived: Place) -> None:
             ("--html", "no/page.html"),
             "--html: expected a folder that is there, was no; make it first\n",
         ),
+        (
+            ("--html", "data/aegis.db.paper"),
+            "--html: expected a file of your own, was data/aegis.db.paper, which is the store's\n",
+        ),
     ],
 )
 def test_where_no_page_can_be_is_told_in_one_line(
     lived: Place, arguments: tuple[str, ...], expected: str
 ) -> None:
-    before = lived.names()
+    before = lived.files()
     said = lived.say("report", *arguments)
     assert (said.code, said.out, said.err) == (2, "", expected)
-    assert lived.names() == before
+    assert lived.files() == before
 
 
 def test_without_a_store_no_page_is_made(place: Place) -> None:
