@@ -55,7 +55,7 @@ from aegis.exchange.live.departing import (
 from aegis.exchange.live.lanes import LaneDesk, Waiting
 from aegis.exchange.live.offset import ServerClock
 from aegis.exchange.live.profile import Lane, Profile
-from aegis.exchange.live.retry import TRIES_MAX, Draw, pause_s
+from aegis.exchange.live.retry import TRIES_MAX, TRIES_MAX_OF_MANY, Draw, pause_s
 from aegis.exchange.live.sequences import sequence_of
 from aegis.exchange.live.standing import Standing
 from aegis.exchange.live.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
@@ -70,6 +70,12 @@ ENTRY_PATIENCE_S = 2.0
 
 READ_PATIENCE_S = 30.0
 """Of one call that places nothing, its retries included."""
+
+ACCOUNT_PATIENCE_S = 90.0
+"""Of one call of an account's many, each of which would be made again if one was given up."""
+
+CALLS_TOLD = 25
+"""A request of so many calls says that it is under way, each time."""
 
 TALLY_S = 300
 """How calls fared is told so often: some 200 kB a day, where a row a call would be 40 MB."""
@@ -195,6 +201,8 @@ class Line:
             within_s = leaves_within_s(self._deadline_s)
             leaves_by = Instant(do.call.order.sent_at + round(within_s * NANOS_PER_SECOND))
             patience_s = within_s if do.urgency is Urgency.EXIT else ENTRY_PATIENCE_S
+        elif do.urgency is Urgency.ACCOUNT:
+            patience_s = ACCOUNT_PATIENCE_S
         now_s = self._clock.monotonic()
         return Waiting(
             do, serial=self._serial, now_s=now_s, patience_s=patience_s, leaves_by=leaves_by
@@ -203,6 +211,10 @@ class Line:
     def _end(self, waiting: Waiting, verdict: Verdict | HeldBack, as_of: Instant) -> None:
         """Hand what came of a call to the request that wanted it."""
         request = self._requests.pop(waiting.serial)
+        request.calls += 1
+        if request.calls % CALLS_TOLD == 0:
+            fields = {"request": type(request.request).__name__, "calls": request.calls}
+            self._later(partial(self._log, "RequestUnderWay", **fields))
         self._go_on(request, Heard(verdict=verdict, as_of=as_of))
 
     # Calls --------------------------------------------------------------------------------------
@@ -287,7 +299,8 @@ class Line:
                 return now_s
             case Lost() | HeldBack() if not isinstance(waiting.call, Cancel):
                 waiting.tries += 1
-                if waiting.tries < TRIES_MAX:
+                is_one_of_many = waiting.urgency is Urgency.ACCOUNT
+                if waiting.tries < (TRIES_MAX_OF_MANY if is_one_of_many else TRIES_MAX):
                     return now_s + pause_s(waiting.tries, self._draw)
         return None
 
@@ -328,6 +341,7 @@ class _Request:
     ) -> None:
         self.request = request
         self.sequence = sequence_of(request, ways)
+        self.calls = 0
         self._reply_to = reply_to
 
     def answer(self, answer: ExchangeAnswer) -> None:

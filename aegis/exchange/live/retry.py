@@ -13,6 +13,10 @@ Draw = Callable[[], float]
 TRIES_MAX = 3
 """Of one read, in all: whoever asked asks again later, and then it begins anew."""
 
+TRIES_MAX_OF_MANY = 6
+"""Of one read among many that count together or not at all: a long downtime's pages. With three of
+ten calls lost, one of 1,400 is lost six times in a row; of three tries it would be one of 37."""
+
 FIRST_S = 0.25
 MOST_S = 30.0
 DOUBLINGS_MAX = 10

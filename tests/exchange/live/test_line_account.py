@@ -9,16 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis.clock import seeded_random
 from aegis.dialogue import AccountFetched, NoAnswer, OrderFound
 from aegis.domain.ids import Instant, Symbol
 from aegis.exchange.live.calls import (
     Answered,
+    Call,
     Lost,
     ReadBalances,
     ReadOpenOrders,
     ReadOrder,
     ReadPositions,
     ReadTrades,
+    Verdict,
 )
 from tests.domain.kit import BTC, START, USDT
 from tests.exchange.live.line_kit import (
@@ -96,6 +99,26 @@ def test_a_look_counts_as_of_its_first_call() -> None:
     answer = rig.ask(account())
     assert isinstance(answer, AccountFetched)
     assert answer.account.as_of - START <= seconds(0.05)
+
+
+def test_a_long_reading_says_that_it_is_under_way() -> None:
+    rig = at(28)
+    rig.ask(account(Instant(START + 1)))
+    told = [fields for event, fields in rig.lines if event == "RequestUnderWay"]
+    assert told == [{"request": "FetchAccount", "calls": 25}]
+
+
+def test_a_long_reading_comes_to_its_end_with_three_of_ten_calls_lost() -> None:
+    rig, chance = at(28), seeded_random(3)
+    tell = telling([trade(n, at=START + seconds(n * DAY_S / 2)) for n in range(1, 50)])
+
+    def tell_or_not(call: Call) -> Verdict:
+        return Lost(reason="reset") if chance.random() < 0.3 else tell(call)
+
+    rig.venue.say(ReadTrades, tell_or_not)
+    answer = rig.ask(account(Instant(START + 1)))
+    assert isinstance(answer, AccountFetched)
+    assert len(answer.account.trades) == 49
 
 
 @pytest.mark.parametrize("kind", [ReadBalances, ReadOpenOrders, ReadTrades])
