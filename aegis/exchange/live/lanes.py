@@ -111,10 +111,8 @@ class LaneDesk:
     ) -> tuple[Waiting, HeldBack] | None:
         """Take out one that cannot go within its patience, and why."""
         for waiting, bar in self._barred(now_s, ban, hold):
-            is_barred = bar.until_s > now_s
-            is_over = now_s >= waiting.give_up_s and (self.is_busy or is_barred)
-            is_denied = is_barred and bar.code == KEY_DENIED  # a person mends it, time does not
-            if is_over or is_denied or bar.until_s > waiting.give_up_s:
+            is_denied = bar.code == KEY_DENIED and bar.until_s > now_s  # time does not mend it
+            if is_denied or bar.until_s > waiting.give_up_s:
                 self._queue.remove(waiting)
                 return waiting, HeldBack(code=bar.code, reason=bar.reason)
         return None

@@ -250,13 +250,15 @@ def page(*trades: VenueTrade, is_full: bool = False) -> Answered:
     return Answered(value=Page(trades=trades, is_full=is_full))
 
 
-def telling(trades: list[VenueTrade], page_rows: int = 100) -> Callable[[Call], Verdict]:
-    """Tell trades as Crypto.com does: the newest of a window, a page at most."""
+def telling(
+    trades: list[VenueTrade], page_rows: int = 100, *, end: str = "newest"
+) -> Callable[[Call], Verdict]:
+    """Tell trades by windows, a page at most: the newest, as Crypto.com does, or the eldest."""
 
     def tell(call: Call) -> Verdict:
         assert isinstance(call, ReadTrades)
         inside = sorted((t for t in trades if call.since <= t.at <= call.until), key=lambda t: t.at)
-        told = tuple(inside[-page_rows:])
+        told = tuple(inside[-page_rows:] if end == "newest" else inside[:page_rows])
         return Answered(value=Page(trades=told, is_full=len(told) == page_rows))
 
     return tell

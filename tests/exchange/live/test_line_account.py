@@ -94,11 +94,19 @@ def test_a_spot_account_has_no_positions() -> None:
 
 
 def test_a_look_counts_as_of_its_first_call() -> None:
-    rig = Rig()
-    rig.venue.say(ReadBalances, RICH, RICH)
-    answer = rig.ask(account())
+    rig = at(10)
+    began = rig.clock.now()
+    answer = rig.ask(account(Instant(START + 1)))
     assert isinstance(answer, AccountFetched)
-    assert answer.account.as_of - START <= seconds(0.05)
+    assert rig.clock.now() - began > seconds(10)
+    assert answer.account.as_of - began <= seconds(0.05)
+
+
+def test_only_the_newest_trades_are_read_again_where_the_account_moved() -> None:
+    rig = at(10)
+    rig.venue.say(ReadBalances, RICH, POOR)
+    assert isinstance(rig.ask(account(Instant(START + 1))), AccountFetched)
+    assert len(rig.venue.of(ReadTrades)) == 11 + 1
 
 
 def test_a_long_reading_says_that_it_is_under_way() -> None:
@@ -185,19 +193,20 @@ def test_a_trade_that_is_told_in_two_ways_is_no_answer() -> None:
 
 
 @given(
-    st.lists(st.integers(min_value=0, max_value=400), max_size=60),
+    st.lists(st.integers(min_value=0, max_value=90), min_size=8, max_size=60),
     st.integers(min_value=1, max_value=7),
     st.sampled_from([seconds(1), 1_000_000_007]),
+    st.sampled_from(["eldest", "newest"]),
 )
 def test_no_trade_is_left_out_whatever_pages_and_windows_there_are(
-    offsets_s: list[int], rows: int, step: int
+    offsets_s: list[int], rows: int, step: int, end: str
 ) -> None:
     rows = max(rows, max((offsets_s.count(each) for each in offsets_s), default=0) + 1)
     rig = Rig(replace(PROFILE, trades_window_s=60, rates={}))
     rig.clock.advance_to(Instant(START + seconds(401)))
     trades = [trade(n, at=START + 1 + each * step) for n, each in enumerate(offsets_s)]
     trades = [each for each in trades if each.at <= rig.clock.now()]
-    rig.venue.say(ReadTrades, telling(trades, rows))
+    rig.venue.say(ReadTrades, telling(trades, rows, end=end))
     answer = rig.ask(account(Instant(START + 1)))
     assert isinstance(answer, AccountFetched)
     assert {each.trade_id for each in answer.account.trades} == {each.trade_id for each in trades}

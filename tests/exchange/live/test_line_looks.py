@@ -221,6 +221,17 @@ def test_a_look_that_was_one_too_many_is_made_when_it_may_be() -> None:
     assert 0.5 <= second_s - first_s <= 1.1
 
 
+def test_pauses_begin_anew_once_a_call_was_not_too_many() -> None:
+    rig = Rig()
+    limited, found = Limited(retry_after_s=None, reason="42901"), Answered(value=venue_order())
+    rig.venue.say(ReadOrder, limited, limited, found, limited, found)
+    rig.ask(find())
+    rig.ask(find())
+    times_s = rig.venue.times_of(ReadOrder)
+    assert 1.0 <= times_s[2] - times_s[1] <= 2.1
+    assert 0.5 <= times_s[4] - times_s[3] <= 1.1
+
+
 def test_a_limit_of_one_kind_of_call_leaves_the_others_alone() -> None:
     rig = Rig().measure()
     rig.venue.say(ReadOrder, Limited(retry_after_s=None, reason="42901"))

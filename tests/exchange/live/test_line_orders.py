@@ -182,9 +182,19 @@ def test_an_exit_waits_for_the_call_before_it_and_no_longer() -> None:
 
 def test_an_entry_that_would_have_to_wait_is_held_back() -> None:
     rig = Rig(faults={(ORDERS, 1): Fate(is_answer_lost=True)}).measure()
-    rig.submit(rig.exit(1))
-    assert code_of(rig.ask(rig.entry(2))) == "held_back"
+    entry = rig.entry(2)
+    rig.submit(rig.exit(1), entry)
+    rig.runtime.run_for(2.1)
+    assert code_of(rig.answer_to(entry)) == "held_back"
+    rig.runtime.run_for(60)
     assert len(rig.venue.of(Place)) == 1
+
+
+def test_an_exit_tries_a_key_that_was_denied_to_the_order_before() -> None:
+    rig = Rig().measure()
+    rig.venue.say(Place, Denied(reason="40101"), Answered(value=OID))
+    assert code_of(rig.ask(rig.exit(1))) == "key_denied"
+    assert isinstance(rig.ask(rig.exit(2)), OrderPlaced)
 
 
 def test_a_look_does_not_wait_for_an_order() -> None:
