@@ -33,12 +33,19 @@ def main(arguments: Sequence[str]) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    if options.tied:
+        threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
     server.start()
     _greet(server, core, options)
     ended.wait()
     server.stop()
     held.close()
     return 0
+
+
+def _end_with_input(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help=f"any of {', '.join(Settings.__struct_fields__)}",
     )
+    parser.add_argument("--tied", action="store_true", help="end when standard input ends")
     parser.add_argument("--verbose", action="store_true", help="a line a request")
     return parser
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -135,6 +135,12 @@ class LedgerReader:
 
     def close(self) -> None:
         self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _rows(self, sql: str, arguments: tuple[object, ...] = ()) -> list[Any]:
         return self._connection.execute(sql, arguments).fetchall()

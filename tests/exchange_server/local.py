@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -31,7 +32,6 @@ from tests.exchange_server.shapes import Settings
 KEY = "local-key"
 SECRET = "local-secret"  # noqa: S105  of an exchange that does not exist
 LEDGER = "exchange.db"
-START_S = 20.0
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -172,7 +172,7 @@ class Local(NamedTuple):
         return Control(self.address)
 
     def ledger(self) -> LedgerReader:
-        """Open the ledger for reading; close it when done."""
+        """Open the ledger for reading; `with` closes it."""
         return read(self.ledger_path)
 
 
@@ -206,22 +206,34 @@ def in_thread(
 
 @contextmanager
 def process(folder: Path, *arguments: str) -> Iterator[Local]:
-    """Serve from a process of its own; `arguments` are those of the command line."""
+    """Serve from a process of its own; `arguments` are those of the command line.
+
+    It ends with this block, and with this process however that ends. What it says goes to
+    `server.txt` in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     command: Sequence[str] = (
-        *(sys.executable, "-m", "tests.exchange_server"),
+        *(sys.executable, "-m", "tests.exchange_server", "--tied"),
         *("--port", "0", "--folder", str(folder), "--key", KEY, "--secret", SECRET),
         *arguments,
     )
-    server = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    reader = threading.Thread(target=_copy, args=(server, folder / "server.txt"), daemon=True)
+    local = _met(server, folder)
+    reader.start()
     try:
-        yield _met(server, folder)
+        yield local
     finally:
+        server.send_signal(signal.SIGCONT)
         server.send_signal(signal.SIGINT)
         try:
-            server.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
+            code = server.wait(timeout=10)
+        finally:
             server.kill()
-            server.communicate()
+            reader.join(timeout=10)
+    assert code in {0, -signal.SIGKILL}, f"Expected the server to end well, was {code}"
 
 
 def _met(server: subprocess.Popen[str], folder: Path) -> Local:
@@ -232,6 +244,14 @@ def _met(server: subprocess.Popen[str], folder: Path) -> Local:
             address = line.split()[-1].removesuffix("/exchange/v1")
             return Local(address, KEY, SECRET, folder / LEDGER, server.pid)
     raise AssertionError(f"Expected an address, the server ended with {server.wait()}")
+
+
+def _copy(server: subprocess.Popen[str], path: Path) -> None:
+    """Take all that a server says, so that it never waits for somebody to read it."""
+    assert server.stdout is not None
+    with path.open("w") as copy:
+        for line in server.stdout:
+            copy.write(line)
 
 
 def _plain(value: object) -> object:

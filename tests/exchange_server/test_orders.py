@@ -218,6 +218,12 @@ def test_a_client_id_twice_is_refused_as_far_as_dedupe_goes(
     assert bool(place.ledger.doubles()) == (dedupe != "all")
 
 
+def test_open_orders_have_a_highest_number(ccxt: Any, place: InProcess) -> None:
+    place.settings(open_orders_max=1)
+    rest(ccxt, oid="1" * 32)
+    assert refusal(lambda: rest(ccxt, oid="2" * 32)) == "318"
+
+
 def test_cancelling_what_has_ended_or_never_was_is_refused(ccxt: Any) -> None:
     buy(ccxt)
     cancel = ccxt.v1PrivatePostPrivateCancelOrder

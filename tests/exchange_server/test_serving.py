@@ -17,7 +17,7 @@ import pytest
 
 from tests.exchange_server.ccxt_peer import cryptocom
 from tests.exchange_server.faults import Fault
-from tests.exchange_server.local import Local, RefusedByDeskError, in_thread, process
+from tests.exchange_server.local import REPOSITORY, Local, RefusedByDeskError, in_thread, process
 
 OID = "c" * 32
 PAIR = "BTC/USDT"
@@ -51,11 +51,8 @@ def buy(ccxt: Any) -> Any:
 
 
 def orders(local: Local) -> int:
-    ledger = local.ledger()
-    try:
+    with local.ledger() as ledger:
         return len(ledger.orders())
-    finally:
-        ledger.close()
 
 
 def raised(call: Any) -> str:
@@ -190,9 +187,20 @@ def test_a_process_is_killed_right_after_its_request_was_processed(local: Local)
     local.control.fault(Fault.KILL_BEFORE_ANSWER, CREATE, next=1, pid=victim.pid)
     out, _ = victim.communicate("go\n", timeout=20)
     assert (victim.returncode, out) == (-signal.SIGKILL, "")
-    ledger = local.ledger()
-    assert len(ledger.orders("e" * 32)) == 1
-    ledger.close()
+    with local.ledger() as ledger:
+        assert len(ledger.orders("e" * 32)) == 1
+
+
+def test_a_tied_server_ends_with_who_started_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.exchange_server", "--tied", "--port", "0"]
+    server = subprocess.Popen(
+        [*command, "--folder", tmp_path],
+        stdin=subprocess.PIPE,
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+    )
+    server.communicate(timeout=20)
+    assert server.returncode == 0
 
 
 def test_started_by_hand_it_serves_says_how_to_be_used_and_keeps_its_state(
@@ -200,6 +208,7 @@ def test_started_by_hand_it_serves_says_how_to_be_used_and_keeps_its_state(
 ) -> None:
     with process(tmp_path, "--balances", "USDT=500") as first:
         first.control.trade("BUY", "0.001", price="40000")
+    assert "export AEGIS_EXCHANGE__API_KEY=local-key" in (tmp_path / "server.txt").read_text()
     with process(tmp_path) as second:
         state = second.control.state()
     assert state["balances"]["USDT"]["total"] == "460.000"
