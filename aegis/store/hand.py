@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from aegis.clock import SystemClock, draw_hex
 from aegis.domain.book import Book
 from aegis.domain.commands import BookEntry, Command, Refusal
@@ -23,8 +25,10 @@ from aegis.domain.events import Recorded
 from aegis.domain.ids import Coin, Instant, PositionId, position_id
 from aegis.domain.money import ZERO
 from aegis.domain.notices import About, notice_of
+from aegis.domain.order import TOLD
 from aegis.domain.position import Position
 from aegis.domain.risk import Limits, is_held
+from aegis.domain.venue import VenueTrade
 from aegis.ports import Clock
 from aegis.store.clerk import Clerk
 from aegis.store.errors import NoStore, Refused
@@ -127,6 +131,12 @@ class Hand:
         store = self._opened()
         is_apart = self.identity.market.startswith(MADE_MARKETS) and store.book.account.has_balances
         return store.stamp(Instant(0) if is_apart else self._clock.now())
+
+    def taken_of(self, trades: tuple[VenueTrade, ...]) -> tuple[VenueTrade, ...]:
+        """Return trades as what they are here: in a paper account's record stands none of them."""
+        if self.identity.mode == "live":
+            return trades
+        return tuple(replace(trade, liquidity=TOLD) for trade in trades)
 
     def held(self, key: str) -> Position:
         """Return a position that is open; `Refused` for any other."""

@@ -313,7 +313,7 @@ class PositionStateManager:
             left_out = list(unjudged(store.book))
             tag = account_tag(identity.mode, identity.exchange, identity.account)
             comparison = Comparison(store, hand.clerk(), tag, hand.now())
-            completed, records = comparison.done(told, known)
+            completed, records = comparison.done(told, hand.taken_of(known))
             hand.tell(records)
         found = completed.discrepancies
         is_whole = all(each.is_healed for each in found)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from aegis.clock import ManualClock
-from aegis.domain.ids import Instant
+from aegis.domain.ids import Coin, Instant
 from aegis.store import PositionStateManager
+from aegis.store.copying import booked_trades
 from supervisors.settings import identity_of
 from tests.simulation.candles import START, closes, flat
 from tests.simulation.conftest import MakeWorld
@@ -72,6 +73,24 @@ def test_a_store_with_what_was_booked_by_hand_starts_again_and_again(
 
     assert world.verified().ok
     assert [row["status"] for row in world.positions()] == ["OPEN"]
+
+
+def test_a_store_with_trades_that_a_script_told_of_starts_again_and_again(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(flat(9))
+    with by_hand(world) as manager:
+        manager.open_position(BTC, "long", "100", "2")
+        sold = {"id": "t1", "symbol": BTC, "side": "sell", "amount": "0.5", "price": "110"}
+        told = {**sold, "timestamp": START // 1_000_000}
+        assert manager.reconcile_with_exchange({BTC: "1.5"}, [told])["healed"] == 1
+
+    for _ in range(2):
+        world.live()
+
+    assert [row["amount"] for row in world.positions("OPEN")] == ["1.5"]
+    assert world.ledger().balances[Coin("BTC")] == Decimal("1.5")
+    assert booked_trades(world.store_path) == frozenset(), "a backup would ask its account for it"
 
 
 def test_what_the_paper_exchange_never_had_is_found_missing(make_world: MakeWorld) -> None:

@@ -24,6 +24,7 @@ from aegis.domain.commands import StartBalances
 from aegis.domain.ids import Instant, PositionId
 from aegis.domain.instants import text_of
 from aegis.store import PositionStateManager, Refused
+from aegis.store.copying import booked_trades
 from aegis.store.errors import NoStore, StoreBusy, StoreFailed, StoreForked
 from aegis.store.hand import AS_CONFIGURED
 from aegis.store.identity import Identity
@@ -509,6 +510,22 @@ def test_while_another_process_has_the_store_reading_works_and_nothing_else(
         assert other.wait(10) == 0
     assert manager.close_position(held, 101)
     manager.close()
+
+
+def test_a_trade_told_of_a_store_of_real_money_is_in_the_exchange_s_record(
+    path: Path, clock: ManualClock
+) -> None:
+    real = Identity(mode="live", exchange="cryptocom", account="main", market="exchange")
+    store = open_store(path, identity=real)
+    store.commit(History(1, store.book).open_position(), store.book)
+    (position,) = store.book.alive_positions()
+    store.close()
+    before = booked_trades(path)
+    clock.advance_to(Instant(START + seconds(9999)))
+    told = sale(str(position.amount), "110", symbol=position.symbol, timestamp=clock.now() // 10**6)
+    with PositionStateManager(path, clock=clock) as manager:
+        assert manager.reconcile_with_exchange({}, [told])["healed"] == 1
+    assert booked_trades(path) - before == {(position.symbol, "t-77")}
 
 
 def test_a_store_of_real_money_is_read_reconciled_and_examined_and_nothing_else(
