@@ -38,6 +38,9 @@ has changed between editions, so the code decides and the status has to be one o
 _DENYING = frozenset({401, 403})
 _LIMITING = frozenset({418, 429})
 
+_NOBODY = (None, -1, "ERROR")
+"""What stands for the request where the exchange could not read which one it was."""
+
 Clean = Callable[[str], str]
 """Takes secrets out of a text."""
 
@@ -84,11 +87,12 @@ class _Echo:
     """Whether an answer names the request that it answers."""
 
     def __init__(self, envelope: _Envelope, method: str, request_id: str | None) -> None:
-        names_method = envelope.method is None or envelope.method == method
-        names_id = None in (envelope.id, request_id) or str(envelope.id) == request_id
-        self.is_another = not (names_method and names_id)
-        is_whole = envelope.method is not None and envelope.id is not None
-        self.is_this = is_whole and not self.is_another
+        named_method = None if envelope.method in _NOBODY else envelope.method
+        named_id = None if envelope.id in _NOBODY else str(envelope.id)
+        is_method = named_method in (None, method)
+        is_id = None in (named_id, request_id) or named_id == request_id
+        self.is_another = not (is_method and is_id)
+        self.is_this = None not in (named_method, named_id) and not self.is_another
 
 
 def _refusal(

@@ -55,9 +55,7 @@ class Markets:
     def fresh(self, symbols: Collection[Symbol], now: Instant) -> tuple[Instrument, ...] | None:
         """Return the instruments of all these symbols, if they were told within a day."""
         kept = self._known()
-        if kept is None or not 0 <= now - kept.fetched_at <= FRESH_S * NANOS_PER_SECOND:
-            return None
-        return _those(kept, symbols)
+        return _those(kept, symbols) if kept and _is_fresh(kept, now) else None
 
     def stale(self, symbols: Collection[Symbol], now: Instant) -> tuple[Instrument, ...] | None:
         """Return the instruments of all these symbols, however old, and tell how old they are."""
@@ -76,7 +74,11 @@ class Markets:
     def keep(
         self, instruments: tuple[Instrument, ...], markets: Mapping[str, Any], now: Instant
     ) -> None:
-        """Remember what the exchange told, in memory and on disk; a disk that fails is told."""
+        """Remember what the exchange told, in memory and on disk; a disk that fails is told.
+
+        Other symbols stay as long as they are fresh, and all are as old as the eldest then.
+        """
+        known = self._known()
         kept = _Kept(
             version=VERSION,
             exchange=self._exchange,
@@ -84,6 +86,8 @@ class Markets:
             instruments=instruments,
             markets=dict(markets),
         )
+        if known is not None and _is_fresh(known, now):
+            kept = _together(known, kept)
         with self._lock:
             self._kept, self._is_read = kept, True
             if self._path is not None:
@@ -117,6 +121,20 @@ def _read(path: Path, exchange: str) -> _Kept | str | None:
     if not all(_is_sound(each) for each in kept.instruments):
         return "a figure in it is none"
     return kept
+
+
+def _is_fresh(kept: _Kept, now: Instant) -> bool:
+    return 0 <= now - kept.fetched_at <= FRESH_S * NANOS_PER_SECOND
+
+
+def _together(known: _Kept, told: _Kept) -> _Kept:
+    instruments = {each.symbol: each for each in (*known.instruments, *told.instruments)}
+    return msgspec.structs.replace(
+        told,
+        fetched_at=min(known.fetched_at, told.fetched_at),
+        instruments=tuple(instruments.values()),
+        markets=known.markets | told.markets,
+    )
 
 
 def _those(kept: _Kept, symbols: Collection[Symbol]) -> tuple[Instrument, ...] | None:

@@ -163,6 +163,21 @@ def test_a_refusal_that_does_not_name_this_very_request_refuses_nothing(body: st
     assert isinstance(judged(PLACE, body, 400), Lost)
 
 
+@pytest.mark.parametrize("call", [CANCEL, ReadBalances(), READ_ORDER])
+def test_what_refuses_a_placing_refuses_nothing_else(call: Call) -> None:
+    method = LOOKING if call == READ_ORDER else METHODS[type(call)]
+
+    assert isinstance(judged(call, refusal(method, 306), 500), Lost)
+
+
+@pytest.mark.parametrize("echo", [{}, {"id": -1}, {"id": -1, "method": "ERROR"}])
+def test_a_key_is_denied_also_where_the_exchange_read_no_further(echo: dict[str, object]) -> None:
+    body = json.dumps({"code": 40101, "message": "UNAUTHORIZED", **echo})
+
+    assert isinstance(judged(PLACE, body, 401), Denied)
+    assert isinstance(judged(PLACE, body.replace("40101", "306"), 400), Lost)
+
+
 def test_success_in_the_answer_of_another_request_is_lost() -> None:
     assert isinstance(judged(PLACE, enveloped(PLACING, {}, id=12)), Lost)
 

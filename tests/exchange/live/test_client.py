@@ -332,6 +332,20 @@ def test_a_refusal_in_the_exchanges_words_is_refused(exchange: Exchange) -> None
     )
 
 
+def test_a_refusal_of_an_earlier_request_refuses_nothing(exchange: Exchange) -> None:
+    body = refusal("private/create-order", 306, id=NOW_MS - 1)
+    exchange.response = Response(body, status=500, content_type="application/json")
+
+    assert isinstance(exchange.execute(PLACE).verdict, Lost)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_body_that_cannot_be_unpacked_is_lost(exchange: Exchange, encoding: str) -> None:
+    exchange.response = Response(b"\x1f\x8b no", headers={"Content-Encoding": encoding})
+
+    assert isinstance(exchange.execute(PLACE).verdict, Lost)
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(exchange: Exchange, status: int) -> None:
     exchange.response = Response(status=status, headers={"Location": f"{ROOT}elsewhere"})

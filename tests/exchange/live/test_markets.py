@@ -83,6 +83,26 @@ def test_a_list_that_lacks_a_symbol_answers_for_none(kept: Kept) -> None:
     assert kept.told == []
 
 
+def test_symbols_that_were_told_on_one_day_are_known_together(kept: Kept) -> None:
+    ether = msgspec.structs.replace(LISTED, symbol=Symbol("ETH/USDT"))
+    later = Instant(NOW + NANOS_PER_SECOND)
+    kept.filled().keep((ether,), {"ETH/USDT": {"id": "ETH_USDT"}}, later)
+
+    after = kept.open()
+    assert after.fresh((BTC, ether.symbol), later) == (LISTED, ether)
+    assert after.market(BTC) == {"id": "BTC_USDT"}
+    assert after.fresh((ether.symbol,), Instant(TOMORROW - 1)) is None
+
+
+def test_what_was_told_yesterday_goes_when_others_are_told(kept: Kept) -> None:
+    ether = msgspec.structs.replace(LISTED, symbol=Symbol("ETH/USDT"))
+    markets = kept.filled()
+    markets.keep((ether,), {}, TOMORROW)
+
+    assert markets.fresh((ether.symbol,), TOMORROW) == (ether,)
+    assert markets.fresh((BTC,), TOMORROW) is None
+
+
 def test_an_old_list_is_used_and_told(kept: Kept) -> None:
     assert kept.filled().stale((BTC,), TOMORROW) == (LISTED,)
     assert kept.told == ["the exchange does not tell what it lists: a list of 24 h ago is used"]
