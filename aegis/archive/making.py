@@ -38,7 +38,7 @@ from aegis.archive.shelf import (
 from aegis.domain.ids import Instant
 from aegis.domain.instants import text_of
 from aegis.exchange.paper_ledger import copy_ledger
-from aegis.store.copying import Contents, copy_store, look_at, prove_whole
+from aegis.store.copying import Contents, copy_store, has_met_exchange, look_at, prove_whole
 from aegis.store.errors import StoreBusy
 from aegis.store.files import PRIVATE_FOLDER, make_private, sync_path
 from aegis.store.lock import Lock, take_lock
@@ -142,11 +142,21 @@ def _made(archive: Archive, trigger: str, made_at: str, progress: Progress | Non
 
 
 def _copy_account(archive: Archive, making: Path) -> Path | None:
-    if not archive.account or not Path(archive.account).exists():
+    if not archive.account:
+        return None
+    if not Path(archive.account).exists():
+        _expect_no_account(archive, making / archive.store_path.name)
         return None
     target = making / Path(archive.account).name
     copy_ledger(Path(archive.account), target)
     return target
+
+
+def _expect_no_account(archive: Archive, copied: Path) -> None:
+    """Refuse half a life: no AEGIS would start with it, and `latest` would take it first."""
+    if has_met_exchange(copied):
+        expected = f"Expected the paper account of {archive.store} at {archive.account}"
+        raise ArchiveError(f"{expected}, found none; put it back, backups hold earlier ones")
 
 
 def _expect_room(archive: Archive) -> None:

@@ -54,6 +54,8 @@ FROM fills JOIN orders ON orders.client_order_id = fills.client_order_id
 WHERE orders.exchange_order_id IS NOT NULL AND fills.liquidity <> 'told'
 """
 
+_MET = "SELECT 1 FROM position_events WHERE event_type = 'BalancesStarted' LIMIT 1"
+
 Progress = Callable[[int, int], None]
 
 
@@ -97,6 +99,12 @@ def booked_trades(store: Path) -> frozenset[tuple[str, str]]:
     """Return the trades that an exchange has told of, by symbol and its own number."""
     with failing("look"), closing(open_reader(store)) as db:
         return frozenset((str(symbol), str(trade)) for symbol, trade in db.execute(_BOOKED))
+
+
+def has_met_exchange(store: Path) -> bool:
+    """Say whether a store has ever seen its exchange's account."""
+    with failing("look"), closing(open_reader(store)) as db:
+        return db.execute(_MET).fetchone() is not None
 
 
 def contents_of(db: apsw.Connection) -> Contents:

@@ -17,6 +17,7 @@ from aegis.archive.manifest import MANIFEST, encode, proof_of
 from aegis.archive.proving import prove_backup
 from aegis.archive.shelf import MAKING, Archive, Backup, backups_in, read_backup
 from aegis.exchange.paper_ledger import LedgerError, copy_ledger, read_ledger
+from aegis.store import PositionStateManager
 from aegis.store.copying import booked_trades
 from aegis.store.errors import NoStore, StoreCorrupt
 from aegis.store.verify import verify
@@ -95,6 +96,26 @@ def test_an_account_that_is_older_than_the_store_is_no_backup(
     with pytest.raises(LedgerError, match="older than the store"):
         make()
     assert names_in(archive.folder) == set()
+
+
+def test_a_store_that_has_lost_its_account_is_no_backup(
+    rested: World, archive: Archive, make: Make
+) -> None:
+    Path(archive.account).unlink()
+    with pytest.raises(ArchiveError, match="Expected the paper account"):
+        make()
+    assert rested.positions()
+    assert names_in(archive.folder) == set()
+
+
+def test_a_store_that_never_met_its_exchange_is_kept_without_an_account(
+    archive: Archive, make: Make
+) -> None:
+    with PositionStateManager(archive.store_path) as manager:
+        manager.open_position("BTC/USDT", "long", "100", "2")
+    make()
+    (backup,) = listed(archive)
+    assert not (backup.folder / "aegis.db.paper").exists()
 
 
 def test_a_damaged_page_is_never_kept_as_a_backup(
