@@ -21,7 +21,6 @@ _SECONDS_END = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _SECOND  # four 
 _SECOND_AND_POINT, _NANOS, _ZONE = slice(20), slice(20, 29), slice(29, None)
 
 
-@lru_cache(maxsize=1024)  # all events of a commit have one, and a position's row keeps its own
 def text_of(instant: Instant) -> str:
     """Return an instant as `2025-01-31T23:59:59.123456789Z`."""
     seconds, nanos = divmod(instant, NANOS_PER_SECOND)
