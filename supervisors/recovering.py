@@ -8,11 +8,14 @@ Invariants:
 1. A dry run is done in a copy; what it shows is what is booked afterwards, if nothing moves.
 2. Each order is decided on the book that the ones before it have made.
 3. A kill leaves the orders that were booked; the same command again goes on with the others.
+4. Nothing is booked while a symbol of what was forgotten is not configured: after a recovery the
+   next look begins where this one ended, and what was passed over would never be seen again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 
@@ -37,6 +40,7 @@ from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.paper import PaperExchange
 from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
+from aegis.store.errors import StoreUnguarded
 from aegis.store.journal import Store
 from supervisors.backing import back_up_before_migration
 from supervisors.ground import ground_of
@@ -112,12 +116,11 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
         """
         booked: list[AdoptOrder] = []
         left: list[str] = []
-        terms = self._terms(store)
-        for lost in in_turn(self._lost(store)):
+        terms, forgotten = self._terms(store), in_turn(self._lost(store))
+        refuse_unlisted(forgotten, terms)
+        for lost in forgotten:
             adoption = adoption_of(lost, terms)
-            if isinstance(adoption, Refusal):
-                left.append(adoption.text)
-            elif why := known_elsewhere(store, adoption) or self._execute(clerk, adoption):
+            if why := known_elsewhere(store, adoption) or self._execute(clerk, adoption):
                 left.append(why)
             else:
                 booked.append(adoption)
@@ -177,6 +180,13 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
             policy=stop_policy_of(self.config),
             instruments=self._instruments,
         )
+
+
+def refuse_unlisted(forgotten: Iterable[LostOrder], terms: Terms) -> None:
+    """Refuse to pass over what was forgotten in a symbol of which no rules are known."""
+    counts = Counter(each.order.symbol for each in forgotten)
+    for symbol in sorted(counts.keys() - terms.instruments.keys()):
+        raise StoreUnguarded(symbol, f"has forgotten orders ({counts[symbol]})")
 
 
 def known_elsewhere(store: Store, command: AdoptOrder) -> str:

@@ -238,18 +238,14 @@ def _began(lost: LostOrder) -> tuple[Instant, str]:
     return at, order.exchange_order_id
 
 
-def adoption_of(lost: LostOrder, terms: Terms) -> AdoptOrder | Refusal:
-    """Return what books a forgotten order, or why nothing can."""
+def adoption_of(lost: LostOrder, terms: Terms) -> AdoptOrder:
+    """Return what books a forgotten order, whose symbol's instrument has to be known."""
     order = lost.order
-    instrument = terms.instruments.get(order.symbol)
-    if instrument is None:
-        told = f"{order.symbol} ({order.client_order_id}): not in exchange.symbols"
-        return Refusal(code="unknown_symbol", text=told)
     opening = Opening(
         side=PositionSide.LONG,
         created_by=RECOVERER,
         policy=terms.policy,
-        instrument=instrument,
+        instrument=terms.instruments[order.symbol],
     )
     return AdoptOrder(
         order=order,

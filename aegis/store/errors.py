@@ -49,7 +49,7 @@ class StoreUnguarded(StoreError):
     def __init__(self, symbol: str, what: str) -> None:
         self.symbol = symbol
         super().__init__(
-            f"{symbol} {what} and not in exchange.symbols; add it, or nothing would guard it"
+            f"{symbol} {what} and is not in exchange.symbols; add it, or nothing would guard it"
         )
 
 

@@ -22,7 +22,6 @@ from aegis.config.policy import stop_policy_of
 from aegis.control import Answer, Ask
 from aegis.dialogue import PlaceOrder
 from aegis.domain.account import TradingState
-from aegis.domain.commands import AdoptOrder
 from aegis.domain.ids import Incarnation, account_tag
 from aegis.domain.order import OrderState, Side
 from aegis.domain.restored import LostOrder, Terms, adoption_of
@@ -30,7 +29,7 @@ from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.paper import Fault
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.log.logger import Log
-from aegis.store.errors import StoreForeign, StoreTooNew
+from aegis.store.errors import StoreForeign, StoreTooNew, StoreUnguarded
 from aegis.store.identity import Identity
 from aegis.store.reading import read_status
 from aegis.store.verify import verify
@@ -350,6 +349,25 @@ def test_what_cannot_be_booked_is_named_and_left(life: World, make: Make, say: S
     assert "sell 2.5 of 2.5 BTC/USDT" in str(fact["data"])
 
 
+def test_nothing_is_booked_while_a_symbol_of_what_was_forgotten_is_not_configured(
+    life: World, make: Make, say: Say, log: Log
+) -> None:
+    life.run_until(lambda: not life.system.book().alive_positions())
+    make()
+    life.run_until_candle(18)
+    life.drop()
+    say("restore", backup="latest")
+    without = life.config.exchange.model_copy(update={"symbols": ("ETH/USDT",)})
+    config = life.config.model_copy(update={"exchange": without})
+    with pytest.raises(StoreUnguarded, match=r"BTC/USDT has forgotten orders \(\d+\)"):
+        act(config, folder=life.folder, log=log, ask=Ask(command="recover"))
+    assert life.history("RecoveryCompleted") == []
+    assert not say("resume").is_done
+
+    assert say("recover").is_done
+    life.expect_truth()
+
+
 def test_a_second_recovery_finds_nothing(gone_on: World, say: Say) -> None:
     say("restore", backup="latest")
     assert say("recover").is_done
@@ -370,7 +388,6 @@ def test_a_trade_that_is_booked_is_named_and_not_booked_again(gone_on: World) ->
             instruments=paper_instruments(gone_on.config.exchange.symbols, {}),
         ),
     )
-    assert isinstance(found, AdoptOrder)
     gone_on.start()
     assert trade.trade_id in known_elsewhere(gone_on.system._store, found)
     gone_on.drop()

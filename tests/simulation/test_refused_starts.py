@@ -113,7 +113,7 @@ def test_what_is_held_in_a_symbol_that_is_not_configured_is_refused(holding: Wor
     before = files_of(holding)
     holding.config = config_of(holding.folder, market, mine)
 
-    with refused(r"BTC/USDT is held \(position .*\) and not in exchange.symbols; add it"):
+    with refused(r"BTC/USDT is held \(position .*\) and is not in exchange.symbols; add it"):
         holding.start()
 
     assert files_of(holding).keys() == before.keys()
