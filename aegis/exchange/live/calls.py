@@ -33,9 +33,14 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(_Value, frozen=True, kw_only=True):
-    """Answered by `ExchangeOrderId`."""
+    """Answered by `ExchangeOrderId`.
+
+    The request is dated `dated_ms_max` at the latest, on the exchange's clock: so one that a
+    stopped process sends when it wakes is refused over there, as too old to be meant.
+    """
 
     order: PlaceOrder
+    dated_ms_max: int | None = None
 
 
 class Cancel(_Value, frozen=True, kw_only=True):

@@ -53,7 +53,8 @@ def request_of(call: Call) -> Request | None:
     """Return the request of a call; None where the protocol has none."""
     match call:
         case Place():
-            return _private("create-order", _order_params(call.order))
+            request = _private("create-order", _order_params(call.order))
+            return msgspec.structs.replace(request, dated_ms_max=call.dated_ms_max)
         case Cancel():
             return _private("cancel-order", {"client_oid": call.client_order_id})
         case ReadOrder():

@@ -57,12 +57,16 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of an exchange's protocol: its path, the library's section, its parameters."""
+    """One method of an exchange's protocol: its path, the library's section, its parameters.
+
+    Its time is `dated_ms_max` at the latest, on the exchange's clock.
+    """
 
     path: str
     section: tuple[str, ...]
     verb: str
     params: Mapping[str, object]
+    dated_ms_max: int | None = None
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +109,7 @@ class Door:
         self._request_id: str | None = None
         self._last: Heard | None = None
         self._is_raw = False
+        self._dated_ms_max: int | None = None
         self._used_at_ms = now_ms()
         self._exchange.session.stream = True
         self._exchange.session.hooks["response"] = [_bounded]
@@ -119,6 +124,7 @@ class Door:
     def send(self, request: Request) -> Heard | Silence:
         """Make one request, and return what came, unread by the library."""
         self._begin(is_raw=True)
+        self._dated_ms_max = request.dated_ms_max
         section = list(request.section)
         try:
             self._exchange.request(request.path, section, request.verb, dict(request.params))
@@ -155,8 +161,10 @@ class Door:
         return self._last
 
     def _nonce(self) -> int:
-        """Return the exchange's time in ms, and remember it: it is the request's id as well."""
+        """Return the request's time in ms, and remember it: it is the request's id as well."""
         nonce = self._now_ms()
+        if self._dated_ms_max is not None:
+            nonce = min(nonce, self._dated_ms_max)
         self._request_id = str(nonce)
         return nonce
 

@@ -161,6 +161,19 @@ def test_requests_are_signed_with_the_time_that_was_handed_in(exchange: Exchange
     assert body["sig"] == hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("latest_ms", "dated_ms"),
+    [(None, NOW_MS), (NOW_MS + 1, NOW_MS), (NOW_MS - 600_000, NOW_MS - 600_000)],
+)
+def test_a_placing_is_dated_no_later_than_it_may_be(
+    exchange: Exchange, latest_ms: int | None, dated_ms: int
+) -> None:
+    exchange.execute(Place(order=PLACE.order, dated_ms_max=latest_ms), {})
+    exchange.execute(CANCEL, {})
+
+    assert [body["nonce"] for _, body in exchange.requests] == [str(dated_ms), str(NOW_MS)]
+
+
 def test_trades_are_asked_for_in_nanoseconds_with_both_ends_included(exchange: Exchange) -> None:
     exchange.execute(READ_TRADES, {"data": [TRADE]})
 

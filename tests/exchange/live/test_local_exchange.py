@@ -307,6 +307,13 @@ def test_a_wrong_secret_is_denied_and_places_nothing(here: local.Local) -> None:
     assert orders_of(here, placing) == 0
 
 
+def test_a_placing_that_slept_through_its_time_is_refused_over_there(here: local.Local) -> None:
+    placing = msgspec.structs.replace(limit(), dated_ms_max=wall_ms() - 61_000)
+
+    assert isinstance(client_at(here).execute(placing).verdict, Skewed)
+    assert orders_of(here, placing) == 0
+
+
 def test_a_clock_that_is_too_far_off_is_told_as_such_and_places_nothing(here: local.Local) -> None:
     placing = limit()
     here.control.clock(120)
