@@ -25,11 +25,11 @@ from aegis.domain.surroundings import Clocks
 
 
 class SystemClock:
-    """The wall's UTC time; market time is real time."""
+    """The wall's UTC time, never before `not_before`; market time is real time."""
 
-    def __init__(self) -> None:
+    def __init__(self, not_before: int = 0) -> None:
         self._lock = threading.Lock()
-        self._last = 0
+        self._last = not_before
 
     def now(self) -> Instant:
         with self._lock:

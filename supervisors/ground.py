@@ -1,7 +1,7 @@
 """The market that a run goes through: from its files, from a seed, or from a recording.
 
-It reads files and opens nothing else. It must never look at a clock: what comes when is for
-`aegis.exchange.paced`.
+It reads files and opens nothing else. What comes when is not its own to say: that is for
+`aegis.exchange.paced`, or for the exchange itself.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from aegis.clock import SystemClock
 from aegis.config.model import Config
 from aegis.config.rerun import Rerun
 from aegis.domain.candles import Candle
@@ -34,11 +35,14 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """A market by its name in a store's identity, with each symbol's candles.
 
     `first_prices` are what the paper exchange takes its price steps from; a symbol without one
-    has the step of its coin. `remarks` are what a person should know of the files.
+    has the step of its coin. `remarks` are what a person should know of the files. A real market
+    has no sources: it is asked, and begins when somebody looks, at `opens_at`.
     """
 
     name: str
     sources: tuple[Source, ...]
+    symbols: tuple[Symbol, ...]
+    opens_at: Instant | None = None
     first_prices: Mapping[Symbol, Decimal] = {}
     files: tuple[ReplayFile, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -46,18 +50,19 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def begins_at(self) -> Instant:
         """The first instant at which anything may be traded."""
-        return min(source.starts_at for source in self.sources)
+        return self.opens_at or min(source.starts_at for source in self.sources)
 
     @property
     def beginnings(self) -> tuple[Beginning, ...]:
         """Return where each symbol began, for the recording."""
+        starts_at = {source.symbol: source.starts_at for source in self.sources}
         return tuple(
             Beginning(
-                symbol=source.symbol,
-                starts_at=source.starts_at,
-                first_price=self.first_prices.get(source.symbol),
+                symbol=symbol,
+                starts_at=starts_at.get(symbol, self.begins_at),
+                first_price=self.first_prices.get(symbol),
             )
-            for source in self.sources
+            for symbol in self.symbols
         )
 
     def candles(self) -> tuple[Candle, ...]:
@@ -67,14 +72,17 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
 def ground_of(config: Config) -> Ground:
     """Return the market of a configuration; raises `ReplayFaults` before anything is opened."""
-    market = config.market
+    market, symbols = config.market, config.exchange.symbols
+    if market.source == "exchange":
+        now = SystemClock().now()
+        return Ground(name=market_of(config), sources=(), symbols=symbols, opens_at=now)
     if market.source == "replay":
-        symbols = config.exchange.symbols
         form = FileFormat(timeframe_s=market.timeframe_s, stamp=market.stamp, volume=market.volume)
         files = read_files(market.path, symbols, form)
         return Ground(
             name=market_of(config),
             sources=tuple(CandleSource(file.symbol, file.candles) for file in files),
+            symbols=symbols,
             first_prices={file.symbol: file.candles[0].open for file in files},
             files=files,
             remarks=remarks_of(files),
@@ -89,8 +97,9 @@ def ground_of(config: Config) -> Ground:
                 start=SIMULATED_START,
                 candles_max=SIMULATED_CANDLES_MAX if market.speed == 0 else None,
             )
-            for symbol in config.exchange.symbols
+            for symbol in symbols
         ),
+        symbols=symbols,
     )
 
 
@@ -102,6 +111,7 @@ def ground_of_recording(rerun: Rerun) -> Ground:
             CandleSource(each.symbol, rerun.candles.get(each.symbol, ()), each.starts_at)
             for each in rerun.beginnings
         ),
+        symbols=tuple(each.symbol for each in rerun.beginnings),
         first_prices={
             each.symbol: each.first_price
             for each in rerun.beginnings

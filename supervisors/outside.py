@@ -14,7 +14,8 @@ from aegis.domain.candles import Candle
 from aegis.exchange.replay import ReplayFile
 from aegis.log.logger import Log
 from aegis.service import Service
-from supervisors.system import Faults, System
+from supervisors.paper_desk import Faults
+from supervisors.system import System
 
 Progress = Callable[[int, int], None]
 Reread = Callable[[], Config | None]

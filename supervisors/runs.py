@@ -9,21 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import Empty
 
-from aegis.clock import ScaledClock, draw_hex
+from aegis.clock import ScaledClock, SystemClock, draw_hex
 from aegis.config.model import Config
 from aegis.config.rerun import Rerun
 from aegis.control import ControlServer
+from aegis.domain.ids import Instant
 from aegis.exchange.paper import no_faults
 from aegis.log.logger import Log
+from aegis.ports import Clock
 from aegis.service import NOBODY, Service
 from supervisors.channels import messengers_of
 from supervisors.keeper import Keeper
 from supervisors.outside import Outside, Progress, Reread, Run, keep_config, tell_start
+from supervisors.paper_desk import Faults
 from supervisors.quick import INCARNATION_DIGITS, run_to_the_end_of_data
 from supervisors.runtime import ThreadRuntime
 from supervisors.signals import Told, leave_all, signals
 from supervisors.supervisor import Verdict
-from supervisors.system import Faults, System
+from supervisors.system import System
 
 DRAIN_S_MAX = 1.6
 """A signal ends the process within 2 s, whatever hangs."""
@@ -72,11 +75,11 @@ def run(
 
 
 def _run_until_told(config: Config, folder: Path, outside: Outside) -> Run:
-    speed, log = config.market.speed, outside.log
+    log = outside.log
     system = System(
         config,
         folder=folder,
-        runtime_of=lambda start: ThreadRuntime(ScaledClock(start, speed), log),
+        runtime_of=lambda start: ThreadRuntime(clock_of(config, start), log),
         log=log,
         control=ControlServer(config.store.path),
         messengers=messengers_of(config, log),
@@ -90,6 +93,13 @@ def _run_until_told(config: Config, folder: Path, outside: Outside) -> Run:
         verdict = _wait(system, told, outside, keeper)
         system.close()
     return Run(exit_code=verdict.exit_code, reason=verdict.reason)
+
+
+def clock_of(config: Config, start: Instant) -> Clock:
+    """Return the market's time: the wall's where the market is real, never before `start`."""
+    if config.market.source == "exchange":
+        return SystemClock(start)
+    return ScaledClock(start, config.market.speed)
 
 
 def _wait(system: System, told: Told, outside: Outside, keeper: Keeper) -> Verdict:

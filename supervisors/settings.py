@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from aegis.config.model import Config, describe
+from aegis.config.model import Config, ExchangeConfig, describe
 from aegis.config.policy import stop_policy_of
 from aegis.domain.notices import About
 from aegis.domain.risk import Limits
@@ -46,6 +47,8 @@ def market_of(config: Config) -> str:
     order of several symbols.
     """
     market = config.market
+    if market.source == "exchange":
+        return f"exchange{_place_of(config.exchange)}"
     if market.source == "simulated":
         return f"simulated:{market.seed}"
     files = sorted(zip(config.exchange.symbols, market.path, strict=True))
@@ -55,6 +58,16 @@ def market_of(config: Config) -> str:
         beginnings += ",".join(symbol for symbol, _ in files).encode()
     digest = hashlib.sha256(beginnings).hexdigest()[:REPLAY_DIGITS]
     return f"replay:{names}:{digest}"
+
+
+def _place_of(exchange: ExchangeConfig) -> str:
+    """Return what tells another place with the exchange's protocol from the exchange itself.
+
+    What was traded in its sandbox, or on a machine of one's own, is not the money at the exchange.
+    """
+    if exchange.sandbox:
+        return ":sandbox"
+    return f":{urlsplit(exchange.base_url).hostname}" if exchange.base_url else ""
 
 
 def _beginning_of(path: Path) -> bytes:

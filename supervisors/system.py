@@ -1,4 +1,4 @@
-"""The composition root: one AEGIS on paper, from a configuration to its parts and its tree.
+"""The composition root: one AEGIS, from a configuration to its parts and its tree.
 
 The only place that chooses paper or live, real or fake. It owns the order in which things open
 and close; it must never decide anything about trading. Who drives the runtime is `runs`.
@@ -7,10 +7,11 @@ and close; it must never decide anything about trading. Who drives the runtime i
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from actors import names
 from actors.base import ActorRuntime, outcome_of
@@ -21,7 +22,6 @@ from aegis.archive.settings import archive_of
 from aegis.clock import read_clocks, wall_text
 from aegis.config.model import Config
 from aegis.config.recorded import recorded_settings
-from aegis.dialogue import ExchangeRequest
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import ChangeTradingState
@@ -29,26 +29,25 @@ from aegis.domain.ids import Instant, account_tag
 from aegis.domain.notices import notice_of
 from aegis.domain.recorded import Fact, RunEnded, RunStarted, SettingsChanged
 from aegis.domain.wishes import Plan
-from aegis.exchange.called import CalledExchange
-from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.lookout import Patience as GatewayPatience
-from aegis.exchange.paced import PacedMarket
-from aegis.exchange.paper import Fault, PaperExchange, no_faults
-from aegis.exchange.paper_ledger import PaperLedger
-from aegis.exchange.standing import StandingMarket, last_tick
+from aegis.exchange.paper import no_faults
 from aegis.messages import Execute
-from aegis.ports import Log, MarketData, Messenger
+from aegis.ports import Log, Messenger
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.store.recorder import Recorder
 from aegis.strategy_loader import code_of, strategy_maker
 from aegis.tuning import Reconfigured
+from aegis.vitals import NoteCalls
 from supervisors.backing import Backing, back_up_before_migration
+from supervisors.desk import Desk
+from supervisors.desks import ClientsOf, clients_of, desk_of
 from supervisors.examination import Examination, RealTime
 from supervisors.ground import Ground, ground_of
 from supervisors.keeper import Pulse
+from supervisors.markets import Opened, Setting, market_in
+from supervisors.paper_desk import Faults
 from supervisors.preflight import (
-    open_own_ledger,
     refuse_other_markets,
     refuse_stray_ledger,
     refuse_vanished,
@@ -56,15 +55,16 @@ from supervisors.preflight import (
 )
 from supervisors.settings import (
     about_of,
-    barrier_s,
     identity_of,
     ledger_path,
-    paper_rules,
     tuning_of,
 )
 from supervisors.spec import Patience, Tree
 from supervisors.supervisor import Hooks, Verdict, supervise
 from supervisors.tree import TRADING, Errand, Parts, tree_of
+
+if TYPE_CHECKING:
+    from supervisors.clients import Clients
 
 DAY_S = 86_400.0
 """At speed 0 a minute of patience would be one candle: restarts of a market day count together."""
@@ -75,6 +75,9 @@ OUTBOX_AFTER_S = 300.0
 UNKNOWN_AFTER_BARRIERS = 3
 """Past its barrier an order is proved absent or found; three of them are too long."""
 
+UNPROVABLE_S = 60.0
+"""Where nobody can prove absence, in the barrier's place."""
+
 DEEP_INTERVAL_S = 3600.0
 """Real seconds between looks into files and indices; at speed 0 the start's is the only one."""
 
@@ -82,9 +85,6 @@ TICKS_A_CANDLE = 4
 """Of a market made from candles: a price is stale when the next tick is overdue, not before."""
 
 DEAD_LETTER_CHARS_MAX = 500
-
-Faults = Callable[[ExchangeRequest], Fault | None]
-
 
 TUNED = (
     names.POSITION_STORE,
@@ -110,15 +110,17 @@ class System:
         messengers: tuple[Messenger, ...],
         draw_incarnation: Callable[[], str],
         faults: Faults = no_faults,
+        make_clients: ClientsOf = clients_of,
         errand: Errand | None = None,
         ground: Ground | None = None,
         is_kept: bool = True,
     ) -> None:
-        """Open market, store and ledger; raises what they raise, and then holds nothing.
+        """Open store, account and market; raises what they raise, and then holds nothing.
 
         `runtime_of` is given the market's instant at which this run begins. `folder` is where
         a person's strategy is looked for. `ground` is the market, where it is not the
-        configuration's. Only what a backtest writes may be not kept; it is not recorded either.
+        configuration's; `make_clients` makes who speaks with an exchange. Only what a backtest
+        writes may be not kept; it is not recorded either.
         """
         self.config = config
         self._errand = errand
@@ -142,19 +144,17 @@ class System:
             self._committed = self._store.last_event_id
             self.recovered_events = self._store.recovered_events
             refuse_other_markets(self._store, config.exchange.symbols)
-            ledger = self._open_ledger()
-            opened.callback(ledger.close)
-            lived_until = max(self._store.stamp(Instant(0)), ledger.last_instant)
+            clients = make_clients(config, log)
+            self.desk = opened.enter_context(closing(self._desk(clients, faults)))
+            lived_until = max(self._store.stamp(Instant(0)), self.desk.lived_until)
             self.runtime = runtime_of(max(lived_until, begins_at))
             self._note(self._run_started(folder))
-            self.paper = self._paper_exchange(ledger, faults)
-            opened.callback(self.paper.close)  # the market may still move on another thread
-            self.market = self._market(lived_until)
+            self.desk.open(self.runtime)
+            self.market = opened.enter_context(closing(self._market(clients, lived_until)))
             self._tuning = tuning_of(config, self.runtime.clock)
             self._backing = self._backing_of(self.runtime.clock.now())
-            self._examination = Examination(
-                self._inspection(opened), self._real_time(), self._backing
-            )
+            inspection = self._inspection(opened)
+            self._examination = Examination(inspection, self._real_time(), self._backing)
             self.tree = self._tree(folder, control)
             self._opened = opened.pop_all()
         self.directory = Directory(on_overflow=self._overflowed, on_dead_letter=self._dead_lettered)
@@ -164,6 +164,7 @@ class System:
         """Start the tree; its end comes as a verdict."""
         for remark in self.ground.remarks:
             self.log("ReplayRemark", level="warning", text=remark)
+        self.desk.begin()
         supervisor = self.config.supervisor
         self._stop = supervise(
             self.tree,
@@ -185,6 +186,7 @@ class System:
 
         The value first, then the word: whoever starts in between is built from it, or told.
         """
+        self.desk.renew(config)
         self._tuning = tuning_of(config, self.runtime.clock)
         self._note(SettingsChanged(settings=recorded_settings(config)))
         for name in TUNED:
@@ -206,32 +208,31 @@ class System:
         """Close what the actors did not: the ledger, and a store that no actor took."""
         self._opened.close()
 
-    def _paper_exchange(self, ledger: PaperLedger, faults: Faults) -> PaperExchange:
-        symbols = self.config.exchange.symbols
-        return PaperExchange(
-            ledger=ledger,
-            rules=paper_rules(self.config),
-            instruments=paper_instruments(symbols, self.ground.first_prices),
-            clock=self.runtime.clock,
+    def _desk(self, clients: Clients | None, faults: Faults) -> Desk:
+        return desk_of(
+            self.config,
+            self._store,
+            self.ground,
+            clients,
+            self.log,
+            on_calls=self._note_calls,
             faults=faults,
+            is_kept=self._is_kept,
         )
 
-    def _market(self, lived_until: Instant) -> MarketData:
-        spread_bps = self.config.paper.spread_bps
-        if self._errand is None:
-            return PacedMarket(
-                sources=self.ground.sources,
-                runtime=self.runtime,
-                spread_bps=spread_bps,
-                venue=self.paper,
-                recorder=self._recorder,
-                start_after=lived_until,
-            )
-        known = [last_tick(source, lived_until) for source in self.ground.sources]
-        ticks = [tick for tick in known if tick is not None] if self._errand.has_prices else []
-        for tick in ticks:
-            self.paper.observe(tick)
-        return StandingMarket(ticks, self.runtime, spread_bps)
+    def _market(self, clients: Clients | None, lived_until: Instant) -> Opened:
+        setting = Setting(
+            config=self.config,
+            ground=self.ground,
+            runtime=self.runtime,
+            venue=self.desk.venue,
+            recorder=self._recorder,
+            lived_until=lived_until,
+            errand=self._errand,
+            clients=clients,
+            log=self.log,
+        )
+        return market_in(setting)
 
     def _open_store(self, now: Instant, *, is_first: bool = False) -> Store:
         return Store.open(
@@ -253,15 +254,6 @@ class System:
             return None
         return Backing(archive_of(self.config), wall_text, now)
 
-    def _open_ledger(self) -> PaperLedger:
-        return open_own_ledger(
-            ledger_path(self.config),
-            self._store,
-            dict(self.config.paper.balances),
-            self.ground.name,
-            is_kept=self._is_kept,
-        )
-
     def _inspection(self, opened: ExitStack) -> Inspection:
         places = Places(
             path=self.config.store.path,
@@ -281,10 +273,11 @@ class System:
 
     def _real_time(self) -> RealTime | None:
         """Return what tells of news and clocks, where market time follows a real one."""
-        if self.config.market.speed == 0 or not isinstance(self.market, PacedMarket):
+        heard_at = self.market.heard_at
+        if self.config.market.speed == 0 or heard_at is None:
             return None
         return RealTime(
-            heard_at=self.market.heard_at,
+            heard_at=heard_at,
             monotonic=self.runtime.clock.monotonic,
             stale_after_s=self._stale_after_s(),
             read_clocks=read_clocks,
@@ -343,6 +336,9 @@ class System:
         if self._recorder is not None:
             self._recorder.note(self.runtime.clock.now(), self._store.last_event_id, fact)
 
+    def _note_calls(self, note: NoteCalls) -> None:
+        self.directory.tell(None, names.POSITION_STORE, note)
+
     def _cut(self, blocks: int) -> None:
         self.log("RecordingCut", level="warning", blocks=blocks)
 
@@ -351,7 +347,7 @@ class System:
 
     def _tree(self, folder: Path, control: ControlPort) -> Tree:
         config = self.config
-        identity = self._identity
+        identity, proof = self._identity, self.desk.proof
         is_watched = config.market.speed > 0 and self._errand is None
         parts = Parts(
             tag=account_tag(identity.mode, identity.exchange, identity.account),
@@ -359,15 +355,14 @@ class System:
             tuning=lambda: self._tuning,
             quote_coin=config.exchange.quote,
             open_store=self._store_for_actor,
-            exchange=CalledExchange(
-                self.paper.execute, self.runtime, config.exchange.call_deadline_s
-            ),
+            exchange=self.desk.exchange,
             gateway_patience=GatewayPatience(
                 poll_interval_s=config.market.poll_interval_s,
                 stale_after_s=self._stale_after_s(),
-                barrier_s=barrier_s(config),
+                barrier_s=proof.barrier_s,
+                lag_s=proof.lag_s,
             ),
-            market=self.market,
+            market=self.market.data,
             on_market_ended=self._market_ended,
             make_strategy=None
             if self._errand is not None
@@ -382,7 +377,7 @@ class System:
             ),
             fresh_s=config.market.stale_after_s,
             inspect=self._examination.look,
-            unknown_after_s=int(UNKNOWN_AFTER_BARRIERS * barrier_s(config)),
+            unknown_after_s=int(UNKNOWN_AFTER_BARRIERS * (proof.barrier_s or UNPROVABLE_S)),
             deep_interval_s=DEEP_INTERVAL_S if is_watched else None,
             messengers=self._messengers if self._errand is None else (),
             errand=self._errand or TRADING,

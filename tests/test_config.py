@@ -246,7 +246,14 @@ BAD_FILES = [
     ),
     ('[sizing]\nmethod = "kelly"', "config.toml:2: sizing.method: expected "),
     ("[sizing]\nvalue = 0", "config.toml:2: sizing.value: expected a number above 0"),
-    ('[market]\nsource = "exchange"\nspeed = 1', "config.toml:2: market.source: expected "),
+    (
+        '[market]\nspeed = 60\nsource = "exchange"',
+        "config.toml:2: market.speed: expected 1, since ",
+    ),
+    (
+        'mode = "live"\n[market]\nsource = "exchange"\nspeed = 1\n[exchange]\nname = "kraken"',
+        'config.toml:6: exchange.name: expected "cryptocom", since mode = "live" (the others give',
+    ),
     ('[market]\nsource = "replay"', "config.toml:1: market.path: expected a file that exists"),
     (
         '[market]\nsource = "replay"\npath = "gone.csv"',

@@ -13,7 +13,7 @@ def archive_of(config: Config) -> Archive:
     backup, store = config.backup, config.store.path
     return Archive(
         store=str(store),
-        account=str(ledger_beside(store)) if config.mode == "paper" else "",
+        account=str(ledger_beside(store)) if config.mode != "live" else "",
         folder=str(backup.path),
         copies="" if backup.copy_to is None else str(backup.copy_to),
         keep=backup.keep,

@@ -27,6 +27,7 @@ _BESIDE_STORE = (
     *_DATABASE_FILES,
     *(".lock", ".mark", ".reserve", ".sock"),
     *(f".paper{each}" for each in _DATABASE_FILES),
+    ".markets.json",
 )
 
 ASIDE = ".replaced-"

@@ -28,7 +28,6 @@ _BOT_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}")
 
 _IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
     (("exchange", "kind"), ("spot",)),
-    (("market", "source"), ("simulated", "replay")),
     (("risk", "exchange_stop"), ("off",)),
 )
 

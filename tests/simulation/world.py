@@ -31,6 +31,7 @@ from aegis.ports import Late, Messenger
 from aegis.store.connection import open_writer
 from aegis.store.reading import StoreStatus, View, read_positions, read_status
 from aegis.store.verify import Verification, verify
+from supervisors.paper_desk import PaperDesk
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from supervisors.settings import ledger_path, market_of, paper_rules
 from supervisors.supervisor import Verdict
@@ -286,7 +287,9 @@ class World:
 
     def place_at_exchange(self, client_order_id: str, side: Side, amount: str) -> ExchangeAnswer:
         """Place a market order past AEGIS, under any client order id."""
-        answer = self.system.paper.execute(
+        desk = self.system.desk
+        assert isinstance(desk, PaperDesk)
+        answer = desk.venue.execute(
             PlaceOrder(
                 client_order_id=ClientOrderId(client_order_id),
                 symbol=SYMBOL,

@@ -5,6 +5,7 @@ Whoever owns the questions says what to ask next, and hears what came of it; her
 Invariants:
 1. One call is under way at most, and each outcome is heard once, before the next call is chosen.
 2. A client whose call overran, or raised, is left behind; the next call has a fresh one.
+   Before anything else it learns what the exchange lists, which all clients share.
 3. After a failure it waits, longer each time up to a bound, and says once that nobody answers, and
    once that somebody does again. It never gives up.
 """
@@ -16,8 +17,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from aegis.exchange.live.calls import Answered, Call, Limited, Lost, MakeClient, Outcome
-from aegis.ports import Overran, Raised, Runtime, Timer
+from aegis.domain.ids import Symbol
+from aegis.exchange.live.calls import (
+    Answered,
+    Call,
+    Limited,
+    Lost,
+    MakeClient,
+    Outcome,
+    ReadInstruments,
+)
+from aegis.ports import Log, Overran, Raised, Runtime, Timer
 
 PAUSE_S_FIRST = 1.0
 PAUSE_S_MAX = 15.0
@@ -30,12 +40,6 @@ DOUBLINGS_MAX = 10
 
 WAIT_S_MIN = 0.001
 """Less is the rest of a sum of floats, which a clock in nanoseconds never comes past."""
-
-
-class Log(Protocol):
-    """What takes one fact a line: the event's own name and its fields."""
-
-    def __call__(self, event: str, /, **fields: object) -> None: ...
 
 
 class Questions(Protocol):
@@ -72,6 +76,7 @@ class Asker:
         what: str,
         questions: Questions,
         *,
+        symbols: tuple[Symbol, ...],
         make_client: MakeClient,
         runtime: Runtime,
         deadline_s: float,
@@ -79,6 +84,8 @@ class Asker:
     ) -> None:
         self._what = what
         self._questions = questions
+        self._listing = ReadInstruments(symbols=symbols)
+        self._is_listed = False
         self._make_client = make_client
         self._runtime = runtime
         self._deadline_s = deadline_s
@@ -119,7 +126,7 @@ class Asker:
             self._wait(wait_s)
             return
         holder = self._holder
-        wanted = self._questions.next_call()
+        wanted = self._questions.next_call() if self._is_listed else self._listing
         if isinstance(wanted, float):
             self._wait(wanted)
             return
@@ -142,10 +149,12 @@ class Asker:
         if outcome is not value:
             self._holder = _Holder(self._make_client)
         if isinstance(outcome.verdict, Answered):
+            self._is_listed = True
             self._answered()
         else:
             self._failed(outcome)
-        self._questions.hear(outcome)
+        if call is not self._listing:
+            self._questions.hear(outcome)
         with self._lock:
             is_closed = self._is_closed
         if not is_closed:

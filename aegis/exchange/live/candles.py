@@ -15,13 +15,12 @@ from collections.abc import Callable, Mapping
 
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.exchange.live.asker import Log
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadCandles
 from aegis.exchange.live.candle_rows import beat_before, closed_rows, later
 from aegis.exchange.live.past import Look, look_for, page_of
 from aegis.exchange.live.tail import AGAIN_S, SETTLE_S, Tail
 from aegis.messages import CandleClosed, HistoryRead, ReadHistory
-from aegis.ports import Clock, Recorder
+from aegis.ports import Clock, Log, Recorder
 
 CLOCK_MARGIN_NS = 2 * NANOS_PER_SECOND
 """By which a candle must be over on our own clock, where the exchange does not tell its own."""

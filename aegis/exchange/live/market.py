@@ -24,13 +24,13 @@ from msgspec.structs import replace
 from aegis.domain.candles import Tick
 from aegis.domain.ids import Symbol
 from aegis.domain.money import ZERO, share
-from aegis.exchange.live.asker import Asker, Log
+from aegis.exchange.live.asker import Asker
 from aegis.exchange.live.calls import MakeClient
 from aegis.exchange.live.candles import Candles
 from aegis.exchange.live.prices import Prices
 from aegis.exchange.paced import Venue
 from aegis.messages import CandleClosed, HistoryRead, MarketMoved, MarketNews, ReadHistory
-from aegis.ports import Recorder, Runtime
+from aegis.ports import Log, Recorder, Runtime
 
 CLOSES_MAX = 1_000
 """Closes that wait for an asker; whoever misses one reads it in the history."""
@@ -84,6 +84,7 @@ class PolledMarket:
             Asker(
                 what,
                 questions,
+                symbols=symbols,
                 make_client=make_client,
                 runtime=runtime,
                 deadline_s=deadline_s,

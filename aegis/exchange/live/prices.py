@@ -17,10 +17,9 @@ from aegis.domain.guard import mid_of
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.money import ZERO, ceil_to, is_amount, minus, ratio, times
-from aegis.exchange.live.asker import Log
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadQuote
 from aegis.messages import MarketMoved
-from aegis.ports import Clock
+from aegis.ports import Clock, Log
 
 _BPS = Decimal(10_000)
 _BPS_STEP = Decimal("0.0001")

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant, Symbol
 from aegis.domain.instants import text_of
-from aegis.exchange.live.asker import Log
 from aegis.exchange.live.calls import ReadCandles
 from aegis.exchange.live.candle_rows import closed_rows, later
 from aegis.messages import CandleClosed
+from aegis.ports import Log
 
 SETTLE_S = 1.0
 """After its close a candle is left to its exchange for so long: a last trade may still come in."""

@@ -13,11 +13,13 @@ from aegis.domain.candles import Candle
 from aegis.domain.commands import Quote
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.live.calls import (
+    Answer,
     Answered,
     Call,
     Lost,
     Outcome,
     ReadCandles,
+    ReadInstruments,
     ReadQuote,
     Verdict,
 )
@@ -78,8 +80,10 @@ class FakeExchange:
         """Return how many calls of each type there were."""
         return Counter(type(call).__name__ for call in self.asked)
 
-    def _answer(self, call: Call, now: Instant) -> Quote | tuple[Candle, ...] | None:
+    def _answer(self, call: Call, now: Instant) -> Answer:
         match call:
+            case ReadInstruments():
+                return ()
             case ReadQuote():
                 return self.quote_of(now)
             case ReadCandles(symbol=symbol, since=since):

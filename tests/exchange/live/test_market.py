@@ -302,8 +302,10 @@ def test_a_candle_that_cannot_be_true_is_told_and_not_used(stage: Stage, bad: Ca
 
 
 def test_silence_is_told_once_and_asked_into_ever_more_slowly(stage: Stage) -> None:
+    stage.begin().live(1)
+    stage.exchange.asked.clear()
     stage.exchange.verdicts = lost
-    stage.begin().live(300)
+    stage.live(300)
     assert [line["what"] for line in stage.said("MarketUnreachable")] == ["prices", "candles"]
     assert 300 / PAUSE_S_MAX <= stage.exchange.counts()["ReadQuote"] <= 300 / PAUSE_S_MAX + 6
 
@@ -318,8 +320,9 @@ def test_an_exchange_that_is_back_is_heard_and_told_of_once(stage: Stage) -> Non
 
 
 def test_an_exchange_that_asks_for_rest_is_left_alone_for_so_long(stage: Stage) -> None:
-    stage.exchange.verdicts = lambda _call: Limited(retry_after_s=45.0, reason="slow down")
     stage.begin().live(1)
+    stage.exchange.verdicts = lambda _call: Limited(retry_after_s=45.0, reason="slow down")
+    stage.live(2)
     asked = stage.exchange.counts()["ReadQuote"]
     assert stage.live(40).exchange.counts()["ReadQuote"] == asked
     assert stage.live(10).exchange.counts()["ReadQuote"] == asked + 1
