@@ -27,10 +27,19 @@ from aegis.config.changes import changed_keys, told
 from aegis.config.model import Config
 from aegis.config.rerun import Rerun
 from aegis.domain.candles import Candle
-from aegis.domain.contrast import Intent, Stray, as_of, contrasted, first_stray
+from aegis.domain.contrast import (
+    Intent,
+    Stray,
+    as_of,
+    comparable,
+    contrasted,
+    first_stray,
+    flat_from,
+)
 from aegis.domain.events import name_of
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
 from aegis.domain.legs import Leg
+from aegis.domain.position import Position
 from aegis.domain.recorded import Recording
 from aegis.domain.way import NoWay, Way, candle_s, symbols_of, way_of
 from aegis.store.comparing import Difference, Lived, first_difference, read_lived
@@ -193,7 +202,8 @@ def _compared(leader: Leader, path: Path) -> Compared:
     begin = way.begin or Instant(0)
     ours = as_of((*original.closed, *original.alive), begin, way.end)
     theirs = as_of((*other.closed, *other.alive), begin, way.end)
-    parting = None if leader.tried else _parting(way, path, config.store.path, original, other)
+    decisions = _decisions(way, original, other)
+    parting = None if leader.tried else _parting(way, path, config.store.path, *decisions)
     return Compared(
         quote=config.exchange.quote,
         way=way,
@@ -201,7 +211,7 @@ def _compared(leader: Leader, path: Path) -> Compared:
         changes=tuple(told(key, config, tried) for key in changed_keys(config, tried)),
         is_reproduced=None if leader.tried else parting is None,
         parting=parting,
-        decisions=len(_within(original.intents, way)),
+        decisions=len(decisions[0]),
         events=other.events,
         head_hash=other.head_hash,
         original=tuple(ours),
@@ -211,11 +221,10 @@ def _compared(leader: Leader, path: Path) -> Compared:
 
 
 def _parting(
-    way: Way, path: Path, again: Path, original: Lived, other: Lived
+    way: Way, path: Path, again: Path, ours: list[Intent], theirs: list[Intent]
 ) -> Difference | Stray | None:
     """Return where the two logs part, or their decisions where no more can be expected."""
     if not way.is_repeatable or way.begin is not None:
-        ours, theirs = _within(original.intents, way), _within(other.intents, way)
         return first_stray(ours, theirs, way.slack_ns)
     found = first_difference(path, again)
     if found is None or way.end is None or found.original is None:
@@ -223,29 +232,40 @@ def _parting(
     return found if found.original.at < way.end else None
 
 
-def _within(intents: Sequence[Intent], way: Way) -> list[Intent]:
-    """Return the decisions of the way, but for those on what was held when it began."""
-    begin = way.begin or Instant(0)
-    held = {each.position_id for each in intents if each.at < begin}
+def _decisions(way: Way, original: Lived, other: Lived) -> tuple[list[Intent], list[Intent]]:
+    """Return what either side decided on the way, but for what follows from what was held."""
+    lives = (*original.closed, *original.alive, *other.closed, *other.alive)
+    flat = flat_from(_held(way, original), lives)
+    ours, theirs = (
+        comparable(side.intents, way.begin or Instant(0), way.end, flat)
+        for side in (original, other)
+    )
+    return ours, theirs
+
+
+def _held(way: Way, original: Lived) -> list[Position]:
+    """Return what the original held where the way begins flat."""
+    begin = way.begin
+    if begin is None:
+        return []
     return [
         each
-        for each in intents
-        if each.position_id not in held and not (way.end and each.at >= way.end)
+        for each in (*original.closed, *original.alive)
+        if each.entered > 0
+        and each.opened_at < begin
+        and (each.closed_at is None or each.closed_at >= begin)
     ]
 
 
 def _notes_on_held(way: Way, original: Lived) -> Iterator[str]:
-    """Yield what the original held where it begins flat."""
-    begin = way.begin
-    if begin is None:
-        return
-    held = sum(
-        each.opened_at < begin and (each.closed_at is None or each.closed_at >= begin)
-        for each in (*original.closed, *original.alive)
-        if each.entered > 0
-    )
+    held = _held(way, original)
     if held:
-        yield f"the original held {counted(held, 'position')} then, which it could not enter again"
+        what = f"the original held {counted(len(held), 'position')} then"
+        symbols = ", ".join(sorted({each.symbol for each in held}))
+        yield (
+            f"{what}, which it could not enter again; decisions in {symbols} are compared from "
+            "when both sides are flat there"
+        )
 
 
 def _notes_on_words(way: Way, original: Lived) -> Iterator[str]:

@@ -12,7 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
@@ -23,6 +23,8 @@ from aegis.domain.ids import ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.money import ZERO, ratio
 from aegis.domain.order import Role
 from aegis.domain.position import Position, PositionStatus
+
+NEVER = Instant((1 << 63) - 1)
 
 OF_THE_END = ("pnl", "fees_quote", "is_unpriced")
 """Figures of a trade that are not known before it is over."""
@@ -70,6 +72,37 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Decisions ----------------------------------------------------------------------------------
+
+
+def flat_from(held: Iterable[Position], lives: Iterable[Position]) -> dict[Symbol, Instant]:
+    """Return from when on neither side has anything in the symbols of what one held at first.
+
+    Until then one enters what the other cannot, and their decisions prove nothing. `lives` are
+    the positions of both sides.
+    """
+    flat: dict[Symbol, Instant] = {}
+    for position in held:
+        flat[position.symbol] = max(flat.get(position.symbol, Instant(0)), _left_at(position))
+    for position in sorted(lives, key=lambda each: each.opened_at):
+        if position.opened_at < flat.get(position.symbol, Instant(0)):
+            flat[position.symbol] = max(flat[position.symbol], _left_at(position))
+    return flat
+
+
+def _left_at(position: Position) -> Instant:
+    return NEVER if position.closed_at is None else position.closed_at
+
+
+def comparable(
+    intents: Sequence[Intent], begin: Instant, end: Instant | None, flat: Mapping[Symbol, Instant]
+) -> list[Intent]:
+    """Return the decisions on what was begun within an interval, where both sides were flat."""
+    early = {each.position_id for each in intents if each.at < flat.get(each.symbol, begin)}
+    return [
+        each
+        for each in intents
+        if each.position_id not in early and not (end is not None and each.at >= end)
+    ]
 
 
 def first_stray(original: Iterable[Intent], other: Iterable[Intent], slack_ns: int) -> Stray | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,21 @@ def test_what_was_held_where_it_begins_is_left_out_and_told(lived: Place) -> Non
     assert any("held 1 position then" in note for note in found["notes"])
     ids = [trade["original"] and trade["original"]["position_id"] for trade in found["trades"]]
     assert second["position_id"] not in ids
+
+
+def test_what_was_imported_before_the_first_run_is_left_out_of_the_proof(place: Place) -> None:
+    place.configure(configured())
+    write(place.folder, [HEADER, *rows(CANDLES)])
+    held = {"BTC/USDT": {"amount": 0.01, "entry_price": 40_000, "stop_loss": 30_000}}
+    (place.folder / "old.json").write_text(dumps({"positions": held}), "utf-8")
+    assert place.say("import", "old.json").code == 0
+    assert place.say("run").code == 0
+
+    found = what_if(place)
+
+    assert found["is_reproduced"] is True, found["parting"]
+    assert found["decisions"] > 0
+    assert any("both sides are flat" in note for note in found["notes"])
 
 
 def test_a_run_that_was_killed_is_compared_as_far_as_it_is_recorded(place: Place) -> None:

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from aegis.domain.contrast import (
+    NEVER,
     Intent,
     Pair,
     PairKind,
     as_of,
+    comparable,
     contrasted,
     exit_price,
     first_stray,
+    flat_from,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, EventId, Instant, PositionId, Symbol
 from aegis.domain.order import Role
@@ -214,6 +217,24 @@ def test_as_of_an_instant_what_closed_later_is_open() -> None:
     found = as_of([early, late, later], at(0), at(10))
     assert [(each.position_id, each.closed_at) for each in found] == [("a", at(5)), ("b", None)]
     assert exit_price(found[1]) is None
+
+
+def test_a_symbol_is_flat_when_neither_side_holds_what_the_other_could_not_enter() -> None:
+    held, meanwhile, after = trade("a", 0, 5), trade("b", 4, 8), trade("c", 9, 11)
+    late = trade("d", 7, 9)
+    assert flat_from([held], [held, late, meanwhile, after]) == {BTC: at(9)}
+    assert flat_from([trade("a", 0)], [after]) == {BTC: NEVER}
+    assert flat_from([], [held, after]) == {}
+
+
+def test_decisions_count_on_what_was_begun_when_both_were_flat() -> None:
+    left = intent(1, 6, role=Role.EXIT)  # of what was held
+    early, early_left = intent(2, 4), intent(2, 8, role=Role.EXIT)
+    later, elsewhere, past = intent(3, 9), intent(4, 4, ETH), intent(5, 20)
+    made = [early, elsewhere, left, early_left, later, past]
+    assert comparable(made, at(1), at(15), {BTC: at(7)}) == [elsewhere, later]
+    assert comparable(made, at(1), None, {}) == made
+    assert comparable(made, at(5), None, {}) == [left, later, past]
 
 
 def test_what_was_held_at_the_beginning_or_never_filled_is_left_out() -> None:
