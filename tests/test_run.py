@@ -64,6 +64,22 @@ def test_a_look_loads_neither_what_trades_nor_what_draws(place: Place) -> None:
     assert loaded.isdisjoint({"ccxt", "pykka", "structlog", "rich", "aegis.exchange.paper_ledger"})
 
 
+def test_trading_on_paper_loads_nothing_of_real_exchanges(place: Place) -> None:
+    place.configure(REPLAY)
+    write(place.folder, [HEADER, *rows()])
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", str(RUN), "run"],
+        cwd=place.folder,
+        env=clean_environ({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "aegis.exchange.paper" in loaded
+    assert loaded.isdisjoint({"ccxt", "ccxt.base.errors", "requests", "cryptography"})
+
+
 def test_the_version_is_told(place: Place) -> None:
     said = place.run("--version")
     assert said.code == 0
