@@ -19,12 +19,14 @@ from typing import Any
 
 from aegis.clock import SystemClock, draw_hex
 from aegis.config.secret import Secret
+from aegis.config.urls import fault_of_url
 from aegis.dialogue import PlaceOrder
 from aegis.domain.commands import Quote
 from aegis.domain.ids import ClientOrderId, Coin, Symbol
 from aegis.domain.money import ZERO, is_amount, is_figure, negative, written_figure
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder
+from aegis.exchange.listed import SANDBOXES
 from aegis.exchange.live.calls import (
     Answer,
     Answered,
@@ -83,8 +85,9 @@ class ExchangeAdapter:
             print(exchange.find_order(done["client_order_id"], "BTC/USDT"))
 
     Orders and balances need a key, and are there for cryptocom; binance, kraken and okx tell
-    tickers. `base_url` is another root of the exchange's calls, `is_sandbox` its place to practise.
-    A key is best read from a file of mode 0600, never written into a script.
+    tickers. `base_url` is another root of the exchange's calls, over TLS or on this machine;
+    `is_sandbox` is its place to practise. A key is best read from a file of mode 0600, never
+    written into a script.
     """
 
     def __init__(
@@ -96,12 +99,17 @@ class ExchangeAdapter:
         base_url: str = "",
         is_sandbox: bool = False,
     ) -> None:
-        """Send nothing, load nothing; `BadArgument` for an unknown exchange or half a key."""
+        """Send nothing, load nothing; `BadArgument` for what makes no sense, as half a key."""
         profile = PROFILES.get(exchange_name)
         if profile is None:
             raise BadArgument(f"expected one of {', '.join(PROFILES)}, was {exchange_name!r}")
         if (api_key is None) != (api_secret is None):
             raise BadArgument("expected api_key and api_secret, or neither, was one of them")
+        fault = fault_of_url(base_url, may_have_query=False) if base_url else None
+        if fault is not None:
+            raise BadArgument(f"base_url: expected {fault}")
+        if is_sandbox and exchange_name not in SANDBOXES:
+            raise BadArgument(f"is_sandbox: {exchange_name} has none; expected False")
         keys = None
         if api_key is not None and api_secret is not None:
             keys = Keys(api_key=Secret(api_key), secret=Secret(api_secret))

@@ -191,6 +191,17 @@ def test_an_adapter_is_made_without_a_call_and_shows_no_secret() -> None:
         ExchangeAdapter("cryptocom", "a-key")
 
 
+@pytest.mark.parametrize("url", ["rubbish", "http://example.com/v1", "ftp://127.0.0.1", "https://"])
+def test_a_key_goes_out_over_tls_or_to_this_machine_alone(url: str) -> None:
+    with pytest.raises(BadArgument, match="base_url: expected an https:// URL"):
+        ExchangeAdapter("cryptocom", "a-key", "a-secret", base_url=url)
+
+
+def test_an_exchange_without_a_sandbox_has_none() -> None:
+    with pytest.raises(BadArgument, match="kraken has none"):
+        ExchangeAdapter("kraken", is_sandbox=True)
+
+
 def test_every_operation_is_in_the_document_and_says_what_it_is() -> None:
     document = (ROOT / "docs" / "library.md").read_text()
     operations = [
