@@ -26,7 +26,7 @@ from aegis.domain.ids import (
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Fill, OrderType, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
-from aegis.domain.restores import RecoveryCompleted, StoreRestored
+from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestored
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,6 +346,7 @@ Event = (
     | PositionUnpriced
     | PositionTransferred
     | PositionRepriced
+    | PositionDated
     | BalancesStarted
     | ExternalChangeSeen
     | DayStarted

@@ -14,7 +14,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -35,6 +35,8 @@ from aegis.domain.events import (
     OrderCancelRequested,
     OrderIntended,
     OrderSubmitted,
+    PositionClosed,
+    PositionOpened,
     Proposed,
 )
 from aegis.domain.fills import end_order, record_fills
@@ -45,7 +47,7 @@ from aegis.domain.money import is_amount, is_figure, text, total
 from aegis.domain.order import OrderStep, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
-from aegis.domain.restores import RecoveryCompleted, StoreRestored
+from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestored
 from aegis.domain.steering import halted
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 
@@ -125,7 +127,7 @@ def adopt_order(book: Book, command: AdoptOrder, now: Instant) -> Decision:
         for each in decision:
             tried.record(each, by="", at=now)
         events += decision
-    return tuple(events)
+    return (*events, *_dated(tried, command, events, now))
 
 
 def _fault_of_figures(book: Book, command: AdoptOrder) -> Refusal | None:
@@ -222,6 +224,27 @@ def _call_off(
         return NOTHING_NEW
     wanted = OrderCancelRequested(client_order_id=order_id, reason=RECOVERED)
     return (Proposed(position_id=order.position_id, event=wanted),)
+
+
+def _dated(
+    book: Book, command: AdoptOrder, events: Sequence[Proposed], now: Instant
+) -> tuple[Proposed, ...]:
+    """Return when the exchange says that a position was opened, or closed, by an order's fills.
+
+    Without it these would be the instants of the booking. None is to come, or before its opening.
+    """
+    kinds = {type(each.event) for each in events}
+    if kinds.isdisjoint((PositionOpened, PositionClosed)):
+        return ()
+    position = book.positions[events[0].position_id]
+    first, last = (min(command.fills[end].filled_at, now) for end in (0, -1))
+    begun = first if PositionOpened in kinds else position.opened_at
+    dated = PositionDated(
+        symbol=position.symbol,
+        opened_at=first if PositionOpened in kinds else None,
+        closed_at=max(begun, last) if PositionClosed in kinds else None,
+    )
+    return (Proposed(position_id=position.position_id, event=dated),)
 
 
 # What to adopt --------------------------------------------------------------------------------

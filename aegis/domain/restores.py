@@ -1,9 +1,9 @@
-"""The facts of a restore: that it was done, and that a person has looked at what it lost."""
+"""The facts of a restore: that it was done, what it had lost, and that a person has looked."""
 
 from __future__ import annotations
 
 from aegis.domain.event import BaseEvent
-from aegis.domain.ids import Incarnation
+from aegis.domain.ids import Incarnation, Instant, Symbol
 
 
 class StoreRestored(BaseEvent, frozen=True, kw_only=True):
@@ -19,6 +19,17 @@ class StoreRestored(BaseEvent, frozen=True, kw_only=True):
     replaced: str
     replaced_events: int | None
     incarnation: Incarnation
+
+
+class PositionDated(BaseEvent, frozen=True, kw_only=True):
+    """When the exchange says that a position, booked only now, was opened and closed.
+
+    None is what was booked when it happened, or has not happened.
+    """
+
+    symbol: Symbol
+    opened_at: Instant | None
+    closed_at: Instant | None
 
 
 class RecoveryCompleted(BaseEvent, frozen=True, kw_only=True):

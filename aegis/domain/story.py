@@ -45,7 +45,7 @@ from aegis.domain.events import (
 from aegis.domain.instants import text_of
 from aegis.domain.money import text
 from aegis.domain.order import Side
-from aegis.domain.restores import RecoveryCompleted, StoreRestored
+from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestored
 
 OrderStory = (
     OrderIntended
@@ -72,6 +72,7 @@ PositionStory = (
     | PositionUnpriced
     | PositionTransferred
     | PositionRepriced
+    | PositionDated
 )
 
 
@@ -153,6 +154,10 @@ def _of_position(event: PositionStory) -> str:
         case PositionRepriced():
             sold = f"{event.symbol} was sold at {text(event.price)} after all"
             return f"{sold}, P&L {text(event.pnl)}{_why(event.reason)}"
+        case PositionDated():
+            known = (("opened at", event.opened_at), ("closed at", event.closed_at))
+            said = " and ".join(f"{what} {text_of(at)}" for what, at in known if at is not None)
+            return f"The exchange says that {event.symbol} was {said}"
         case _:
             assert_never(event)
 

@@ -159,6 +159,7 @@ def test_the_log_s_names_are_those_of_every_release() -> None:
         "OrderRejected",
         "OrderSubmitted",
         "PositionClosed",
+        "PositionDated",
         "PositionImported",
         "PositionMarked",
         "PositionOpened",

@@ -128,6 +128,26 @@ def test_a_forgotten_sale_closes_the_position_that_the_store_still_holds(desk: D
     assert desk.positions[held.position_id].amount == 0
 
 
+def test_a_position_was_opened_and_closed_when_the_exchange_says(desk: Desk) -> None:
+    desk.now = Instant(START + 60)
+    desk.does(adoption(lost(1, Side.BUY, "2", "2")))
+    held = desk.position()
+    assert held.opened_at == START + 1
+    desk.does(adoption(lost(2, Side.SELL, "2", "1", "1")))
+    closed = desk.positions[held.position_id]
+    assert (closed.opened_at, closed.closed_at) == (START + 1, START + 2)
+
+
+def test_what_was_opened_before_the_restore_keeps_its_instant_and_is_closed_after_it(
+    desk: Desk,
+) -> None:
+    held = desk.holding("2")
+    desk.now = Instant(START + 60)
+    desk.does(adoption(lost(1, Side.SELL, "2", "2")))
+    closed = desk.positions[held.position_id]
+    assert (closed.opened_at, closed.closed_at) == (START, START + 1)
+
+
 def test_a_forgotten_further_purchase_adds_to_the_position(desk: Desk) -> None:
     held = desk.holding("1")
     desk.does(adoption(lost(1, Side.BUY, "2", "2")))

@@ -31,6 +31,7 @@ from aegis.domain.ids import Instant, PositionId
 from aegis.domain.money import ZERO, minus, plus, share, times
 from aegis.domain.order import Order, Role
 from aegis.domain.position import Position, PositionStatus
+from aegis.domain.restores import PositionDated
 
 replace = msgspec.structs.replace
 
@@ -116,34 +117,21 @@ def evolve_position(
         case DustSetAside():
             return _without_dust(position, event)
         case PositionClosed():
-            assert position.is_alive, f"Closed twice: {position}"
             assert position.amount == 0, f"Closed with {position.amount} left: {position}"
             assert position.cost == 0, f"Closed with a cost of {position.cost} left: {position}"
-            return replace(
-                position,
-                status=PositionStatus.CLOSED,
-                closed_at=at,
-                close_reason=event.reason,
-            )
+            return _ended(position, PositionStatus.CLOSED, event.reason, at)
         case PositionVoided():
-            assert position.is_alive, f"Voided twice: {position}"
             assert position.entered == 0, f"Voided with {position.entered} entered: {position}"
-            return replace(
-                position, status=PositionStatus.VOID, closed_at=at, close_reason=event.reason
-            )
+            return _ended(position, PositionStatus.VOID, event.reason, at)
         case PositionTransferred():
             return _transferred(position, event)
         case PositionRepriced():
             return _repriced(position, event)
+        case PositionDated():
+            return _dated(position, event)
         case PositionUnpriced():
-            assert position.is_alive, f"Closed twice: {position}"
-            return replace(
-                position,
-                status=PositionStatus.CLOSED,
-                closed_at=at,
-                close_reason=event.reason,
-                is_unpriced=True,
-            )
+            gone = _ended(position, PositionStatus.CLOSED, event.reason, at)
+            return replace(gone, is_unpriced=True)
         case _:
             return position
 
@@ -267,6 +255,20 @@ def _repriced(position: Position, event: PositionRepriced) -> Position:
         pnl=plus(position.pnl, minus(proceeds, position.cost)),
         close_reason=event.reason,
         is_unpriced=False,
+    )
+
+
+def _ended(position: Position, status: PositionStatus, reason: str, at: Instant) -> Position:
+    assert position.is_alive, f"Ended twice: {position}"
+    return replace(position, status=status, closed_at=at, close_reason=reason)
+
+
+def _dated(position: Position, event: PositionDated) -> Position:
+    assert event.closed_at is None or not position.is_alive, f"Not closed yet: {position}"
+    return replace(
+        position,
+        opened_at=position.opened_at if event.opened_at is None else event.opened_at,
+        closed_at=position.closed_at if event.closed_at is None else event.closed_at,
     )
 
 
