@@ -43,7 +43,7 @@ from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, Role
 from aegis.exchange.lookout import Breaker, Patience, Prices
-from aegis.exchange.outcomes import is_out_of_room, reason_of
+from aegis.exchange.outcomes import KEY_DENIED_HALT, is_key_denied, is_out_of_room, reason_of
 from aegis.exchange.protocol import (
     UNWATCHED,
     AccountHeard,
@@ -109,6 +109,7 @@ class ExchangeGateway(Actor):
         self._book: Book | None = None
         self._prices = Prices(self.clock.monotonic, patience.stale_after_s)
         self._breaker = Breaker()
+        self._is_denied = False  # the key, by what the exchange last said of it
         self._watches: dict[ClientOrderId, Watch] = {}
         self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
         self._readers: list[ReadAccount] = []
@@ -240,7 +241,8 @@ class ExchangeGateway(Actor):
     def _ask_leave(self, order_id: ClientOrderId) -> None:
         assert self._book is not None
         quote = self._prices.fresh(self._book.orders[order_id].symbol)
-        command = SubmitOrder(client_order_id=order_id, quote=quote, hold=self._breaker.hold)
+        hold = self._breaker.hold or self._exchange.hold()
+        command = SubmitOrder(client_order_id=order_id, quote=quote, hold=hold)
         self._execute(command, is_answer_wanted=True)
 
     def _executed(self, message: Executed) -> None:
@@ -294,6 +296,10 @@ class ExchangeGateway(Actor):
                 assert_never(request)
 
     def _count(self, answer: ExchangeAnswer) -> None:
+        was_denied = self._is_denied
+        self._is_denied = is_key_denied(answer, was_denied=was_denied)
+        if self._is_denied and not was_denied:
+            self._execute(KEY_DENIED_HALT)
         if not self._breaker.count(answer):
             return
         if (hold := self._breaker.hold) is None:

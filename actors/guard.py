@@ -23,7 +23,6 @@ from aegis.domain.commands import (
     Quote,
     RaiseStop,
     RecordPeak,
-    RequestCancel,
     StartDay,
 )
 from aegis.domain.events import (
@@ -39,7 +38,6 @@ from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
     Seen,
-    exit_order,
     is_mark_due,
     is_mark_due_of,
     is_peak_due,
@@ -50,10 +48,11 @@ from aegis.domain.guard import (
     seen_with,
     watch,
 )
-from aegis.domain.ids import Incarnation, Instant, PositionId, Symbol, exit_order_id
+from aegis.domain.ids import Incarnation, Instant, PositionId, Symbol
 from aegis.domain.instants import day_start
+from aegis.domain.leaving import departure, lost_before
 from aegis.domain.money import text
-from aegis.domain.order import OrderState, Role
+from aegis.domain.order import Role
 from aegis.domain.position import Position
 from aegis.domain.risk import Limits, equity_of, is_held, loss_breach
 from aegis.messages import (
@@ -221,25 +220,26 @@ class Guard(Actor):
             self._execute(wanted)
 
     def _leave(self, book: Book, position: Position, wanted: ExitWanted, quote: Quote) -> None:
-        """Intend the exit, once; whatever entry still fills is cancelled first."""
+        """Intend the next exit, once; what still fills or rests is cancelled first."""
         _, not_before = self._failures.get(position.position_id, (0, 0.0))
-        is_asked = self._asked.get(position.position_id) == position.exits_ended
-        if is_asked or self.clock.monotonic() < not_before:
+        if self.clock.monotonic() < not_before:
             return
-        for order in book.active_orders(position.position_id):
-            if order.role is not Role.ENTRY:
-                return  # an exit is under way; its end brings the next
-            if order.state in (OrderState.OPEN, OrderState.PARTIAL):
-                self._execute(
-                    RequestCancel(client_order_id=order.client_order_id, reason=wanted.reason)
-                )
-        order_id = exit_order_id(
-            self._tag, self._incarnation, position.position_id, position.exits_ended
+        way_out = departure(
+            book,
+            position,
+            wanted,
+            quote,
+            tag=self._tag,
+            incarnation=self._incarnation,
+            lost_before=lost_before(self.clock.now(), 1 / self.clock.real_s(1.0)),
         )
-        exit_ = exit_order(book, position, wanted, quote, order_id)
-        if exit_ is None:
+        if self._asked.get(position.position_id) == way_out.ordinal:
             return
-        self._asked[position.position_id] = position.exits_ended
+        for cancel in way_out.cancels:
+            self._execute(cancel)
+        if way_out.exit is None:
+            return
+        self._asked[position.position_id] = way_out.ordinal
         self.log(
             "ExitTriggered",
             position=position.position_id,
@@ -249,7 +249,7 @@ class Guard(Actor):
             bid=quote.bid,
             gap=wanted.gap(quote.bid),
         )
-        self._execute(IntendOrder(order=exit_), is_answer_wanted=True)
+        self._execute(IntendOrder(order=way_out.exit), is_answer_wanted=True)
 
     def _flatten(self, book: Book) -> None:
         """Leave everything held; the episode ends when nothing is alive any more."""

@@ -78,5 +78,10 @@ def _halt_to_settle(account: Account) -> Iterator[str]:
         yield "no entries until the next day starts"
     elif account.cause == "strategy":
         yield "no entries: mend the strategy, start again, then: python run.py resume"
+    elif account.cause == "key_denied":
+        yield (
+            "no entries, and no exit passes, while the exchange denies the key: mend it there or "
+            "in its file, kill -HUP or start again, then: python run.py resume"
+        )
     else:
         yield "no entries until: python run.py resume"

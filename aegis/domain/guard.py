@@ -135,10 +135,20 @@ def raised(position: Position, bid: Decimal) -> RaiseStop | None:
 
 
 def exit_order(
-    book: Book, position: Position, wanted: ExitWanted, quote: Quote, client_order_id: ClientOrderId
+    book: Book,
+    position: Position,
+    wanted: ExitWanted,
+    quote: Quote,
+    client_order_id: ClientOrderId,
+    *,
+    is_second: bool = False,
 ) -> Order | None:
-    """Return the market order that leaves a position, or None when nothing of it can be sold."""
-    amount = floor_to(sellable(book, position), position.instrument.amount_step)
+    """Return the market order that leaves a position, or None when nothing of it can be sold.
+
+    A second one is for the whole, as if the one that is out of sight would sell nothing.
+    """
+    free = position.amount if is_second else sellable(book, position)
+    amount = floor_to(free, position.instrument.amount_step)
     if amount <= 0 or not is_held(position):
         return None
     return Order(

@@ -17,7 +17,7 @@ from aegis.domain.money import is_amount, is_figure
 from aegis.domain.order import Order, OrderState, OrderType, Role, Side
 from aegis.domain.position import PositionSide
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
-from aegis.domain.risk import Limits, gate, is_reducing, oversell, own_side
+from aegis.domain.risk import Limits, gate, is_reducing, may_go_second, oversell, own_side
 
 
 def intend(book: Book, command: IntendOrder) -> Decision:
@@ -79,7 +79,7 @@ def _fault_of_place(book: Book, order: Order, opening: Opening | None) -> Refusa
     if (order.side is side) is (order.role is Role.ENTRY):
         return _bad_intent(order, f"{order.side} is no {order.role} of a position to {side}")
     in_flight = [o for o in book.active_orders(order.position_id) if _excludes(o, order)]
-    if in_flight:
+    if in_flight and not may_go_second(book, order):
         return Refusal(
             code="in_flight",
             text=f"{in_flight[0].client_order_id} ({in_flight[0].role}) has not ended",

@@ -65,12 +65,43 @@ def oversell(book: Book, order: Order) -> Refusal | None:
     """Return why a reducing order would sell more than is there, or None."""
     position = book.positions[order.position_id]
     free = sellable(book, position, order)
-    if order.amount <= free:
+    if order.amount <= free or may_go_second(book, order):
         return None
     return Refusal(
         code="oversell",
         text=f"expected at most {free} {position.instrument.base} to sell, was {order.amount}",
         mends_with_time=True,
+    )
+
+
+OUT_OF_SIGHT = (OrderState.UNKNOWN, OrderState.NEEDS_HUMAN)
+
+
+def may_go_second(book: Book, order: Order) -> bool:
+    """Say whether an exit may go beside the one exit whose outcome is unknown.
+
+    On spot an exchange refuses what the balance does not cover. So where the coins are this
+    position's alone, and not one step more, whichever of the two comes last is refused.
+    """
+    position = book.positions.get(order.position_id)
+    if position is None or order.role is not Role.EXIT or order.amount > position.amount:
+        return False
+    others = [
+        each
+        for each in book.active_orders(position.position_id)
+        if each.role is not Role.ENTRY and each.client_order_id != order.client_order_id
+    ]
+    base, step = position.instrument.base, position.instrument.amount_step
+    is_alone = all(
+        each.position_id == position.position_id or each.instrument.base != base
+        for each in book.alive_positions()
+    )
+    coins = book.account.balances.get(base, ZERO)
+    return (
+        [each.state in OUT_OF_SIGHT for each in others] == [True]
+        and is_alone
+        and book.account.has_balances
+        and minus(coins, order.amount) < step
     )
 
 

@@ -82,10 +82,14 @@ def _state_changed(book: Book, command: ChangeTradingState) -> Decision:
     )
 
 
+WEAK_CAUSES = ("daily_loss", "drawdown", "orphan", "disk", "key_denied")
+"""Causes of a halt that is wanted anew as long as they last: they replace no other."""
+
+
 def _is_weaker(account: Account, command: ChangeTradingState) -> bool:
     """Say whether what holds trading now ends no sooner than what is wanted would."""
     is_held = account.trading_state is TradingState.REDUCING and account.cause != "daily_loss"
-    return is_held and command.cause in ("daily_loss", "drawdown", "orphan", "disk")
+    return is_held and command.cause in WEAK_CAUSES
 
 
 def _is_latched(account: Account, command: ChangeTradingState) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from aegis.dialogue import ExchangeAnswer, NoAnswer
+from aegis.dialogue import HELD_BACK, KEY_DENIED, ExchangeAnswer, NoAnswer, RequestRefused
 from aegis.domain.commands import Quote
 from aegis.domain.ids import Symbol
 
@@ -65,7 +65,12 @@ class Breaker:
         return f"the exchange left {self._failures} requests in a row unanswered"
 
     def count(self, answer: ExchangeAnswer) -> bool:
-        """Take an answer; say whether it opened or closed the breaker."""
+        """Take an answer; say whether it opened or closed the breaker.
+
+        A refusal of our own side says nothing of the exchange.
+        """
+        if isinstance(answer, RequestRefused) and answer.code in (HELD_BACK, KEY_DENIED):
+            return False
         was_open = self.hold is not None
         self._failures = self._failures + 1 if isinstance(answer, NoAnswer) else 0
         return was_open is not (self.hold is not None)

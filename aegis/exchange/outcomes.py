@@ -19,15 +19,19 @@ from aegis.dialogue import (
     ExchangeAnswer,
     FetchAccount,
     FindOrder,
+    InstrumentsFetched,
     NoAnswer,
     OrderFound,
     OrderPlaced,
     PlaceOrder,
+    QuoteFetched,
     RequestRefused,
 )
+from aegis.domain.account import TradingState
 from aegis.domain.commands import (
     AcceptOrder,
     AskForHuman,
+    ChangeTradingState,
     Command,
     EndOrder,
     LoseSight,
@@ -35,6 +39,7 @@ from aegis.domain.commands import (
 )
 from aegis.domain.findings import fill_of
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
+from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
@@ -43,6 +48,13 @@ from aegis.ports import Clock
 
 NEVER_SENT = (HELD_BACK, KEY_DENIED)
 """Refusals of our own side, or of what stands before the exchange's books: nothing is in doubt."""
+
+KEY_DENIED_HALT = ChangeTradingState(
+    state=TradingState.REDUCING,
+    cause=KEY_DENIED,
+    reason="the exchange denies the key: it is wrong, revoked, or lacks a right",
+)
+"""Entries end; what is held is guarded, though nothing leaves until the key is mended."""
 
 ENDING_STEPS: Mapping[VenueOrderStatus, OrderStep] = {
     VenueOrderStatus.CANCELED: OrderStep.CANCEL,
@@ -56,9 +68,6 @@ LOOK_AFTER_S_OPEN = 0.05
 LOOK_AFTER_S_LOST = 0.25
 LOOK_AFTER_S_LOST_MAX = 30.0
 DOUBLINGS_MAX = 10
-
-UNKNOWN_EXIT_ALARM_S = 10
-"""Real seconds until somebody is told that an exit is out of sight."""
 
 CLOCKS_APART_S_MAX = 60
 """An exchange refuses requests from clocks further apart; its trades carry its own time."""
@@ -127,6 +136,14 @@ def doubt_of(order: Order | None, answer: ExchangeAnswer) -> str | None:
 def is_out_of_room(answer: ExchangeAnswer) -> bool:
     """Say whether an order was refused because its record found no room on the disk."""
     return isinstance(answer, RequestRefused) and answer.code == NO_ROOM
+
+
+def is_key_denied(answer: ExchangeAnswer, *, was_denied: bool) -> bool:
+    """Say whether the exchange denies the key; some answers say nothing of it."""
+    if isinstance(answer, RequestRefused) and answer.code in NEVER_SENT:
+        return was_denied or answer.code == KEY_DENIED
+    is_public = isinstance(answer, QuoteFetched | InstrumentsFetched)
+    return was_denied and (is_public or isinstance(answer, NoAnswer))
 
 
 def after_finding(order: Order, found: OrderFound) -> tuple[Command, ...]:
@@ -240,7 +257,7 @@ def is_exit_lost(order: Order, clock: Clock) -> bool:
     if order.role is Role.ENTRY or order.unknown_at is None:
         return False
     waited_s = clock.real_s((clock.now() - order.unknown_at) / NANOS_PER_SECOND)
-    return waited_s > UNKNOWN_EXIT_ALARM_S
+    return waited_s > SECOND_EXIT_AFTER_S
 
 
 def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:

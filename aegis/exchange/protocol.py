@@ -71,12 +71,14 @@ class Watch(_Value, frozen=True, kw_only=True):
 
     `looks` is how many were in vain since the last news of it. `missed_at` is when, by its clock,
     the exchange first knew nothing of it although it had to show by then if it was there.
+    `known_at` is since when it is known to be there, where no barrier tells when it had to be.
     """
 
     looks: int = 0
     is_looking: bool = False  # a look is under way, so none is begun
     is_proving: bool = False  # and it is the account that is looked at
     missed_at: Instant | None = None
+    known_at: Instant | None = None
     is_called_off: bool = False  # a cancel went out, though it was never seen
     is_alarmed: bool = False  # somebody was told that it is out of sight
 
@@ -210,14 +212,14 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case AccountHeard():
             return _scanned(order, watch, heard, patience)
         case Told():
-            return _told(order, watch, heard.event)
+            return _told(order, watch, heard.event, patience, clock)
         case _:
             pass
     if order is None:
         return watch, ()
     match heard:
         case TakenUp():
-            return _taken_up(order, watch)
+            return _taken_up(order, _known(watch, patience, clock))
         case Leave():
             return watch, (Send(request=request_to_place(order, _sent_at(heard.at, clock))),)
         case LookDue() if order.state is OrderState.CANCELING:  # not followed yet: once more
@@ -254,7 +256,16 @@ def _taken_up(order: Order, watch: Watch) -> Step:
             return _look(order, watch)
 
 
-def _told(order: Order | None, watch: Watch, event: Event) -> Step:
+def _known(watch: Watch, patience: Patience, clock: Clock) -> Watch:
+    """Begin to wait for an order anew: what was missed before it was there was not missed."""
+    return replace(
+        watch, missed_at=None, known_at=clock.now() if patience.barrier_s is None else None
+    )
+
+
+def _told(
+    order: Order | None, watch: Watch, event: Event, patience: Patience, clock: Clock
+) -> Step:
     if isinstance(event, OrderEnding) or (isinstance(event, OrderFilled) and event.is_complete):
         under_way = Watch(is_looking=watch.is_looking, is_proving=watch.is_proving)
         return under_way, (StopTimer(),)
@@ -263,7 +274,9 @@ def _told(order: Order | None, watch: Watch, event: Event) -> Step:
     match event:
         case OrderIntended():
             return watch, (AskLeave(),)
-        case OrderAccepted() | OrderOutcomeUnknown():
+        case OrderAccepted():
+            return _look(order, replace(_known(watch, patience, clock), looks=0))
+        case OrderOutcomeUnknown():
             return _look(order, replace(watch, looks=0))
         case OrderFilled():
             return replace(watch, looks=0), ()
@@ -317,7 +330,8 @@ def _not_found(
     order: Order, watch: Watch, as_of: Instant, patience: Patience, clock: Clock
 ) -> Step:
     """Take an answer that is not silence: absent now, provably so when all has come to light."""
-    shows_in_s = seconds_until(submitted_at(order), shows_within_s(patience), as_of)
+    begin = max(submitted_at(order), watch.known_at or submitted_at(order))
+    shows_in_s = seconds_until(begin, shows_within_s(patience), as_of)
     if shows_in_s >= 0:
         watch, called_off = _call_off_unseen(order, watch)
         watch, later = _again(order, watch, patience, clock.real_s(shows_in_s))

@@ -13,6 +13,8 @@ import pytest
 from actors import names
 from actors.exchange_gateway import ExchangeGateway
 from aegis.dialogue import (
+    HELD_BACK,
+    KEY_DENIED,
     AccountFetched,
     CancelAccepted,
     CancelOrder,
@@ -32,10 +34,12 @@ from aegis.dialogue import (
     QuoteFetched,
     RequestRefused,
 )
+from aegis.domain.account import TradingState
 from aegis.domain.commands import (
     AcceptOrder,
     AskForHuman,
     ChangeInstrument,
+    ChangeTradingState,
     EndOrder,
     LoseSight,
     RecordFills,
@@ -45,7 +49,7 @@ from aegis.domain.commands import (
 from aegis.domain.ids import ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
-from aegis.exchange.lookout import FAILURES_TO_OPEN, Patience
+from aegis.exchange.lookout import FAILURES_TO_OPEN, Breaker, Patience
 from aegis.exchange.outcomes import CLOCKS_APART_S_MAX
 from aegis.messages import (
     AccountRead,
@@ -84,13 +88,14 @@ class Venue:
     def __init__(self) -> None:
         self.asked: list[ExchangeRequest] = []
         self._replies: list[Callable[[ExchangeReplied], None]] = []
+        self.held: str | None = None
 
     def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
         self.asked.append(request)
         self._replies.append(reply_to)
 
     def hold(self) -> str | None:
-        return None
+        return self.held
 
     def vitals(self) -> None:
         return None
@@ -246,6 +251,61 @@ def test_an_intent_without_a_price_asks_leave_without_one(scene: Scene) -> None:
 
     (submit,) = scene.wait_command(SubmitOrder)
     assert submit.quote is None
+
+
+def test_why_the_line_wants_entries_to_wait_is_told_the_store(scene: Scene) -> None:
+    scene.begin().venue.held = "the clocks are 12 s apart"
+    after = scene.desk.book.last_event_id
+    scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+
+    (submit,) = scene.wait_command(SubmitOrder)
+    assert submit.hold == "the clocks are 12 s apart"
+
+
+@pytest.mark.parametrize("code", [HELD_BACK, KEY_DENIED])
+def test_what_never_left_ends_an_exit_and_leaves_no_doubt(scene: Scene, code: str) -> None:
+    scene.desk.holding()
+    scene.begin().tell(GATEWAY, tick("100"))
+    scene.submitted(exit_of(scene.desk.position()))
+    scene.venue.answer(PlaceOrder, RequestRefused(code=code, reason="a reason"))
+
+    (ended,) = scene.wait_command(EndOrder)
+    assert (ended.step, ended.reason) == (OrderStep.REJECT, f"{code}: a reason")
+    assert scene.heard(names.RECONCILER, ReconcileNow) == []
+
+
+def test_a_look_up_that_was_held_back_is_made_again(scene: Scene) -> None:
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    scene.venue.answer(FindOrder, RequestRefused(code=HELD_BACK, reason="no budget"))
+
+    (again,) = scene.wait_asked(FindOrder)
+    assert again.client_order_id == order.client_order_id
+
+
+def test_a_denied_key_halts_entries_once(scene: Scene) -> None:
+    denied = RequestRefused(code=KEY_DENIED, reason="revoked")
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    scene.accepted(entry())
+    for _ in range(3):
+        scene.wait_asked(FindOrder)
+        scene.venue.answer(FindOrder, denied)
+    scene.wait_asked(FindOrder)
+
+    (halted,) = scene.commands(ChangeTradingState)
+    assert (halted.state, halted.cause) == (TradingState.REDUCING, "key_denied")
+
+
+def test_a_key_that_is_denied_again_after_it_worked_halts_again(scene: Scene) -> None:
+    denied = RequestRefused(code=KEY_DENIED, reason="revoked")
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry())
+    for answer in (denied, found(order, VenueOrderStatus.OPEN), denied):
+        scene.wait_asked(FindOrder)
+        scene.venue.answer(FindOrder, answer)
+
+    scene.wait_command(ChangeTradingState, count=2)
 
 
 def test_an_order_is_sent_only_with_its_submission_in_hand(scene: Scene) -> None:
@@ -619,6 +679,16 @@ def test_silence_often_enough_opens_the_breaker_and_one_answer_closes_it(scene: 
     scene.wait_asked(FetchInstruments)
     scene.venue.answer(FetchInstruments, InstrumentsFetched(instruments=(instrument(),)))
     scene.stage.wait_for(lambda: "BreakerClosed" in scene.stage.events())
+
+
+def test_what_never_left_neither_opens_the_breaker_nor_closes_it() -> None:
+    breaker, held_back = Breaker(), RequestRefused(code=HELD_BACK, reason="no budget")
+    for _ in range(FAILURES_TO_OPEN):
+        breaker.count(held_back)
+        assert breaker.hold is None
+        breaker.count(SILENCE)
+    breaker.count(held_back)
+    assert breaker.hold is not None
 
 
 def test_a_port_that_raises_ends_the_gateway_and_nothing_else(scene: Scene) -> None:

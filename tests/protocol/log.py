@@ -17,7 +17,7 @@ from aegis.domain.order import Order
 from aegis.domain.position import Position
 from aegis.domain.reconcile import plan
 from aegis.domain.venue import VenueAccount
-from tests.domain.kit import NO_LIMITS, START, TAG, USDT, Desk, accept, entry
+from tests.domain.kit import BTC, NO_LIMITS, START, TAG, USDT, Desk, accept, entry
 from tests.protocol.venue import QUOTE_FIRST, There, Venue, instant
 
 Key = tuple[object, ...]
@@ -55,6 +55,8 @@ class Log:
     def __init__(self, book: Book, key: Key) -> None:
         self.book = book
         self.key = key
+        submitted = [each.submitted_at or START for each in book.orders.values()]
+        self.submitted_at = max(submitted, default=START)  # the last one
         self._hash = hash(key)
 
     def __hash__(self) -> int:
@@ -96,10 +98,10 @@ def empty_log() -> Log:
     return log_of(desk.book)
 
 
-def holding_log(there: There) -> Log:
-    """Return the log of an account that has entered a position by an order of the exchange."""
+def holding_log(there: There, owned: int) -> Log:
+    """Return the log of an account that has entered a position beside the owner's coins."""
     desk = Desk(NO_LIMITS, keeps=True)
-    desk.does(StartBalances(balances={USDT: Decimal(QUOTE_FIRST)}))
+    desk.does(StartBalances(balances={BTC: Decimal(owned), USDT: Decimal(QUOTE_FIRST)}))
     order = desk.submitted(entry(str(there.amount)))
     assert order.client_order_id == there.client_order_id, there
     desk.does(accept(order, f"x-{there.number}"))
@@ -111,6 +113,12 @@ def holding_log(there: There) -> Log:
 _LOGS: dict[Key, Log] = {}
 _HEALED: dict[Key, tuple[Command, ...]] = {}
 _DECIDED: dict[Key, tuple[Log, tuple[Recorded, ...], Refusal | None]] = {}
+
+
+def forget_all() -> None:
+    """Forget what was decided, and by what rules."""
+    _DECIDED.clear()
+    _HEALED.clear()
 
 
 def _name_of(command: Command) -> object:

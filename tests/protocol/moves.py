@@ -24,8 +24,9 @@ from aegis.dialogue import (
     RequestRefused,
 )
 from aegis.domain.commands import Command, IntendOrder, RequestCancel
-from aegis.domain.guard import ExitReason, ExitWanted, exit_order
-from aegis.domain.ids import ExchangeOrderId, exit_order_id
+from aegis.domain.guard import ExitReason, ExitWanted
+from aegis.domain.ids import ExchangeOrderId
+from aegis.domain.leaving import departure
 from aegis.domain.order import OrderState, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.outcomes import request_to_place
@@ -43,6 +44,7 @@ TIME, CANCEL = "a second goes by", "a cancel is wanted"
 """Moves that nobody has to make for things to come to an end."""
 
 SILENCE = NoAnswer(reason="timed out")
+FAR_S = 10**6
 WANTED = ExitWanted(reason=ExitReason.STOP_LOSS, trigger_price=None)
 
 
@@ -105,16 +107,20 @@ def _wanting(world: World, ground: Ground, wanted: Command) -> Life:
 
 
 def _exit(world: World, ground: Ground) -> IntendOrder | None:
+    """Return Guard's next exit; it may lose its patience with one out of sight at any time."""
     book = world.log.book
     for position in book.alive_positions() if world.is_leaving else ():
-        if position.exits_ended >= ground.exits_max:
-            continue
-        if any(each.role is not Role.ENTRY for each in book.active_orders(position.position_id)):
-            continue
-        key = exit_order_id(TAG, INCARNATION, position.position_id, position.exits_ended)
-        order = exit_order(book, position, WANTED, quote(), key)
-        if order is not None:
-            return IntendOrder(order=order)
+        way_out = departure(
+            book,
+            position,
+            WANTED,
+            quote(),
+            tag=TAG,
+            incarnation=INCARNATION,
+            lost_before=instant(FAR_S),
+        )
+        if way_out.exit is not None and way_out.ordinal < ground.exits_max:
+            return IntendOrder(order=way_out.exit)
     return None
 
 

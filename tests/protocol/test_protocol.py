@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import pytest
 
+from aegis.dialogue import RequestRefused
+from aegis.domain import intents, risk
+from aegis.domain import leaving as leaving_of_domain
 from aegis.domain.order import OrderState
 from tests.protocol.explore import Found, Walked, calm_end, played, walk
+from tests.protocol.log import forget_all
+from tests.protocol.moves import moves
 from tests.protocol.mutants import MUTANTS, SKEWED
-from tests.protocol.world import GROUND, PERSONAL, Ground, World, entering, leaving
+from tests.protocol.world import GROUND, PERSONAL, Ground, World, entering, leaving, replace
 
+
+def beside_owner(troubles: int) -> World:
+    return leaving(troubles, owned=2)
+
+
+FEW, FEW_PERSONAL = replace(GROUND, exits_max=1), replace(PERSONAL, exits_max=1)
 WALKS = {
     "an entry": (entering, GROUND, 1, 3),
-    "an exit": (leaving, GROUND, 1, 3),
+    "an exit": (leaving, GROUND, 1, 2),
+    "an exit beside coins of the owner": (beside_owner, FEW, 1, 2),
     "an entry, clocks further apart": (entering, SKEWED, 1, 2),
     "an entry where no request is ever late": (entering, PERSONAL, 1, 2),
-    "an exit where no request is ever late": (leaving, PERSONAL, 1, 2),
+    "an exit where no request is ever late": (leaving, FEW_PERSONAL, 1, 2),
 }
 """Where each begins, and how much may go wrong on each way through it, by default and at most."""
 
@@ -53,7 +65,7 @@ LOST = ("is intended", "is lost on its way")
     [
         (entering(1), GROUND, LOST, [OrderState.NOT_PLACED]),
         (entering(1), PERSONAL, LOST, [OrderState.NEEDS_HUMAN]),
-        (leaving(1), PERSONAL, LOST, [OrderState.FILLED, OrderState.NEEDS_HUMAN]),
+        (leaving(1), FEW_PERSONAL, LOST, [OrderState.FILLED, OrderState.NEEDS_HUMAN]),
     ],
     ids=["absence is proved", "a person is asked", "a person is asked about an exit"],
 )
@@ -62,3 +74,33 @@ def test_what_was_lost_ends_as_the_exchange_lets_it(
 ) -> None:
     ended = calm_end(played(begin, ground, *script), ground)
     assert [order.state for order in ended.log.book.orders.values()] == expected
+
+
+OUT_OF_SIGHT = ("is intended", "overruns, and stays on its way")
+
+
+def test_a_second_exit_goes_beside_one_out_of_sight_and_the_balance_is_its_bound() -> None:
+    world = played(leaving(1), GROUND, *OUT_OF_SIGHT, "is intended")
+    both = played(world, GROUND, "carries", "carries")
+    answers = [each.answer for each in both.flying]
+    assert [type(each.client_order_id) for each in both.venue.orders] == [str, str]
+    assert any(isinstance(a, RequestRefused) and a.code == "insufficient_funds" for a in answers)
+
+
+def test_no_second_exit_goes_where_coins_of_the_owner_could_be_sold() -> None:
+    world = played(leaving(1, owned=2), GROUND, *OUT_OF_SIGHT)
+    assert not [what for what, _ in moves(world, GROUND) if "is intended" in what]
+
+
+def test_a_second_exit_that_ignores_the_owner_s_coins_sells_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (risk, intents, leaving_of_domain):
+        monkeypatch.setattr(module, "may_go_second", lambda _book, order: not order.adds)
+    forget_all()
+    try:
+        found = walk(leaving(1, owned=2), GROUND)
+    finally:
+        forget_all()
+    assert isinstance(found, Found)
+    assert "own orders hold -2 coins" in found.fault

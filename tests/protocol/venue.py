@@ -7,6 +7,7 @@ be some seconds old, and it may forget orders that have ended; what it did stays
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -146,6 +147,7 @@ class Venue(msgspec.Struct, frozen=True, cache_hash=True):
         before, after = self.orders[: order.number], self.orders[order.number + 1 :]
         return replace(self, orders=(*before, order, *after))
 
+    @lru_cache(maxsize=100_000)  # noqa: B019  a frozen value, and most are asked again
     def shifted(self, shift: int, eldest: int) -> Venue:
         return replace(self, orders=tuple(each.shifted(shift, eldest) for each in self.orders))
 

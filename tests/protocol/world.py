@@ -8,7 +8,7 @@ import msgspec
 
 from aegis.dialogue import CancelOrder, PlaceOrder
 from aegis.domain.commands import Command
-from aegis.domain.ids import NANOS_PER_SECOND
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.order import Side
 from aegis.exchange.lookout import Patience
 from aegis.exchange.protocol import Watch, step
@@ -87,12 +87,12 @@ def entering(troubles: int) -> World:
     return World(empty_log(), Venue(), entries=1, troubles=troubles)
 
 
-def leaving(troubles: int) -> World:
-    """Return a world that holds a position, and is about to leave it."""
-    venue = Venue().placed(entry().client_order_id, Side.BUY, AMOUNT, LONG_AGO)
+def leaving(troubles: int, *, owned: int = 0) -> World:
+    """Return a world that holds a position, beside the owner's coins, and is about to leave it."""
+    venue = Venue(owned).placed(entry().client_order_id, Side.BUY, AMOUNT, LONG_AGO)
     entered = venue.orders[0].traded(LONG_AGO, AMOUNT)
-    venue = venue.with_order(entered)
-    return World(holding_log(entered), venue, is_leaving=True, troubles=troubles)
+    log = holding_log(entered, owned)
+    return World(log, venue.with_order(entered), is_leaving=True, troubles=troubles)
 
 
 def with_point(world: World, point: Point) -> World:
@@ -131,14 +131,12 @@ def plain(world: World, ground: Ground) -> World:
     What is older than the lag happened at one instant; where no trouble is left nobody is shown
     the past, and everything did.
     """
-    submitted = [each.submitted_at or START for each in world.log.book.orders.values()]
-    last = seconds_of(max(submitted, default=START))
-    shift = max(0, world.now - (last + ground.horizon_s))
+    shift = max(0, world.now - (seconds_of(world.log.submitted_at) + ground.horizon_s))
     now = world.now - shift
     eldest = now - ground.lag_s if world.troubles else now
     flying = tuple(each for each in world.flying if _matters(world, ground, each))
     memory = world.memory
-    if any(watch.missed_at is not None for _, watch in memory.watches):
+    if any(watch.missed_at or watch.known_at for _, watch in memory.watches):
         shifted = ((key, _shifted(watch, shift, now, ground)) for key, watch in memory.watches)
         memory = replace(memory, watches=tuple(shifted))
     venue = world.venue.shifted(shift, eldest)
@@ -152,7 +150,11 @@ def _matters(world: World, ground: Ground, flying: Flying) -> bool:
 
 
 def _shifted(watch: Watch, shift: int, now: int, ground: Ground) -> Watch:
-    if watch.missed_at is None:
-        return watch
-    missed_at = max(seconds_of(watch.missed_at) - shift, now - ground.lag_s)
-    return replace(watch, missed_at=instant(missed_at))
+    def moved(at: Instant | None, eldest: int) -> Instant | None:
+        return None if at is None else instant(max(seconds_of(at) - shift, eldest))
+
+    return replace(
+        watch,
+        missed_at=moved(watch.missed_at, now - ground.lag_s),
+        known_at=moved(watch.known_at, now - ground.lag_s - 1),
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, FindOrder, PlaceOrder
 from aegis.domain.ids import NANOS_PER_SECOND
+from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import OrderState, Side
 from aegis.exchange.paper import Fault
 from supervisors.settings import barrier_s
@@ -114,6 +115,28 @@ def test_an_exit_whose_request_was_lost_goes_out_as_the_next_exit(make_world: Ma
     assert [o.state for o in exits] == [OrderState.NOT_PLACED, OrderState.FILLED]
     assert [position["status"] for position in world.positions()] == ["CLOSED"]
     world.expect_truth()
+
+
+def test_a_second_exit_sells_what_one_out_of_sight_has_not(make_world: MakeWorld) -> None:
+    lost: set[str] = set()
+
+    def faults(request: ExchangeRequest) -> Fault | None:
+        if isinstance(request, PlaceOrder) and request.side is Side.SELL and not lost:
+            lost.add(request.client_order_id)
+            return REQUEST_LOST
+        is_of_lost = isinstance(request, FindOrder) and request.client_order_id in lost
+        return UNREADABLE if is_of_lost else None
+
+    market = [*flat(8), candle(8, "100", "100", "97", "97"), *flat(20, price="97", first=9)]
+    world = make_world(market, script={"enters": [2]}, faults=faults).live()
+
+    orders = sorted(world.evidence().orders.values(), key=lambda order: order.intended_at)
+    first, second = (order for order in orders if order.role == "exit")
+    assert [first.state, second.state] == [OrderState.UNKNOWN, OrderState.FILLED]
+    assert first.unknown_at is not None
+    waited_s = (second.intended_at - first.unknown_at) / NANOS_PER_SECOND
+    assert waited_s >= SECOND_EXIT_AFTER_S
+    assert world.has_said("ExitOutcomeUnknown")
 
 
 def test_no_second_entry_goes_out_while_the_first_is_unknown(make_world: MakeWorld) -> None:

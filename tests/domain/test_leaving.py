@@ -1,0 +1,179 @@
+"""Which exit comes next: one at a time, and a second only where it can sell nothing too much."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from aegis.domain.commands import AskForHuman, IntendOrder, RequestCancel, StartBalances
+from aegis.domain.guard import ExitReason, ExitWanted
+from aegis.domain.ids import Instant
+from aegis.domain.leaving import SECOND_EXIT_AFTER_S, Departure, departure, lost_before
+from aegis.domain.order import Order, OrderState, OrderStep, OrderType
+from aegis.domain.position import PositionStatus
+from tests.domain.kit import (
+    BTC,
+    INCARNATION,
+    TAG,
+    USDT,
+    Desk,
+    accept,
+    exit_of,
+    quote,
+    submit,
+)
+
+WANTED = ExitWanted(reason=ExitReason.STOP_LOSS, trigger_price=None)
+
+
+def way_out(desk: Desk) -> Departure:
+    return departure(
+        desk.book,
+        desk.position(),
+        WANTED,
+        quote("98"),
+        tag=TAG,
+        incarnation=INCARNATION,
+        lost_before=lost_before(desk.now, 1.0),
+    )
+
+
+def wanted_exit(desk: Desk) -> Order:
+    order = way_out(desk).exit
+    assert order is not None
+    return order
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Return a desk that holds one coin, all that the account has of it."""
+    desk = Desk().funded()
+    desk.holding()
+    return desk
+
+
+def lost(desk: Desk, seconds: int = SECOND_EXIT_AFTER_S) -> Order:
+    """Let an exit go out of sight for some seconds."""
+    order = desk.unknown(wanted_exit(desk))
+    desk.waits(seconds)
+    return order
+
+
+def test_nothing_goes_beside_an_exit_that_is_in_sight(desk: Desk) -> None:
+    desk.accepted(wanted_exit(desk))
+    desk.waits(1000)
+    assert way_out(desk) == Departure(ordinal=1, cancels=(), exit=None)
+
+
+def test_a_second_exit_of_its_own_goes_for_all_of_it_when_the_first_is_lost(desk: Desk) -> None:
+    first = lost(desk)
+    second = wanted_exit(desk)
+    assert second.client_order_id != first.client_order_id
+    assert second.amount == desk.position().amount
+    desk.submitted(second)
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_an_exit_that_a_person_has_to_find_is_lost_too(desk: Desk, *, is_given_up: bool) -> None:
+    first = lost(desk)
+    if is_given_up:
+        desk.does(AskForHuman(client_order_id=first.client_order_id, reason="no barrier"))
+    desk.submitted(wanted_exit(desk))
+
+
+def test_an_exit_is_waited_for_as_long_as_it_takes_to_tell_somebody(desk: Desk) -> None:
+    lost(desk, SECOND_EXIT_AFTER_S - 1)
+    assert way_out(desk).exit is None
+
+
+def test_real_seconds_are_waited_whatever_the_market_counts() -> None:
+    assert lost_before(Instant(10**15), 600.0) == 10**15 - 6_000 * 10**9
+
+
+def test_no_third_exit_goes_beside_two_that_are_lost(desk: Desk) -> None:
+    lost(desk)
+    lost(desk)
+    assert way_out(desk).exit is None
+
+
+def test_the_next_exit_after_a_second_one_has_an_id_that_neither_had(desk: Desk) -> None:
+    first = lost(desk)
+    second = desk.accepted(wanted_exit(desk))
+    desk.ends(second, OrderStep.REJECT)
+    third = wanted_exit(desk)
+    desk.does(AskForHuman(client_order_id=first.client_order_id, reason="test"))
+    assert wanted_exit(desk).client_order_id == third.client_order_id
+    assert third.client_order_id not in (first.client_order_id, second.client_order_id)
+
+
+@pytest.mark.parametrize(("owned", "goes"), [("0.00009999", True), ("0.0001", False), ("1", False)])
+def test_coins_of_the_owner_that_could_be_sold_forbid_a_second_exit(
+    *, owned: str, goes: bool
+) -> None:
+    desk = Desk()
+    desk.does(StartBalances(balances={BTC: Decimal(owned), USDT: Decimal(10_000)}))
+    desk.holding()
+    lost(desk)
+    assert (way_out(desk).exit is not None) is goes
+
+
+def test_an_account_that_was_never_looked_at_bounds_nothing() -> None:
+    desk = Desk()
+    desk.holding()
+    lost(desk)
+    assert way_out(desk).exit is None
+
+
+def test_the_store_refuses_a_second_exit_whose_bound_is_none() -> None:
+    desk = Desk()
+    held = desk.holding()
+    desk.unknown(exit_of(held))
+    second = exit_of(held, client_order_id="ae" + "0" * 30)
+    assert desk.refuses(IntendOrder(order=second)).code == "in_flight"
+
+
+def test_a_second_exit_is_refused_leave_when_the_first_has_been_found(desk: Desk) -> None:
+    first = lost(desk)
+    second = desk.intended(wanted_exit(desk))
+    desk.does(accept(first))
+    desk.does(submit(second))
+    assert desk.order(second).state is OrderState.REJECTED
+    assert desk.order(second).end_reason.startswith("oversell: ")
+
+
+def test_a_position_closes_when_its_second_exit_sold_it_and_the_first_never_came(
+    desk: Desk,
+) -> None:
+    first = lost(desk)
+    second = desk.accepted(wanted_exit(desk))
+    desk.fills(second, second.amount, "98")
+    assert desk.last_position().status is PositionStatus.CLOSING
+    desk.ends(first, OrderStep.PROVE_ABSENT)
+    assert desk.last_position().status is PositionStatus.CLOSED
+    assert desk.last_position().pnl == Decimal(-2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "price", "is_called_off"),
+    [(OrderType.LIMIT, Decimal(104), True), (OrderType.MARKET, None, False)],
+)
+def test_an_exit_that_rests_is_called_off_before_another_goes(
+    desk: Desk, kind: OrderType, price: Decimal | None, *, is_called_off: bool
+) -> None:
+    resting = exit_of(desk.position(), reason="strategy", type=kind, price=price)
+    desk.accepted(resting)
+    cancel = RequestCancel(client_order_id=resting.client_order_id, reason="stop_loss")
+    assert way_out(desk).cancels == ((cancel,) if is_called_off else ())
+    assert way_out(desk).exit is None
+
+
+def test_what_follows_an_exit_that_was_called_off_is_the_next_one(desk: Desk) -> None:
+    resting = exit_of(desk.position(), type=OrderType.LIMIT, price=Decimal(104))
+    desk.accepted(resting)
+    for cancel in way_out(desk).cancels:
+        desk.does(cancel)
+    desk.ends(resting, OrderStep.CANCEL)
+    after = way_out(desk)
+    assert (after.ordinal, after.cancels) == (1, ())
+    assert after.exit is not None
