@@ -42,9 +42,7 @@ from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, Role
-from aegis.exchange.lookout import Breaker, Patience, Prices
-from aegis.exchange.outcomes import KEY_DENIED_HALT, is_key_denied, is_out_of_room, reason_of
-from aegis.exchange.protocol import (
+from aegis.exchange.heard import (
     UNWATCHED,
     AccountHeard,
     AskLeave,
@@ -67,8 +65,10 @@ from aegis.exchange.protocol import (
     TellLost,
     Told,
     Watch,
-    step,
 )
+from aegis.exchange.lookout import Breaker, Patience, Prices
+from aegis.exchange.outcomes import KEY_DENIED_HALT, is_key_denied, is_out_of_room, reason_of
+from aegis.exchange.protocol import step
 from aegis.messages import (
     LOOK_FOR_ROOM,
     AccountRead,

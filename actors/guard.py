@@ -48,7 +48,7 @@ from aegis.domain.guard import (
     seen_with,
     watch,
 )
-from aegis.domain.ids import Incarnation, Instant, PositionId, Symbol
+from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, PositionId, Symbol
 from aegis.domain.instants import day_start
 from aegis.domain.leaving import departure, lost_before
 from aegis.domain.money import text
@@ -118,6 +118,7 @@ class Guard(Actor):
         self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
         self._asked: dict[PositionId, int] = {}  # the exit that was asked for, by its ordinal
         self._failures: dict[PositionId, tuple[int, float]] = {}  # how many, and not before
+        self._real_second = int(NANOS_PER_SECOND / self.clock.real_s(1.0))  # of market time
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
@@ -195,13 +196,9 @@ class Guard(Actor):
 
     def _mark(self, position: Position, price: Decimal) -> None:
         seen = self._seen.pop(position.position_id, None)
-        mark = MarkPosition(
-            position_id=position.position_id,
-            price=price,
-            high=None if seen is None else seen.high,
-            low=None if seen is None else seen.low,
-        )
-        self._execute(mark)
+        high, low = (None, None) if seen is None else (seen.high, seen.low)
+        key = position.position_id
+        self._execute(MarkPosition(position_id=key, price=price, high=high, low=low))
 
     def _check_feed(self) -> None:
         """Ask the exchange itself for the price of what is held, where the feed is silent."""
@@ -231,7 +228,7 @@ class Guard(Actor):
             quote,
             tag=self._tag,
             incarnation=self._incarnation,
-            lost_before=lost_before(self.clock.now(), 1 / self.clock.real_s(1.0)),
+            lost_before=lost_before(self.clock.now(), self._real_second),
         )
         if self._asked.get(position.position_id) == way_out.ordinal:
             return

@@ -15,7 +15,7 @@ import msgspec
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, RequestCancel
 from aegis.domain.guard import ExitWanted, exit_order
-from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, exit_order_id
+from aegis.domain.ids import Incarnation, Instant, exit_order_id
 from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.risk import OUT_OF_SIGHT, may_go_second
@@ -62,12 +62,12 @@ def departure(
     return Departure(ordinal=ordinal, cancels=cancels, exit=order)
 
 
-def lost_before(now: Instant, real_second_s: float) -> Instant:
+def lost_before(now: Instant, real_second: int) -> Instant:
     """Return since when an exit must be out of sight for a second one to go.
 
-    A real second is `real_second_s` of the seconds that `now` counts.
+    `real_second` is how many of the nanoseconds that `now` counts go by in a real second.
     """
-    return Instant(now - int(SECOND_EXIT_AFTER_S * real_second_s * NANOS_PER_SECOND))
+    return Instant(now - SECOND_EXIT_AFTER_S * real_second)
 
 
 def _rests(order: Order) -> bool:

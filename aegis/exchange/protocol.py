@@ -21,11 +21,10 @@ import msgspec
 from aegis.dialogue import (
     CancelOrder,
     ExchangeAnswer,
-    ExchangeRequest,
     OrderFound,
     OrderNotFound,
 )
-from aegis.domain.commands import Command, LoseSight, Refusal, RequestCancel
+from aegis.domain.commands import Command, LoseSight, RequestCancel
 from aegis.domain.events import (
     Event,
     OrderAccepted,
@@ -35,9 +34,32 @@ from aegis.domain.events import (
     OrderIntended,
     OrderOutcomeUnknown,
 )
-from aegis.domain.ids import ClientOrderId, Instant
+from aegis.domain.ids import Instant
 from aegis.domain.order import UNSETTLED, Order, OrderState, Role
-from aegis.domain.venue import VenueAccount
+from aegis.exchange.heard import (
+    AccountHeard,
+    AskLeave,
+    CancelHeard,
+    Declined,
+    Doubt,
+    Effect,
+    FindHeard,
+    Halted,
+    Heard,
+    Leave,
+    LookDue,
+    LookLater,
+    LookWanted,
+    Make,
+    PlaceHeard,
+    Send,
+    Step,
+    StopTimer,
+    TakenUp,
+    TellLost,
+    Told,
+    Watch,
+)
 from aegis.exchange.lookout import Patience
 from aegis.exchange.outcomes import (
     LOOK_AFTER_S_LOST,
@@ -60,146 +82,6 @@ from aegis.exchange.outcomes import (
 from aegis.ports import Clock
 
 replace = msgspec.structs.replace
-
-
-class _Value(msgspec.Struct, frozen=True, kw_only=True):
-    pass
-
-
-class Watch(_Value, frozen=True, kw_only=True):
-    """What is remembered of an order besides the log; a crash forgets it, and nothing is lost.
-
-    `looks` is how many were in vain since the last news of it. `missed_at` is when, by its clock,
-    the exchange first knew nothing of it although it had to show by then if it was there.
-    `known_at` is since when it is known to be there, where no barrier tells when it had to be.
-    """
-
-    looks: int = 0
-    is_looking: bool = False  # a look is under way, so none is begun
-    is_proving: bool = False  # and it is the account that is looked at
-    missed_at: Instant | None = None
-    known_at: Instant | None = None
-    is_called_off: bool = False  # a cancel went out, though it was never seen
-    is_alarmed: bool = False  # somebody was told that it is out of sight
-
-
-UNWATCHED = Watch()
-
-
-# What is heard --------------------------------------------------------------------------------
-
-
-class TakenUp(_Value, frozen=True, kw_only=True):
-    """A life begins, and the log says that the order has not ended."""
-
-
-class Told(_Value, frozen=True, kw_only=True):
-    """The log says what became of the order, which is folded into it already."""
-
-    event: Event
-
-
-class Leave(_Value, frozen=True, kw_only=True):
-    """Its `OrderSubmitted` is on disk since an instant, and the leave to send is ours alone."""
-
-    at: Instant
-
-
-class PlaceHeard(_Value, frozen=True, kw_only=True):
-    client_order_id: ClientOrderId
-    answer: ExchangeAnswer
-
-
-class CancelHeard(_Value, frozen=True, kw_only=True):
-    """Whatever the answer was: it says nothing of the order's end."""
-
-
-class FindHeard(_Value, frozen=True, kw_only=True):
-    answer: ExchangeAnswer
-
-
-class AccountHeard(_Value, frozen=True, kw_only=True):
-    """A look at the account, or None where the exchange did not show it.
-
-    `asked_since` is from when on trades were asked for; what was told may reach less far back.
-    """
-
-    asked_since: Instant
-    account: VenueAccount | None
-
-
-class LookDue(_Value, frozen=True, kw_only=True):
-    """The order's timer has fired."""
-
-
-class LookWanted(_Value, frozen=True, kw_only=True):
-    """Somebody is about to compare the account with the books."""
-
-
-class Declined(_Value, frozen=True, kw_only=True):
-    """A command about it was refused, by what time alone can mend."""
-
-    refusal: Refusal
-
-
-class Halted(_Value, frozen=True, kw_only=True):
-    """Entries are halted."""
-
-
-Heard = (
-    TakenUp
-    | Told
-    | Leave
-    | PlaceHeard
-    | CancelHeard
-    | FindHeard
-    | AccountHeard
-    | LookDue
-    | LookWanted
-    | Declined
-    | Halted
-)
-
-# What is done ---------------------------------------------------------------------------------
-
-
-class AskLeave(_Value, frozen=True, kw_only=True):
-    """Ask the store for leave to send, with the price and the hold of now."""
-
-
-class Send(_Value, frozen=True, kw_only=True):
-    request: ExchangeRequest
-
-
-class Make(_Value, frozen=True, kw_only=True):
-    """Ask the store to make a command true; where the answer is wanted, a refusal is heard."""
-
-    command: Command
-    is_answer_wanted: bool = False
-
-
-class LookLater(_Value, frozen=True, kw_only=True):
-    """Set the order's only timer, in real seconds, in place of what it was set to."""
-
-    delay_s: float
-
-
-class StopTimer(_Value, frozen=True, kw_only=True):
-    """Set no timer any more."""
-
-
-class Doubt(_Value, frozen=True, kw_only=True):
-    """Have the books compared with the exchange's."""
-
-    trigger: str
-
-
-class TellLost(_Value, frozen=True, kw_only=True):
-    """Tell people that an exit is out of sight for too long."""
-
-
-Effect = AskLeave | Send | Make | LookLater | StopTimer | Doubt | TellLost
-Step = tuple[Watch, tuple[Effect, ...]]
 
 
 def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, clock: Clock) -> Step:

@@ -8,7 +8,7 @@ import pytest
 
 from aegis.domain.commands import AskForHuman, IntendOrder, RequestCancel, StartBalances
 from aegis.domain.guard import ExitReason, ExitWanted
-from aegis.domain.ids import Instant
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S, Departure, departure, lost_before
 from aegis.domain.order import Order, OrderState, OrderStep, OrderType
 from aegis.domain.position import PositionStatus
@@ -35,7 +35,7 @@ def way_out(desk: Desk) -> Departure:
         quote("98"),
         tag=TAG,
         incarnation=INCARNATION,
-        lost_before=lost_before(desk.now, 1.0),
+        lost_before=lost_before(desk.now, NANOS_PER_SECOND),
     )
 
 
@@ -88,7 +88,7 @@ def test_an_exit_is_waited_for_as_long_as_it_takes_to_tell_somebody(desk: Desk) 
 
 
 def test_real_seconds_are_waited_whatever_the_market_counts() -> None:
-    assert lost_before(Instant(10**15), 600.0) == 10**15 - 6_000 * 10**9
+    assert lost_before(Instant(10**15), 600 * NANOS_PER_SECOND) == 10**15 - 6_000 * 10**9
 
 
 def test_no_third_exit_goes_beside_two_that_are_lost(desk: Desk) -> None:

@@ -26,8 +26,7 @@ from aegis.domain.events import OrderIntended, OrderSubmitted, Recorded
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import Order, Role
-from aegis.exchange.lookout import Patience
-from aegis.exchange.protocol import (
+from aegis.exchange.heard import (
     UNWATCHED,
     AskLeave,
     Declined,
@@ -45,6 +44,7 @@ from aegis.exchange.protocol import (
     Told,
     Watch,
 )
+from aegis.exchange.lookout import Patience
 from tests.domain.kit import quote
 from tests.protocol.log import Log
 from tests.protocol.venue import instant

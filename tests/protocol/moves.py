@@ -29,8 +29,8 @@ from aegis.domain.ids import ExchangeOrderId
 from aegis.domain.leaving import departure
 from aegis.domain.order import OrderState, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
+from aegis.exchange.heard import AccountHeard, CancelHeard, FindHeard, LookDue, PlaceHeard
 from aegis.exchange.outcomes import request_to_place
-from aegis.exchange.protocol import AccountHeard, CancelHeard, FindHeard, LookDue, PlaceHeard
 from tests.domain.kit import INCARNATION, TAG, entry, opening, quote
 from tests.protocol.life import Flying, Life
 from tests.protocol.venue import There, instant

@@ -16,9 +16,7 @@ from aegis.domain.events import OrderIntended
 from aegis.domain.findings import fill_of
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.venue import VenueTrade
-from aegis.exchange.lookout import Patience
-from aegis.exchange.outcomes import request_to_place
-from aegis.exchange.protocol import (
+from aegis.exchange.heard import (
     AskLeave,
     CancelHeard,
     FindHeard,
@@ -32,8 +30,10 @@ from aegis.exchange.protocol import (
     TakenUp,
     Told,
     Watch,
-    step,
 )
+from aegis.exchange.lookout import Patience
+from aegis.exchange.outcomes import request_to_place
+from aegis.exchange.protocol import step
 from aegis.ports import Clock
 from tests.protocol.explore import played
 from tests.protocol.life import TakeStep

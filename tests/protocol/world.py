@@ -10,8 +10,9 @@ from aegis.dialogue import CancelOrder, PlaceOrder
 from aegis.domain.commands import Command
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.order import Side
+from aegis.exchange.heard import Watch
 from aegis.exchange.lookout import Patience
-from aegis.exchange.protocol import Watch, step
+from aegis.exchange.protocol import step
 from tests.domain.kit import START, entry
 from tests.protocol.life import Flying, Memory, Point, TakeStep
 from tests.protocol.log import Log, empty_log, heals, holding_log
