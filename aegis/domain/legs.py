@@ -85,10 +85,16 @@ def _leg(entry: Entry, started: RunStarted) -> Leg:
 def clipped(legs: Sequence[Leg], begin: Instant, end: Instant | None) -> tuple[Leg, ...]:
     """Return what of the legs lies within an interval, which may have no end.
 
-    Of a change before the interval its settings are those that the first leg begins with.
+    Of a change before the interval its settings are those that the first leg begins with. A run
+    that was over at the instant at which it began has written events too, and is a leg.
     """
-    within = (_clipped(leg, begin, end) for leg in legs)
-    return tuple(leg for leg in within if leg.ends_at is None or leg.begins_at < leg.ends_at)
+    return tuple(_clipped(leg, begin, end) for leg in legs if _is_within(leg, begin, end))
+
+
+def _is_within(leg: Leg, begin: Instant, end: Instant | None) -> bool:
+    if leg.begins_at == leg.ends_at:
+        return begin <= leg.begins_at and (end is None or leg.begins_at < end)
+    return (leg.ends_at is None or begin < leg.ends_at) and (end is None or leg.begins_at < end)
 
 
 def _clipped(leg: Leg, begin: Instant, end: Instant | None) -> Leg:

@@ -131,6 +131,13 @@ def test_a_run_that_was_stopped_on_the_way_is_stopped_there_again(place: Place) 
     assert "the strategy's code is another one than when it was recorded" in found["notes"]
 
 
+def test_a_run_over_data_that_had_ended_is_lived_again_too(lived: Place) -> None:
+    assert lived.say("run").code == 0
+    found = what_if(lived)
+    assert (found["is_reproduced"], found["runs"]) == (True, 2), found["parting"]
+    assert found["head_hash"] == head_hash(lived)
+
+
 def test_another_setting_is_tried_over_each_trade(lived: Place) -> None:
     found = what_if(lived, "--set", "paper.fee_rate=0")
     assert found["tried"] == ["paper.fee_rate: 0.001 -> 0"]

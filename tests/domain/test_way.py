@@ -111,6 +111,14 @@ def test_legs_outside_of_an_interval_are_left_out() -> None:
     assert spans(clipped(legs, at(5), at(25))) == [(5, 10), (10, 20), (20, 25)]
 
 
+def test_a_run_that_ended_at_the_instant_of_its_beginning_is_a_leg() -> None:
+    legs = legs_of([started(0), ended(10), started(10), ended(10), started(10), ended(30)])
+    assert spans(clipped(legs, at(0), None)) == [(0, 10), (10, 10), (10, 30)]
+    assert spans(clipped(legs, at(10), at(30))) == [(10, 10), (10, 30)]
+    assert spans(clipped(legs, at(0), at(10))) == [(0, 10)]
+    assert spans(clipped(legs, at(11), None)) == [(11, 30)]
+
+
 def test_a_leg_that_begins_later_than_its_run_trades_from_there_on() -> None:
     (leg,) = clipped(legs_of([started(0), ended(50)]), at(20), None)
     assert leg.beginnings[0].starts_at == at(20)
