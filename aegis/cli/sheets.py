@@ -60,8 +60,9 @@ def fill_cells(fill: FillRow) -> Row:
 
 
 def trade_cells(trade: Position, orders: Sequence[Order]) -> Row:
-    """Return a closed trade; its P&L is after all fees, and unknown of one that is unpriced.
+    """Return a closed trade; its P&L is after fees, and unknown of one that is unpriced.
 
+    What fees come to in quote is unknown where one was in a third coin.
     Prices are means, rounded to 34 digits; cost and proceeds are the exact sums.
     """
     filled = [order for order in orders if order.trade_ids]
@@ -69,7 +70,8 @@ def trade_cells(trade: Position, orders: Sequence[Order]) -> Row:
         *(text_of(trade.opened_at), text_of(trade.closed_at or Instant(0))),
         *(trade.symbol, trade.instrument.base, trade.instrument.quote, trade.side),
         *(trade.entered, trade.entry_price, exit_price(trade), trade.paid, trade.received),
-        *(trade.fees, trade.fees_quote, None if trade.is_unpriced else trade.pnl),
+        *(trade.fees, None if trade.has_unvalued_fees else trade.fees_quote),
+        None if trade.is_unpriced else trade.pnl,
         *(trade.close_reason, trade.strategy, trade.created_by, trade.position_id),
         tuple(order.client_order_id for order in filled),
         tuple(trade_id for order in filled for trade_id in order.trade_ids),

@@ -91,12 +91,13 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Amounts in base, money in quote.
 
     `amount` and `cost` are what is held now; `entered`/`paid` and `exited`/`received` are the
-    totals of its fills. `pnl` is realised and after fees in quote; a fee in base has already
-    raised the cost of what was left. `fees` are by coin. `stop_first` is the stop at its opening;
-    `price_high` and `price_low` are the extremes at which it was entered, could be left, or was.
-    `leaving` is the reason of the first exit that was intended: from there on all of it is left.
-    `imported_at` is when it came in from elsewhere, and so later than `opened_at`; None of one
-    that was opened here.
+    totals of its fills. `pnl` is realised and after fees in quote; a fee in base has already raised
+    the cost of what was left, or counts at the price of its trade where nothing is. `fees` are by
+    coin, and `fees_quote` what those in base and quote are worth. `stop_first` is the stop at its
+    opening; `price_high` and `price_low` are the extremes at which it was entered, could be left,
+    or was. `leaving` is the reason of the first exit that was intended: from there on all of it is
+    left. `imported_at` is when it came in from elsewhere, and so later than `opened_at`; None of
+    one that was opened here.
     """
 
     position_id: PositionId
@@ -136,6 +137,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     def is_alive(self) -> bool:
         """Whether it is, or may yet become, something held."""
         return self.status in ALIVE
+
+    @property
+    def has_unvalued_fees(self) -> bool:
+        """Whether a fee was in a third coin, whose worth nobody knows: it is in no P&L."""
+        return not self.fees.keys() <= {self.instrument.base, self.instrument.quote}
 
     @property
     def entry_price(self) -> Decimal:

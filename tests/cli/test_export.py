@@ -10,11 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from aegis.cli.sheets import csv_chunks, jsonl_chunks
+from aegis.cli.sheets import TRADE_COLUMNS, csv_chunks, jsonl_chunks, trade_cells
 from aegis.domain.ids import Coin
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import Place, Said, lived_once
+from tests.domain.kit import Desk
 from tests.store.tampering import tamper
 
 NASTY = ('=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1")
@@ -53,6 +55,15 @@ def test_what_a_trade_brought_is_what_its_row_says(lived: Place) -> None:
         assert (row["base"], row["quote"], row["side"]) == ("BTC", "USDT", "long")
         assert row["fees"] == f"USDT {row['fees_in_quote']}"
         assert row["opened_at"] < row["closed_at"]
+
+
+@pytest.mark.parametrize(("coin", "worth"), [("BTC", Decimal(5)), ("BNB", None)])
+def test_what_fees_in_a_third_coin_are_worth_is_left_empty(
+    coin: str, worth: Decimal | None
+) -> None:
+    held = replace(Desk().holding("1"), fees={Coin(coin): Decimal(1)}, fees_quote=Decimal(5))
+    row = dict(zip(TRADE_COLUMNS, trade_cells(held, ()), strict=True))
+    assert row["fees_in_quote"] == worth
 
 
 def test_fills_add_up_to_the_trades_that_name_them(lived: Place) -> None:

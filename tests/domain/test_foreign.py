@@ -50,6 +50,7 @@ from tests.domain.kit import (
     seconds,
 )
 
+BNB = Coin("BNB")
 HELD_AT = 60
 ZEROS = (Decimal(0),) * 3
 
@@ -240,6 +241,20 @@ def test_where_two_positions_share_a_coin_nobody_can_say_whose_was_sold() -> Non
     account = seen(desk, {USDT: "1010", Coin("EUR"): "-100", BTC: "1"}, sale("1"))
     lacking = [f for f in planned(desk, account) if f.discrepancy.missing is not None]
     assert [(f.discrepancy.symbol, f.heal) for f in lacking] == [("BTC/USDT", ()), ("BTC/EUR", ())]
+
+
+@pytest.mark.parametrize(
+    ("coin", "fee", "pnl", "is_unvalued"),
+    [(USDT, "0.11", "9.89", False), (BTC, "0.001", "9.89", False), (BNB, "0.01", "10", True)],
+)
+def test_a_result_is_after_a_fee_in_either_coin_and_a_third_one_is_not_valued(
+    coin: Coin, fee: str, pnl: str, *, is_unvalued: bool
+) -> None:
+    desk, held = holding()
+    desk.does(forced(held, fills=(fill("h-9", "1", "110", fee, coin),)))
+    closed = after(desk, held)
+    assert (closed.pnl, closed.has_unvalued_fees) == (Decimal(pnl), is_unvalued)
+    assert closed.fees == {coin: Decimal(fee)}
 
 
 def test_a_forced_sale_is_booked_once() -> None:

@@ -491,7 +491,9 @@ class Ledger:
         self.holds[position] += signed
         assert self.holds[position] >= 0, "more sold than was held"
         if coin == base:
-            self.holds[position] -= min(fee, self.holds[position])
+            of_position = min(fee, self.holds[position])
+            self.holds[position] -= of_position
+            self.worth[position] -= (fee - of_position) * Fraction(event.fill.price)
 
 
 def expect_money_to_be_where_the_trades_left_it(desk: Desk, ledger: Ledger) -> None:

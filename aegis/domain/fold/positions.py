@@ -187,13 +187,15 @@ def _entered(position: Position, event: OrderFilled) -> Position:
 def _left(position: Position, event: OrderFilled) -> Position:
     """Return the position after an exit's fill.
 
-    A fee in base beyond what is held was paid from other holdings of that coin: it is in `fees`,
-    like a fee in a third coin, and not in the P&L.
+    A fee in base beyond what is held was paid from other holdings of that coin, and counts at the
+    price of the sale. One in a third coin is in `fees` alone: nobody knows its worth.
     """
     fill, proceeds = event.fill, times(event.fill.amount, event.fill.price)
     fee_base, fee_quote = _fee_parts(position, event)
     assert fill.amount <= position.amount, f"Sold {fill.amount} of {position.amount}: {event}"
-    gone = min(plus(fill.amount, fee_base), position.amount)
+    wanted = plus(fill.amount, fee_base)
+    gone = min(wanted, position.amount)
+    charged = plus(fee_quote, times(minus(wanted, gone), fill.price))
     cost = (
         position.cost
         if gone == position.amount
@@ -205,7 +207,7 @@ def _left(position: Position, event: OrderFilled) -> Position:
         cost=minus(position.cost, cost),
         exited=plus(position.exited, fill.amount),
         received=plus(position.received, proceeds),
-        pnl=plus(position.pnl, minus(minus(proceeds, cost), fee_quote)),
+        pnl=plus(position.pnl, minus(minus(proceeds, cost), charged)),
         fees=with_coin(position.fees, fill.fee_currency, fill.fee),
         fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
     )
