@@ -124,6 +124,16 @@ def fault_of_sale(position: Position, price: Decimal) -> Refusal | None:
     return Refusal(code="unlikely", text=said)
 
 
+def fault_of_rise(position: Position, price: Decimal) -> Refusal | None:
+    """Return why no stop must follow a price that a person tells: it could not be lowered again."""
+    if is_likely(position, price):
+        return None
+    seen = text(position.mark or position.entry_price)
+    said = f"current_price: expected one within {TIMES_OFF_MAX} times the last price seen, {seen}"
+    said = f"{said}, as the stop would follow and is never lowered; was {text(price)}; if it is so"
+    return Refusal(code="unlikely", text=f"{said}, tell prices in between first")
+
+
 def fault_of_stop(position: Position, stop: Decimal, price: Decimal) -> Refusal | None:
     """Return why a stop that a person tells must not be set while a unit is worth `price`."""
     before = position.stop_price

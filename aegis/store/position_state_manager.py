@@ -32,7 +32,7 @@ from aegis.domain.judgement import is_unresolved
 from aegis.domain.money import ZERO
 from aegis.domain.position import StopPolicy
 from aegis.domain.statistics.summary import summarize
-from aegis.domain.told import fault_of_sale, fault_of_stop, told_entry, told_sale
+from aegis.domain.told import fault_of_rise, fault_of_sale, fault_of_stop, told_entry, told_sale
 from aegis.domain.told_holdings import unjudged
 from aegis.ports import Clock
 from aegis.store.arguments import (
@@ -181,7 +181,8 @@ class PositionStateManager:
         Prices are in quote. A trailing stop follows a `current_price`. A stop is only raised,
         and stays below the last price; nothing is sold here, however far the price falls.
 
-        `Refused`: a position that is not open, a stop that is lower or not below the price.
+        `Refused`: a position that is not open, a stop that is lower or not below the price, a price
+        of more than twice the last one seen, or under half, that would take a stop along.
 
         >>> held = manager.open_position("BTC/USDT", "long", "40000", "0.05")
         >>> manager.update_position(held, "41000", stop_price="39500")
@@ -202,6 +203,8 @@ class PositionStateManager:
                 commands.append(up)
             elif price is not None and (trailed := raised(position, price)) is not None:
                 commands.append(trailed)
+            if len(commands) > 1:
+                expect_none(fault_of_rise(position, seen))
             return bool(commands) and bool(self._hand.execute(*commands))
 
     def close_position(

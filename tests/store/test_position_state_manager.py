@@ -232,6 +232,27 @@ def test_a_position_opened_without_a_stop_has_none(manager: PositionStateManager
     assert (row["stop_price"], row["take_profit_price"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [({"trailing_stop_pct": 2}, {}), ({"stop_price": "90"}, {"stop_price": "950"})],
+)
+def test_no_stop_follows_a_price_that_is_a_slip_of_the_hand(
+    manager: PositionStateManager, policy: dict[str, Any], told: dict[str, Any]
+) -> None:
+    held = opened(manager, **policy)
+    before = manager.get_position(held)
+    assert refusal(lambda: manager.update_position(held, "1000", **told)).code == "unlikely"
+    assert manager.get_position(held) == before
+    assert manager.update_position(held, "200")
+
+
+def test_a_price_that_no_stop_follows_is_written_down_however_far(
+    manager: PositionStateManager,
+) -> None:
+    held = opened(manager, stop_price="90")
+    assert manager.update_position(held, "1000")
+
+
 def test_a_trailing_stop_begins_below_the_entry_and_follows_the_price(
     manager: PositionStateManager,
 ) -> None:
