@@ -23,8 +23,9 @@ from aegis.domain.guard import quote_of
 from aegis.domain.ids import Coin, Instant, Symbol
 from aegis.domain.incoming import Incoming, import_of
 from aegis.domain.instants import text_of
-from aegis.domain.money import ZERO, minus, plus, text
+from aegis.domain.money import ZERO, minus, plus, text, times
 from aegis.domain.risk import Limits
+from aegis.domain.told import TIMES_OFF_MAX
 from aegis.exchange.paper_ledger import Change, PaperLedger
 from aegis.exchange.standing import last_tick
 from aegis.store.clerk import Clerk
@@ -37,13 +38,15 @@ from supervisors.settings import ledger_path, limits_of
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an import: refusals alone, or what was recorded and deposited.
 
-    `passed` are the positions whose stop the market's last price has passed, with that price;
+    `far` are the positions that the market is far from, by what the file says, with its price;
+    `passed` those whose stop the market's last price has passed, with that price;
     `early` those whose first day is still to come in the market's own time.
     """
 
     refusals: tuple[str, ...] = ()
     records: tuple[Recorded, ...] = ()
     deposits: Mapping[Coin, Decimal] = {}
+    far: tuple[tuple[Incoming, Decimal], ...] = ()
     passed: tuple[tuple[Incoming, Decimal], ...] = ()
     early: tuple[Incoming, ...] = ()
 
@@ -56,6 +59,7 @@ def take_over(config: Config, store: Store, clerk: Clerk, incoming: Sequence[Inc
     ground = ground_of(config)
     now = store.stamp(Instant(0) if store.last_event_id else ground.begins_at)
     worth = _last_bids(ground, {each.symbol for each in incoming}, now, config.paper.spread_bps)
+    far = tuple(_far(incoming, worth))
     incoming = [
         msgspec.structs.replace(each, price=worth.get(each.symbol, each.price)) for each in incoming
     ]
@@ -75,6 +79,7 @@ def take_over(config: Config, store: Store, clerk: Clerk, incoming: Sequence[Inc
     return Imported(
         records=records,
         deposits=deposits,
+        far=far,
         passed=tuple(_passed(incoming)),
         early=tuple(each for each in incoming if (each.opened_at or now) > now),
     )
@@ -90,6 +95,16 @@ def _last_bids(
         for tick in ticks
         if tick is not None
     }
+
+
+def _far(
+    incoming: Iterable[Incoming], worth: Mapping[Symbol, Decimal]
+) -> Iterator[tuple[Incoming, Decimal]]:
+    """Yield what the market here values at another order than the file: it may be another's."""
+    for each in incoming:
+        here, there = worth.get(each.symbol), each.price or each.entry_price
+        if here is not None and max(here, there) > times(min(here, there), TIMES_OFF_MAX):
+            yield each, here
 
 
 def _passed(incoming: Iterable[Incoming]) -> Iterator[tuple[Incoming, Decimal]]:
@@ -154,6 +169,7 @@ def told_import(imported: Imported, *, is_dry_run: bool) -> tuple[bool, str]:
     if coins:
         came = "would come" if is_dry_run else "came"
         lines.append(f"into the paper account {came}: {coins}")
+    lines += [_told_far(incoming, worth) for incoming, worth in imported.far]
     lines += [_told_passed(incoming, worth) for incoming, worth in imported.passed]
     lines += [_told_early(incoming) for incoming in imported.early]
     return True, "\n".join(lines)
@@ -163,6 +179,15 @@ def _line(recorded: Recorded) -> str:
     event = recorded.event
     assert isinstance(event, PositionImported), f"Expected an import, was {recorded}"
     return f"{event.symbol}: position {recorded.position_id}"
+
+
+def _told_far(incoming: Incoming, worth: Decimal) -> str:
+    told = text(incoming.price or incoming.entry_price)
+    return (
+        f"{incoming.symbol}: its market here stands at {text(worth)}, far from the {told} of the "
+        "file: it counts as worth that, and its stop and target may be passed at once; a simulated "
+        "market has prices of its own"
+    )
 
 
 def _told_passed(incoming: Incoming, worth: Decimal) -> str:

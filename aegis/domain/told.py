@@ -46,6 +46,10 @@ Figures = dict[str, Decimal | None]
 TIMES_OFF_MAX = Decimal(2)
 """How far a price that a person tells may be from the last one that was seen."""
 
+SIZE_MAX = Decimal("1e15")
+"""Of a position, in base and in quote. Nobody has as much, and an exchange would not take an exit
+of more."""
+
 LEVEL_PCT_MIN, LEVEL_PCT_MAX = Decimal(5), Decimal(2_000)
 """Of the entry price. A stop or a target beyond was meant as something else, as a per cent."""
 
@@ -307,6 +311,9 @@ def _fault_of_place(
     if held is not None:
         named = f"{symbol} has position {held.position_id}, which is {held.status}"
         return Refusal(code="position_exists", text=f"{named}; one position a symbol")
+    if max(amount, times(amount, price)) > SIZE_MAX:
+        said = f"{text(amount)} {symbol} at {text(price)} is too large to be meant"
+        return Refusal(code="too_large", text=said)
     if amount <= ZERO or instrument.is_dust(amount, price):
         least = f"{text(instrument.amount_min)} {instrument.base}"
         worth = f"{text(instrument.notional_min)} {instrument.quote}"

@@ -220,6 +220,17 @@ def test_an_import_is_worth_what_the_market_here_says_so_it_is_no_loss(place: Pl
     assert Decimal(str(held["entry_price"])) == 110_000
 
 
+@pytest.mark.parametrize(("entry_price", "is_told"), [("0.5", True), ("70000", False)])
+def test_a_market_here_that_is_far_from_the_file_s_price_is_told(
+    place: Place, entry_price: str, *, is_told: bool
+) -> None:
+    rows = f"symbol,amount,entry_price\nBTC/USDT,10,{entry_price}\n"
+    (place.folder / "real.csv").write_text(rows)
+    said = place.say("import", "real.csv", "--dry-run")
+    assert said.code == 0
+    assert (f"far from the {entry_price} of the file" in said.out) is is_told
+
+
 def test_json_has_exact_figures_and_nothing_else_on_stdout(place: Place, old: Path) -> None:
     told = place.say("import", old.name, "--json").json
     assert (told["is_done"], told["is_dry_run"]) == (True, False)

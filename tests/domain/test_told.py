@@ -148,6 +148,9 @@ def test_what_is_told_and_sold_is_a_closed_trade_with_its_result() -> None:
         (brought("0.0009"), "too_small"),
         (brought("1E+30"), "bad_figure"),
         (brought("1", "0"), "bad_figure"),
+        (brought("999999999999999999", "1"), "too_large"),
+        (brought("1E+12", "1001"), "too_large"),
+        (told_entry("1E+12", "1001"), "too_large"),
     ],
     ids=lambda each: each if isinstance(each, str) else type(each).__name__,
 )
