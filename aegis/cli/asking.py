@@ -89,7 +89,8 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
     store = place.config.store.path
     holder = holder_of(store)
     if holder is not None:
-        complain(not_answering(shown(store), holder))
+        is_quick = place.config.market.speed == 0
+        complain(not_answering(shown(store), holder, is_quick=is_quick))
         return Code.BUSY
     if is_without_store(place):
         return tell_no_store(store, wanted, is_json=is_json)
@@ -170,8 +171,14 @@ def tell_no_store(store: Path, wanted: Ask, *, is_json: bool) -> Code:
     return Code.DONE if wanted.is_dry_run else Code.NO
 
 
-def not_answering(store: str, pid: int) -> str:
-    """Return the line for whoever asked a process that has the store and says nothing."""
+def not_answering(store: str, pid: int, *, is_quick: bool) -> str:
+    """Return the line for whoever asked a process that has the store and says nothing.
+
+    `is_quick` is a run at `market.speed` 0, whose result nobody is to meddle with.
+    """
+    if is_quick:
+        why = "a run at market.speed 0 takes no commands"
+        return f"{_holding(store, pid)}; {why}: wait for its end, or stop it"
     return f"{_holding(store, pid)} but does not answer; it is starting, stopping or stuck"
 
 

@@ -186,5 +186,11 @@ def test_health_is_judged_by_the_last_heartbeat_of_this_life(
 
 
 def test_who_has_the_store_and_does_not_answer_is_named_where_it_is_known() -> None:
-    assert "AEGIS (pid 7) has data/aegis.db" in not_answering("data/aegis.db", 7)
-    assert "AEGIS has data/aegis.db" in not_answering("data/aegis.db", 0)
+    assert "AEGIS (pid 7) has data/aegis.db" in not_answering("data/aegis.db", 7, is_quick=False)
+    assert "AEGIS has data/aegis.db" in not_answering("data/aegis.db", 0, is_quick=False)
+
+
+def test_a_healthy_run_at_full_speed_is_not_called_stuck() -> None:
+    told = not_answering("data/aegis.db", 7, is_quick=True)
+    assert "a run at market.speed 0 takes no commands" in told
+    assert "stuck" not in told
