@@ -44,14 +44,16 @@ def desk_of(
     on_calls: Callable[[NoteCalls], None],
     faults: Faults,
     is_kept: bool,
+    is_dry_run: bool = False,
 ) -> Desk:
     """Return the account that a configuration trades; raises what a ledger raises.
 
-    `on_calls` hears how calls to an exchange fared, `faults` go wrong on paper alone.
+    `on_calls` hears how calls to an exchange fared, `faults` go wrong on paper alone. A dry
+    run of paper is done on a copy; a live one only looks at the account.
     """
     if config.mode != "live":
         return PaperDesk(config, store, ground, faults=faults, is_kept=is_kept)
     from supervisors.live_desk import LiveDesk
 
     assert clients is not None, "Expected clients, since money is traded on real prices alone"
-    return LiveDesk(config, clients, log, on_calls)
+    return LiveDesk(config, clients, log, on_calls, is_dry_run=is_dry_run)

@@ -16,6 +16,7 @@ from aegis.domain.ids import Instant
 from aegis.exchange.live.line import Line, leaves_within_s
 from aegis.exchange.live.offset import ServerClock
 from aegis.exchange.live.rights import KeyWatch
+from aegis.exchange.live.watching import WatchedExchange
 from aegis.ports import Exchange, Log, Runtime
 from aegis.vitals import NoteCalls
 from supervisors.clients import Clients
@@ -36,11 +37,14 @@ class LiveDesk:
         clients: Clients,
         log: Log,
         on_calls: Callable[[NoteCalls], None],
+        *,
+        is_dry_run: bool,
     ) -> None:
         self._config = config
         self._clients = clients
         self._log = log
         self._on_calls = on_calls
+        self._is_dry_run = is_dry_run
         profile = clients.profile
         lag_s = profile.lookup_lag_s + profile.skew_margin_s
         late_after_s = profile.late_after_s
@@ -78,7 +82,7 @@ class LiveDesk:
             may_withdraw=config.live.allow_withdrawal_right,
             log=self._log,
         )
-        self.exchange = self._keys
+        self.exchange = WatchedExchange(self._keys) if self._is_dry_run else self._keys
 
     def begin(self) -> None:
         """Say whose money is traded, what guards it, and how far a canary goes."""

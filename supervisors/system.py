@@ -25,7 +25,7 @@ from aegis.config.recorded import recorded_settings
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import ChangeTradingState
-from aegis.domain.ids import Instant, account_tag
+from aegis.domain.ids import EventId, Instant, account_tag
 from aegis.domain.notices import notice_of
 from aegis.domain.recorded import Fact, RunEnded, RunStarted, SettingsChanged
 from aegis.domain.wishes import Plan
@@ -196,6 +196,11 @@ class System:
         """Return the book as it was committed last; for whoever runs this on one thread."""
         return self._store.book
 
+    @property
+    def last_event_id(self) -> EventId:
+        """The last event that is on disk; any thread may ask."""
+        return self._store.last_event_id
+
     def note_end(self) -> None:
         """Record that this run was told to end, or has come to the end of its data."""
         self._note(RunEnded(is_market_over=self.is_market_ended))
@@ -218,6 +223,7 @@ class System:
             on_calls=self._note_calls,
             faults=faults,
             is_kept=self._is_kept,
+            is_dry_run=self._errand is not None and self._errand.is_dry_run,
         )
 
     def _market(self, clients: Clients | None, lived_until: Instant) -> Opened:

@@ -47,6 +47,11 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     diagnose: DiagnoseNow
     has_prices: bool = True
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether nothing may come of it."""
+        return self.reconcile.is_dry_run or self.diagnose.is_dry_run
+
 
 TRADING = Errand(reconcile=ReconcileNow(trigger="start"), diagnose=DiagnoseNow(trigger="start"))
 """Nobody waits for the answers: they arm the Strategy."""

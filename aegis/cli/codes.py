@@ -21,6 +21,7 @@ class Code(IntEnum):
     NO = 1  # an internal error, or the answer is no
     USAGE = 2
     CORRUPT = 65
+    UNAVAILABLE = 69
     BUSY = 75
     NO_PERMISSION = 77
     CONFIG = 78
@@ -46,6 +47,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from aegis.archive.errors import ArchiveError
     from aegis.cli.position_file import PositionFileFaults
     from aegis.config.faults import ConfigFaults
+    from aegis.exchange.live.errors import ExchangeError
     from aegis.exchange.paper_ledger import LedgerError
     from aegis.exchange.replay import ReplayFaults
     from aegis.store.errors import StoreError
@@ -54,6 +56,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     return (
         ArchiveError,
         ConfigFaults,
+        ExchangeError,
         LedgerError,
         PositionFileFaults,
         ReplayFaults,
@@ -68,6 +71,7 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
     from aegis.archive.errors import ArchiveBusyError, ArchiveError
     from aegis.cli.position_file import PositionFileFaults
     from aegis.config.faults import ConfigFaults
+    from aegis.exchange.live.errors import ExchangeUnavailableError, KeyDeniedError
     from aegis.exchange.paper_ledger import LedgerError, LedgerMismatchError
     from aegis.exchange.replay import ReplayFaults
     from aegis.store import errors
@@ -81,6 +85,10 @@ def trouble_of(error: Exception, store: Path | None = None) -> Trouble:
             return Trouble(Code.CONFIG, lines)
         case LedgerMismatchError():
             return Trouble(Code.CONFIG, lines)
+        case ExchangeUnavailableError():
+            return Trouble(Code.UNAVAILABLE, lines)
+        case KeyDeniedError():
+            return Trouble(Code.NO_PERMISSION, lines)
         case ArchiveBusyError():
             return Trouble(Code.BUSY, lines)
         case ArchiveError():
