@@ -42,13 +42,15 @@ def desk_of(
     log: Log,
     *,
     on_calls: Callable[[NoteCalls], None],
+    on_canary_over: Callable[[str], None],
     faults: Faults,
     is_kept: bool,
     is_dry_run: bool = False,
 ) -> Desk:
     """Return the account that a configuration trades; raises what a ledger raises.
 
-    `on_calls` hears how calls to an exchange fared, `faults` go wrong on paper alone. A dry
+    `on_calls` hears how calls to an exchange fared, `on_canary_over` why no entries go out any
+    more, `faults` go wrong on paper alone. A dry
     run of paper is done on a copy; a live one only looks at the account.
     """
     if config.mode != "live":
@@ -56,4 +58,12 @@ def desk_of(
     from supervisors.live_desk import LiveDesk
 
     assert clients is not None, "Expected clients, since money is traded on real prices alone"
-    return LiveDesk(config, clients, log, on_calls, is_dry_run=is_dry_run)
+    return LiveDesk(
+        config,
+        clients,
+        log,
+        entries_sent=store.entries_sent(),
+        on_calls=on_calls,
+        on_canary_over=on_canary_over,
+        is_dry_run=is_dry_run,
+    )

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
+from aegis import __version__
 from aegis.clock import SystemClock
 from aegis.config.model import Config
+from aegis.config.recorded import recorded_settings
 from aegis.config.rerun import Rerun
 from aegis.domain.candles import Candle
-from aegis.domain.ids import Instant, Symbol
-from aegis.domain.recorded import Beginning
+from aegis.domain.ids import Incarnation, Instant, Symbol
+from aegis.domain.recorded import Beginning, RunStarted
 from aegis.exchange.candle_source import CandleSource
 from aegis.exchange.paced import Source
 from aegis.exchange.replay import FileFormat, ReplayFile
 from aegis.exchange.replay_files import read_files, remarks_of
 from aegis.exchange.simulated import SimulatedSource
+from aegis.strategy_loader import code_of
 from supervisors.settings import market_of
 
 SIMULATED_START = Instant(1_704_067_200_000_000_000)
@@ -100,6 +104,20 @@ def ground_of(config: Config) -> Ground:
             for symbol in symbols
         ),
         symbols=symbols,
+    )
+
+
+def run_started(
+    config: Config, ground: Ground, incarnation: Incarnation, folder: Path
+) -> RunStarted:
+    """Return what a recording has of the beginning of a run."""
+    return RunStarted(
+        version=__version__,
+        incarnation=incarnation,
+        market=ground.name,
+        beginnings=ground.beginnings,
+        settings=recorded_settings(config),
+        code=code_of(config.strategy.name, folder),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aegis.clock import draw_hex, seeded_random
 from aegis.config.model import Config
 from aegis.domain.ids import Instant
+from aegis.exchange.live.canary import Canary
 from aegis.exchange.live.line import Line, leaves_within_s
 from aegis.exchange.live.offset import ServerClock
 from aegis.exchange.live.rights import KeyWatch
@@ -36,14 +37,18 @@ class LiveDesk:
         config: Config,
         clients: Clients,
         log: Log,
-        on_calls: Callable[[NoteCalls], None],
         *,
+        entries_sent: int,
+        on_calls: Callable[[NoteCalls], None],
+        on_canary_over: Callable[[str], None],
         is_dry_run: bool,
     ) -> None:
         self._config = config
         self._clients = clients
         self._log = log
         self._on_calls = on_calls
+        self._entries_sent = entries_sent
+        self._on_canary_over = on_canary_over
         self._is_dry_run = is_dry_run
         profile = clients.profile
         lag_s = profile.lookup_lag_s + profile.skew_margin_s
@@ -82,7 +87,21 @@ class LiveDesk:
             may_withdraw=config.live.allow_withdrawal_right,
             log=self._log,
         )
-        self.exchange = WatchedExchange(self._keys) if self._is_dry_run else self._keys
+        self.exchange = self._held_back(self._keys)
+
+    def _held_back(self, exchange: Exchange) -> Exchange:
+        """Return the way to the exchange with what the configuration lets through."""
+        if self._is_dry_run:
+            return WatchedExchange(exchange)
+        orders_max = self._config.live.canary_orders
+        if orders_max == 0:
+            return exchange
+        return Canary(
+            exchange,
+            sent=self._entries_sent,
+            orders_max=orders_max,
+            on_over=self._on_canary_over,
+        )
 
     def begin(self) -> None:
         """Say whose money is traded, what guards it, and how far a canary goes."""
@@ -105,6 +124,7 @@ class LiveDesk:
                 level="warning",
                 notional_max=live.canary_notional,
                 orders_max=live.canary_orders,
+                orders_sent=self._entries_sent,
             )
         self._keys.begin()
 

@@ -7,6 +7,7 @@ market.
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,14 +109,23 @@ def paper_rules(config: Config) -> PaperRules:
     )
 
 
+def canary_notional(config: Config) -> Decimal | None:
+    """Return the most that one live entry may cost, None where there is no such bound."""
+    most = config.live.canary_notional
+    return most if config.mode == "live" and most > 0 else None
+
+
 def limits_of(config: Config) -> Limits:
     """Return the limits that stand below the strategy."""
     risk = config.risk
+    most = canary_notional(config)
     return Limits(
         quote_coin=config.exchange.quote,
         open_positions_max=risk.open_positions_max,
         entries_per_position_max=risk.entries_per_position_max,
-        order_notional_max=risk.order_notional_max,
+        order_notional_max=risk.order_notional_max
+        if most is None
+        else min(most, risk.order_notional_max),
         exposure_max=risk.exposure_max,
         orders_per_minute_max=risk.orders_per_minute_max,
         price_collar_pct=risk.price_collar_pct,
@@ -129,7 +139,11 @@ def tuning_of(config: Config, clock: Clock) -> Tuning:
     """Return what can change while AEGIS runs."""
     return Tuning(
         limits=limits_of(config),
-        sizing=Sizing(method=config.sizing.method, value=config.sizing.value),
+        sizing=Sizing(
+            method=config.sizing.method,
+            value=config.sizing.value,
+            notional_max=canary_notional(config),
+        ),
         policy=stop_policy_of(config),
         day_starts_at_s=second_of_day(config.risk.day_starts_at),
         reconcile_interval_s=clock.real_s(config.reconcile.interval_s),

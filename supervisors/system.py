@@ -17,7 +17,6 @@ from actors import names
 from actors.base import ActorRuntime, outcome_of
 from actors.command_listener import ControlPort
 from actors.directory import Directory
-from aegis import __version__
 from aegis.archive.settings import archive_of
 from aegis.clock import read_clocks, wall_text
 from aegis.config.model import Config
@@ -27,7 +26,7 @@ from aegis.domain.book import Book
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import EventId, Instant, account_tag
 from aegis.domain.notices import notice_of
-from aegis.domain.recorded import Fact, RunEnded, RunStarted, SettingsChanged
+from aegis.domain.recorded import Fact, RunEnded, SettingsChanged
 from aegis.domain.wishes import Plan
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paper import no_faults
@@ -36,14 +35,14 @@ from aegis.ports import Log, Messenger
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.store.recorder import Recorder
-from aegis.strategy_loader import code_of, strategy_maker
+from aegis.strategy_loader import strategy_maker
 from aegis.tuning import Reconfigured
 from aegis.vitals import NoteCalls
 from supervisors.backing import Backing, back_up_before_migration
 from supervisors.desk import Desk
 from supervisors.desks import ClientsOf, clients_of, desk_of
 from supervisors.examination import Examination, RealTime
-from supervisors.ground import Ground, ground_of
+from supervisors.ground import Ground, ground_of, run_started
 from supervisors.keeper import Pulse
 from supervisors.markets import Opened, Setting, market_in
 from supervisors.paper_desk import Faults
@@ -148,7 +147,7 @@ class System:
             self.desk = opened.enter_context(closing(self._desk(clients, faults)))
             lived_until = max(self._store.stamp(Instant(0)), self.desk.lived_until)
             self.runtime = runtime_of(max(lived_until, begins_at))
-            self._note(self._run_started(folder))
+            self._note(run_started(config, self.ground, self._store.incarnation, folder))
             self.desk.open(self.runtime)
             self.market = opened.enter_context(closing(self._market(clients, lived_until)))
             self._tuning = tuning_of(config, self.runtime.clock)
@@ -221,6 +220,7 @@ class System:
             clients,
             self.log,
             on_calls=self._note_calls,
+            on_canary_over=self._canary_over,
             faults=faults,
             is_kept=self._is_kept,
             is_dry_run=self._errand is not None and self._errand.is_dry_run,
@@ -310,13 +310,13 @@ class System:
 
     def _abandoned(self, name: str, reason: str) -> None:
         """Halt entries for good when the strategy has used up its restarts; stops go on."""
-        command = ChangeTradingState(
-            state=TradingState.REDUCING,
-            cause="strategy",
-            reason=f"entries halted, positions guarded: {name} gave up ({reason})",
-        )
         self.pulse.abandon()
         self.log("StrategyAbandoned", level="error", name=name, reason=reason)
+        why = f"entries halted, positions guarded: {name} gave up ({reason})"
+        self._halt("strategy", why)
+
+    def _halt(self, cause: str, reason: str) -> None:
+        command = ChangeTradingState(state=TradingState.REDUCING, cause=cause, reason=reason)
         self.directory.tell(None, names.POSITION_STORE, Execute(command=command, by="Supervisor"))
 
     def _overflowed(self, name: str, dropped: int) -> None:
@@ -327,16 +327,6 @@ class System:
         what = repr(message)[:DEAD_LETTER_CHARS_MAX]
         self.log("DeadLetter", level="error", name=name, message=what)
 
-    def _run_started(self, folder: Path) -> RunStarted:
-        return RunStarted(
-            version=__version__,
-            incarnation=self._store.incarnation,
-            market=self.ground.name,
-            beginnings=self.ground.beginnings,
-            settings=recorded_settings(self.config),
-            code=code_of(self.config.strategy.name, folder),
-        )
-
     def _note(self, fact: Fact) -> None:
         """Let the recording have a fact about this run, where there is one."""
         if self._recorder is not None:
@@ -344,6 +334,11 @@ class System:
 
     def _note_calls(self, note: NoteCalls) -> None:
         self.directory.tell(None, names.POSITION_STORE, note)
+
+    def _canary_over(self, why: str) -> None:
+        """Halt entries where a canary has sent its last one; what is held is guarded."""
+        self.log("CanaryOver", level="warning", text=why)
+        self._halt("canary", why)
 
     def _cut(self, blocks: int) -> None:
         self.log("RecordingCut", level="warning", blocks=blocks)

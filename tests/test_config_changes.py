@@ -44,6 +44,7 @@ def test_only_what_nothing_was_opened_or_recorded_by_is_live(key: str) -> None:
 
 def test_every_live_name_is_a_setting_or_a_section() -> None:
     known = {dotted(path) for path in setting_paths()} | {path[0] for path in setting_paths()}
+    known |= {f"secrets.{name}" for name in Secrets.model_fields}
     assert known >= LIVE
 
 
@@ -78,3 +79,12 @@ def test_a_secret_is_told_by_its_name_alone() -> None:
     new = Config(secrets=Secrets(telegram_token=Secret("hunter2")))
     assert changed_keys(Config(), new) == ("secrets.telegram_token",)
     assert told("secrets.telegram_token", Config(), new) == "secrets.telegram_token"
+
+
+def test_other_keys_of_the_exchange_are_taken_over_and_never_told() -> None:
+    old = Config(secrets=Secrets(exchange_api_key=Secret("hunter2"), telegram_token=Secret("t")))
+    new = Config(secrets=Secrets(exchange_api_key=Secret("hunter3"), telegram_token=Secret("u")))
+    now = applied(old, new)
+    assert now.secrets.exchange_api_key == Secret("hunter3")
+    assert now.secrets.telegram_token == Secret("t")
+    assert told("secrets.exchange_api_key", old, new) == "secrets.exchange_api_key"

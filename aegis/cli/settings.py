@@ -118,6 +118,7 @@ class Rereading:
         return self._config if now else None
 
     def _read(self) -> Config | None:
+        from aegis.config.consents import missing_consents
         from aegis.config.faults import ConfigFaults
         from aegis.strategy_loader import fault_of_name
 
@@ -125,12 +126,17 @@ class Rereading:
             judge = partial(fault_of_name, folder=folder_of(self._path), shield=_run_plainly)
             new = _load(self._path, self._environ, judge, is_trading=True)
         except (ConfigFaults, OSError) as error:
-            faults = str(error).splitlines()
-            self._log("ConfigKept", level="warning", path=self._path, faults=faults)
+            self._keep(str(error).splitlines())
+            return None
+        if (missing := missing_consents(new, is_live_meant=True)) is not None:
+            self._keep([missing])
             return None
         for secret in new.secrets.given():
             self._log.register_secret(secret.reveal())
         return new
+
+    def _keep(self, faults: list[str]) -> None:
+        self._log("ConfigKept", level="warning", path=self._path, faults=faults)
 
 
 def _run_plainly(code: Callable[[], object]) -> object:

@@ -12,7 +12,10 @@ from functools import reduce
 from aegis.config.model import Config, Section
 from aegis.config.text import toml
 
-LIVE = frozenset({"log.level", "sizing", "risk", "reconcile", "diagnose"})
+KEYS = frozenset({"secrets.exchange_api_key", "secrets.exchange_secret"})
+"""A key that was revoked is replaced without a start, as positions want to be guarded."""
+
+LIVE = frozenset({"log.level", "sizing", "risk", "reconcile", "diagnose"}) | KEYS
 """Settings, and whole sections, that a running AEGIS takes over."""
 
 NOT_LIVE = frozenset({"risk.exchange_stop"})

@@ -3,7 +3,7 @@
 Every method divides money by money for one coin: what the entry may cost by its price, or what
 it may lose by how far one coin may fall. Always rounded down. Refused when it could not be sold
 again: where what it is worth at its stop would fall below the exchange's least notional. Nothing
-is capped here: the limits stand below, and refuse an entry that is too large.
+is capped here but for a canary: the limits stand below, and refuse an entry that is too large.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
 
     What one entry costs (`notional`, `equity_pct`), what it loses at its stop
     (`risk_per_trade`), or what it gains or loses as the price goes one average true range
-    (`volatility`); fees, spread and slippage come on top.
+    (`volatility`); fees, spread and slippage come on top. `notional_max` is the most that an entry
+    costs, whatever the method says; None for no bound.
     """
 
     method: Method
     value: Decimal
+    notional_max: Decimal | None = None
 
     @property
     def warmup(self) -> int:
@@ -66,6 +68,9 @@ def size(sizing: Sizing, prospect: Prospect) -> Decimal | Refusal:
     if sizing.method != "notional":
         money = percent_of(prospect.equity, sizing.value)
     amount = share(money, ONE, for_one, prospect.instrument.amount_step)
+    if sizing.notional_max is not None:
+        most = share(sizing.notional_max, ONE, prospect.price, prospect.instrument.amount_step)
+        amount = min(amount, most)
     return _too_small(sizing, prospect, amount) or amount
 
 

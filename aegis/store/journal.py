@@ -251,6 +251,11 @@ class Store:
         with self._working("read"):
             return loading.has_fills(self._db)
 
+    def entries_sent(self) -> int:
+        """How many entries ever went out, or may have."""
+        with self._working("read"):
+            return loading.entries_sent(self._db)
+
     def lives(self, symbols: Iterable[Symbol]) -> tuple[Life, ...]:
         """Return when positions in some symbols lived, eldest first."""
         with self._working("read"):

@@ -16,6 +16,7 @@ from aegis.domain.order import Fill, Order
 from aegis.domain.position import Position
 from aegis.store.errors import StoreCorrupt
 from aegis.store.statements import (
+    COUNT_ENTRIES_SENT,
     SELECT_FILL,
     SELECT_FIRST_SYMBOL,
     SELECT_LIVES,
@@ -115,6 +116,12 @@ def find_fill(db: apsw.Connection, symbol: str, trade_id: str) -> Fill | None:
 def has_fills(db: apsw.Connection) -> bool:
     """Whether any trade is booked."""
     return db.execute(SELECT_TRADE_ANY).fetchone() is not None
+
+
+def entries_sent(db: apsw.Connection) -> int:
+    """Return how many entries ever went out, or may have."""
+    rows = db.execute(COUNT_ENTRIES_SENT).fetchall()
+    return msgspec.convert(rows[0][0], int)
 
 
 def quarantined_events(db: apsw.Connection) -> frozenset[int]:

@@ -173,6 +173,10 @@ SELECT_ORDERS_OF_POSITION = _ORDERS + "WHERE position_id = ? ORDER BY intended_a
 # All that a position ever had is held with it.
 SELECT_WORKING_ORDERS = f"{_ORDERS}WHERE {_WORKING} ORDER BY rowid"
 
+COUNT_ENTRIES_SENT = """
+SELECT count(*) FROM orders WHERE role = 'entry' AND submitted_at IS NOT NULL
+"""
+
 INSERT_FILL = """
 INSERT INTO fills (
     symbol, trade_id, client_order_id, side, amount, price, fee, fee_currency, liquidity,
