@@ -18,11 +18,12 @@ from aegis.domain.answers import (
     Answer,
     change_for,
     told_change,
+    told_order_resolution,
     told_reconciliation,
     told_resolution,
 )
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeTradingState, ResolvePosition
+from aegis.domain.commands import ChangeTradingState, ResolveOrder, ResolvePosition
 from aegis.domain.ids import Coin
 from aegis.domain.judgement import is_unresolved, line_of
 from aegis.messages import (
@@ -75,7 +76,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     asked: ControlRequest
     before: Book
-    command: ChangeTradingState | ResolvePosition
+    command: ChangeTradingState | ResolvePosition | ResolveOrder
 
 
 class CommandListener(Actor):
@@ -185,6 +186,9 @@ class CommandListener(Actor):
         asked, before = change.asked, change.before
         if isinstance(change.command, ResolvePosition):
             told = told_resolution(change.command, before, message.records, message.refusal)
+            self.tell(names.RECONCILER, ReconcileNow(trigger="resolve"))
+        elif isinstance(change.command, ResolveOrder):
+            told = told_order_resolution(change.command, before, message.refusal)
             self.tell(names.RECONCILER, ReconcileNow(trigger="resolve"))
         else:
             told = told_change(asked.command, before.account, message.records, message.refusal)

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from aegis.domain.commands import ResolvePosition
+from aegis.domain.commands import ResolveOrder, ResolvePosition
 from aegis.domain.events import CheckResult
 from aegis.domain.incoming import Incoming
 from aegis.messages import ControlReply, ControlRequest
@@ -35,7 +35,7 @@ PATH_BYTES_MAX = 100
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client sends; `resolve` says what became of a position.
+    """What the client sends; `resolve` says what became of a position, `resolve_order` of an order.
 
     `backup` names what is put back, `incoming` the positions to take over: errands', since nobody
     does that to a store in use.
@@ -44,6 +44,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     is_dry_run: bool = False
     resolve: ResolvePosition | None = None
+    resolve_order: ResolveOrder | None = None
     backup: str = ""
     incoming: tuple[Incoming, ...] = ()
 
@@ -111,7 +112,10 @@ class ControlServer:
             token = self._tokens
             self._waiting[token] = replies
         asked = ControlRequest(
-            token=token, command=ask.command, is_dry_run=ask.is_dry_run, resolve=ask.resolve
+            token=token,
+            command=ask.command,
+            is_dry_run=ask.is_dry_run,
+            resolve=ask.resolve or ask.resolve_order,
         )
         hear(asked)
         try:

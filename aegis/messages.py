@@ -10,7 +10,7 @@ from decimal import Decimal
 from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
-from aegis.domain.commands import Command, Quote, Refusal, ResolvePosition
+from aegis.domain.commands import Command, Quote, Refusal, ResolveOrder, ResolvePosition
 from aegis.domain.delivery import Delivery, Failed, Notice
 from aegis.domain.events import CheckResult, Discrepancy, Recorded
 from aegis.domain.findings import Trade
@@ -379,7 +379,7 @@ class ControlRequest(Message, frozen=True, kw_only=True):
     token: int
     command: str
     is_dry_run: bool = False
-    resolve: ResolvePosition | None = None
+    resolve: ResolvePosition | ResolveOrder | None = None
 
 
 class ControlReply(Message, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ import msgspec
 from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
-from aegis.domain.answers import change_for, told_change, told_resolution
+from aegis.domain.answers import change_for, told_change, told_order_resolution, told_resolution
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, Refusal, ResolvePosition
 from aegis.domain.coverage import lack_of
@@ -131,6 +131,10 @@ def _write(bag: Bag) -> Answer:
             return _import(bag, store, clerk)
         if ask.resolve is not None:
             return _resolve(bag, store, clerk, ask.resolve)
+        if ask.resolve_order is not None:
+            book = store.book.copy()
+            _, refusal = _execute(bag, clerk, ask.resolve_order)
+            return _answer(told_order_resolution(ask.resolve_order, book, refusal))
         before = store.book.account
         command = change_for(ask.command, store.book, config.exchange.quote)
         done = _execute(bag, clerk, command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from aegis.control import Ask
 
 Unresolved = Annotated[
-    str, typer.Argument(metavar="ID", help="A position, as `status` names it, or its symbol.")
+    str,
+    typer.Argument(metavar="ID", help="A position or an order, as `status` names it, or a symbol."),
 ]
 Transferred = Annotated[
     bool, typer.Option("--transferred", help="Its coins went elsewhere, unsold.")
@@ -31,6 +32,11 @@ Transferred = Annotated[
 ClosedAt = Annotated[
     str | None,
     typer.Option("--closed-at", metavar="PRICE", help="They were sold.", show_default=False),
+]
+
+
+NeverPlaced = Annotated[
+    bool, typer.Option("--never-placed", help="The order that needs you is not at the exchange.")
 ]
 
 
@@ -96,14 +102,31 @@ def resolve(
     *,
     transferred: Transferred = False,
     closed_at: ClosedAt = None,
+    never_placed: NeverPlaced = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Say what became of coins of a position that the exchange no longer has."""
-    if transferred is (closed_at is not None):
-        raise typer.BadParameter("expected exactly one of --transferred and --closed-at PRICE")
+    """Say what became of coins that the exchange no longer has, or of an order that needs you."""
+    if (transferred, never_placed, closed_at is not None).count(True) != 1:
+        raise typer.BadParameter(
+            "expected exactly one of --transferred, --closed-at PRICE and --never-placed"
+        )
     price = None if closed_at is None else _price(closed_at)
-    _do(given_of(context, config, is_json=json), "resolve", word=(position, price))
+    word = OrderWord(position) if never_placed else PositionWord(position, price)
+    _do(given_of(context, config, is_json=json), "resolve", word=word)
+
+
+class PositionWord(NamedTuple):
+    """Its coins were sold at a price; None: they went elsewhere, unsold."""
+
+    name: str
+    price: Decimal | None
+
+
+class OrderWord(NamedTuple):
+    """It was never placed."""
+
+    name: str
 
 
 def _price(written: str) -> Decimal:
@@ -118,7 +141,7 @@ def _do(
     command: str,
     *,
     is_dry_run: bool = False,
-    word: tuple[str, Decimal | None] | None = None,
+    word: PositionWord | OrderWord | None = None,
 ) -> None:
     def work(found: Config) -> int:
         from aegis.cli.asking import Place, ask_or_act
@@ -135,9 +158,17 @@ def _do(
     carry_out(given, work)
 
 
-def _asked(command: str, *, is_dry_run: bool, word: tuple[str, Decimal | None] | None) -> Ask:
+def _asked(command: str, *, is_dry_run: bool, word: PositionWord | OrderWord | None) -> Ask:
     from aegis.control import Ask
-    from aegis.domain.commands import ResolvePosition
+    from aegis.domain.commands import ResolveOrder, ResolvePosition
+    from aegis.domain.ids import ClientOrderId
 
-    resolve = None if word is None else ResolvePosition(name=word[0], price=word[1])
-    return Ask(command=command, is_dry_run=is_dry_run, resolve=resolve)
+    match word:
+        case PositionWord():
+            resolve = ResolvePosition(name=word.name, price=word.price)
+            return Ask(command=command, is_dry_run=is_dry_run, resolve=resolve)
+        case OrderWord():
+            resolve_order = ResolveOrder(client_order_id=ClientOrderId(word.name))
+            return Ask(command=command, is_dry_run=is_dry_run, resolve_order=resolve_order)
+        case None:
+            return Ask(command=command, is_dry_run=is_dry_run)

@@ -55,6 +55,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "resolve": (
         "run.py resolve 066f169ab70f613d004c4657 --transferred",
         "run.py resolve 066f169ab70f613d004c4657 --closed-at 40100.5",
+        "run.py resolve ae1f2c7d9b3e4a5f60718293a4b5c6d7 --never-placed",
     ),
 }
 

@@ -38,7 +38,10 @@ def _orders_to_settle(status: StoreStatus) -> Iterator[str]:
     for view in status.orders:
         name, symbol = view["client_order_id"], view["symbol"]
         if view["state"] == "NEEDS_HUMAN":
-            yield f"order {name} needs you, {symbol} takes no entries: look for it at the exchange"
+            yield (
+                f"order {name} needs you, {symbol} takes no entries: look for it at the exchange; "
+                f"where it never was: run.py resolve {name} --never-placed"
+            )
         elif view["state"] == "UNKNOWN":
             since = moment(view["unknown_at"])
             yield f"order {name} has no answer since {since}: wait, and never repeat it by hand"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeTradingState, Refusal, ResolvePosition
+from aegis.domain.commands import ChangeTradingState, Refusal, ResolveOrder, ResolvePosition
 from aegis.domain.events import (
     Discrepancy,
     OrderFilled,
@@ -23,6 +23,7 @@ from aegis.domain.events import (
 from aegis.domain.foreign import named
 from aegis.domain.ids import Coin
 from aegis.domain.money import minus, text, total
+from aegis.domain.order import OrderState
 from aegis.domain.position import Position
 from aegis.domain.risk import equity_of
 
@@ -76,6 +77,16 @@ def told_resolution(
     assert position is not None, f"Expected a position {command.name}, as it was resolved"
     name = f"{position.symbol} (position {position.position_id})"
     return True, f"{name}: {_held(position)} -> {_after(position, records)} (resolve)"
+
+
+def told_order_resolution(command: ResolveOrder, before: Book, refusal: Refusal | None) -> Answer:
+    """Return the answer to a person's word on an order."""
+    if refusal is not None:
+        return False, refusal.text
+    order = before.orders.get(command.client_order_id)
+    assert order is not None, f"Expected an order {command.client_order_id}, as it was resolved"
+    what = f"order {order.client_order_id} ({order.side} {text(order.amount)} {order.symbol})"
+    return True, f"{what}: {order.state} -> {OrderState.NOT_PLACED} (resolve)"
 
 
 def _held(position: Position) -> str:

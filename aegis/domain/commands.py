@@ -160,6 +160,12 @@ class ResolvePosition(_Command, frozen=True, kw_only=True):
     price: Decimal | None
 
 
+class ResolveOrder(_Command, frozen=True, kw_only=True):
+    """A person's word on an order that no evidence can be had of: the exchange never took it."""
+
+    client_order_id: ClientOrderId
+
+
 class MarkPosition(_Command, frozen=True, kw_only=True):
     """`high` and `low` are the best and worst price at which one could get out since the last."""
 
@@ -290,6 +296,7 @@ Command = (
     | ImportPosition
     | CloseUnpriced
     | ResolvePosition
+    | ResolveOrder
     | MarkPosition
     | RaiseStop
     | ChangeInstrument

@@ -37,6 +37,7 @@ from aegis.domain.commands import (
     RecordRestore,
     Refusal,
     RequestCancel,
+    ResolveOrder,
     ResolvePosition,
     StartBalances,
     StartDay,
@@ -55,7 +56,7 @@ from aegis.domain.events import (
     StopRaised,
     StrategyArmed,
 )
-from aegis.domain.fills import end_order, record_fills
+from aegis.domain.fills import end_order, record_fills, resolve_order
 from aegis.domain.fold import is_wider
 from aegis.domain.foreign import book_forced_fills, close_unpriced, resolve
 from aegis.domain.ids import Instant
@@ -106,6 +107,8 @@ def decide(book: Book, command: Command, *, now: Instant, limits: Limits) -> Dec
             return close_unpriced(book, command)
         case ResolvePosition():
             return resolve(book, command, now)
+        case ResolveOrder():
+            return resolve_order(book, command, now)
         case AcceptOrder() | LoseSight() | RequestCancel() | AskForHuman():
             return _step(book, command)
         case ChangeTradingState():

@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 from aegis.domain.book import Book
-from aegis.domain.commands import EndOrder, RecordFills, Refusal
+from aegis.domain.commands import EndOrder, RecordFills, Refusal, ResolveOrder
 from aegis.domain.events import (
     DustSetAside,
     Event,
@@ -27,7 +27,7 @@ from aegis.domain.fold import evolve_order, evolve_position
 from aegis.domain.guard import opening_stops
 from aegis.domain.ids import Instant
 from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, distance, is_amount, is_figure, plus
-from aegis.domain.order import TRANSITIONS, Fill, Order, OrderStep, Role
+from aegis.domain.order import TRANSITIONS, UNSETTLED, Fill, Order, OrderState, OrderStep, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, unlawful
 
@@ -132,6 +132,21 @@ def end_order(book: Book, command: EndOrder, now: Instant) -> Decision:
             mends_with_time=True,
         )
     return ending(book, order, _end_event(command, order), now)
+
+
+def resolve_order(book: Book, command: ResolveOrder, now: Instant) -> Decision:
+    """Return the end of an order that a person has looked for at the exchange, and not found."""
+    order_id = command.client_order_id
+    order = book.orders.get(order_id)
+    if order is None:
+        return Refusal(code="unknown_order", text=f"no order {order_id!r}")
+    if order.state is not OrderState.NEEDS_HUMAN:
+        wait = "; AEGIS looks for it still: wait" if order.state in UNSETTLED else ""
+        return Refusal(
+            code="not_needed", text=f"order {order_id} is {order.state}, and needs no word{wait}"
+        )
+    reason = "a person has looked, and the exchange never took it"
+    return ending(book, order, OrderNotPlaced(client_order_id=order_id, reason=reason), now)
 
 
 def _end_event(

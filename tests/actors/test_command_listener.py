@@ -12,9 +12,11 @@ import pytest
 from actors import names
 from actors.command_listener import CommandListener
 from aegis.domain.commands import (
+    AskForHuman,
     ChangeTradingState,
     CompleteReconciliation,
     Refusal,
+    ResolveOrder,
     ResolvePosition,
 )
 from aegis.domain.events import CheckResult, Discrepancy
@@ -32,7 +34,7 @@ from aegis.messages import (
 )
 from aegis.vitals import ArmingRead, ExchangeVitals, PricesRead, ReadVitals, TreeRead
 from tests.actors.ensemble import Ensemble
-from tests.domain.kit import USDT, halt
+from tests.domain.kit import USDT, entry, halt
 from tests.stage import BOSS, Stage
 
 ME = names.COMMAND_LISTENER
@@ -87,7 +89,7 @@ class Scene(Ensemble):
         self.tell(ME, ControlRequest(token=self._tokens, command=command, is_dry_run=is_dry_run))
         return self._tokens
 
-    def resolve(self, word: ResolvePosition) -> int:
+    def resolve(self, word: ResolvePosition | ResolveOrder) -> int:
         self._tokens += 1
         self.tell(ME, ControlRequest(token=self._tokens, command="resolve", resolve=word))
         return self._tokens
@@ -333,6 +335,23 @@ def test_a_word_on_a_position_waits_for_a_look_at_the_exchange(scene: Scene) -> 
     scene.answer(ME, command, refusal=Refusal(code="unknown_position", text="no position 'p-1'"))
 
     assert scene.reply() == ControlReply(token=token, is_done=False, text="no position 'p-1'")
+
+
+def test_a_word_on_an_order_is_taken_after_a_look_at_the_exchange(scene: Scene) -> None:
+    order = scene.desk.unknown(entry("1"))
+    key = order.client_order_id
+    scene.desk.does(AskForHuman(client_order_id=key, reason="no barrier"))
+    token = scene.resolve(ResolveOrder(client_order_id=key))
+    scene.wait_heard(names.RECONCILER, ReconcileNow)
+    assert scene.commands(ResolveOrder) == []
+
+    scene.tell(ME, reported(token))
+    scene.wait_heard(STORE, ReadBook)
+    scene.show_book(ME)
+    (command,) = scene.wait_command(ResolveOrder)
+    scene.take(ME, command)
+    text = f"order {key} (buy 1 BTC/USDT): NEEDS_HUMAN -> NOT_PLACED (resolve)"
+    assert scene.reply() == ControlReply(token=token, is_done=True, text=text)
 
 
 def test_after_a_word_on_a_position_the_books_are_compared_again(scene: Scene) -> None:

@@ -8,12 +8,18 @@ import pytest
 
 from aegis.cli.settings import load_config
 from aegis.config.model import Config
+from aegis.domain.commands import AskForHuman, IntendOrder, LoseSight, Refusal, SubmitOrder
+from aegis.domain.ids import Instant
 from aegis.domain.order import Side
 from aegis.exchange.paper_ledger import read_ledger
+from aegis.store.clerk import Clerk
+from aegis.store.journal import Store
 from aegis.store.lock import take_lock
 from aegis.store.reading import read_status
+from supervisors.settings import identity_of, limits_of
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
 from tests.cli.place import Place
+from tests.domain.kit import exit_of
 from tests.paper_hand import Hand, hand_of
 from tests.store.looking import read_history
 
@@ -122,6 +128,69 @@ def test_coins_that_are_gone_are_told_with_what_to_do(unresolved: Place) -> None
     settle = unresolved.say("status").out
     assert f"run.py resolve {position} --transferred | --closed-at PRICE" in settle
     assert "BTC/USDT" in settle
+
+
+@pytest.fixture
+def lost(down: Place) -> tuple[Place, str]:
+    """A place where nobody can say what became of an exit, and the order's id."""
+    config = config_at(down)
+    store = Store.open(
+        config.store.path,
+        identity_of(config),
+        draw_incarnation=str,
+        now=Instant(0),
+        notice_of=lambda _recorded, _book: None,
+    )
+    (position,) = store.book.alive_positions()
+    order = exit_of(position)
+    key = order.client_order_id
+    commands = (
+        IntendOrder(order=order),
+        SubmitOrder(client_order_id=key, quote=None),
+        LoseSight(client_order_id=key, reason="timed out"),
+        AskForHuman(client_order_id=key, reason="no barrier"),
+    )
+    done = Clerk(store, limits_of(config), by="test").execute(*commands, now=Instant(0))
+    store.close()
+    assert not isinstance(done, Refusal), done
+    return down, key
+
+
+def test_an_order_that_needs_a_person_is_told_with_what_to_do(lost: tuple[Place, str]) -> None:
+    place, order = lost
+    assert f"run.py resolve {order} --never-placed" in place.say("status").out
+    said = place.say("resume")
+    assert (said.code, order in said.out) == (1, True)
+
+
+def test_an_order_that_was_never_placed_is_resolved_while_nobody_runs(
+    lost: tuple[Place, str],
+) -> None:
+    place, order = lost
+    said = place.say("resolve", order, "--never-placed")
+    assert said.code == 0, said.err
+    assert said.out.startswith(f"order {order} (sell ")
+    assert said.out.endswith(" BTC/USDT): NEEDS_HUMAN -> NOT_PLACED (resolve)\n")
+    assert place.say("status", "--json").json["orders"] == []
+    assert place.say("verify").code == 0
+
+
+def test_a_word_on_an_order_that_needs_none_is_refused(lost: tuple[Place, str]) -> None:
+    place, order = lost
+    place.say("resolve", order, "--never-placed")
+    said = place.say("resolve", order, "--never-placed")
+    assert (said.code, said.out) == (1, f"order {order} is NOT_PLACED, and needs no word\n")
+
+
+def test_a_word_on_an_order_that_nobody_knows_is_refused(down: Place) -> None:
+    said = down.say("resolve", "o-1", "--never-placed")
+    assert (said.code, said.out) == (1, "no order 'o-1'\n")
+
+
+def test_one_word_at_a_time_is_taken(down: Place) -> None:
+    said = down.say("resolve", "o-1", "--never-placed", "--transferred")
+    assert said.code == 2
+    assert "--never-placed" in said.err
 
 
 def test_what_was_transferred_is_resolved_while_nobody_runs(unresolved: Place) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from aegis.domain.commands import EndOrder, IntendOrder, MarkPosition, RecordFills
+from aegis.domain.commands import (
+    AskForHuman,
+    EndOrder,
+    IntendOrder,
+    MarkPosition,
+    RecordFills,
+    ResolveOrder,
+)
 from aegis.domain.events import (
     DustSetAside,
     OrderCanceled,
@@ -446,3 +454,49 @@ def test_an_exit_that_appears_after_the_close_keeps_nobody_from_a_new_position()
     assert desk.position() == fresh
     command = IntendOrder(order=entry("1", at=desk.now), opening=opening())
     assert desk.does(command) == ()
+
+
+# A person's word on an order -----------------------------------------------------------------
+
+
+def needing_a_person(desk: Desk, order: Order) -> Order:
+    desk.unknown(order)
+    desk.does(AskForHuman(client_order_id=order.client_order_id, reason="no barrier"))
+    return order
+
+
+def word_on(order: Order) -> ResolveOrder:
+    return ResolveOrder(client_order_id=order.client_order_id)
+
+
+def test_an_entry_that_a_person_says_was_never_placed_leaves_a_void_position() -> None:
+    desk = Desk()
+    order = needing_a_person(desk, entry("1"))
+    desk.does(word_on(order))
+    assert desk.order(order).state is OrderState.NOT_PLACED
+    assert desk.last_position().status is PositionStatus.VOID
+
+
+def test_an_exit_that_a_person_says_was_never_placed_is_followed_by_the_next() -> None:
+    desk = Desk()
+    order = needing_a_person(desk, exit_of(desk.holding("1")))
+    desk.does(word_on(order))
+    assert (desk.position().status, desk.position().exits_ended) == (PositionStatus.OPEN, 1)
+
+
+@pytest.mark.parametrize("leads_to", [Desk.unknown, Desk.accepted])
+def test_no_word_is_taken_on_an_order_that_needs_none(
+    leads_to: Callable[[Desk, Order], Order],
+) -> None:
+    desk = Desk()
+    order = leads_to(desk, entry("1"))
+    assert desk.refuses(word_on(order)).code == "not_needed"
+
+
+def test_an_order_that_appears_after_a_person_s_word_is_adopted() -> None:
+    desk = Desk()
+    order = needing_a_person(desk, entry("1"))
+    desk.does(word_on(order))
+    desk.does(accept(order))
+    desk.fills(order, "1")
+    assert desk.position().amount == 1
