@@ -67,6 +67,7 @@ from aegis.messages import (
 )
 from aegis.store.journal import Store
 from aegis.store.mending import mend
+from aegis.store.reserve import refusal_for_room
 from aegis.tuning import Reconfigured
 from aegis.vitals import NoteCalls
 
@@ -187,7 +188,8 @@ class PositionStore(Actor):
                 text = f"{command.client_order_id}: its trades are booked for other orders"
                 return Refusal(code="trade_known_elsewhere", text=text)
             command = own
-        return decide(self._book, command, now=now, limits=self._limits)
+        refusal = refusal_for_room(self._store.path, command)
+        return refusal or decide(self._book, command, now=now, limits=self._limits)
 
     def _booked_of(self, command: BookForcedFills) -> list[str]:
         """Return those trades that another order has; the same order again is known, not wrong."""

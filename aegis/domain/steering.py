@@ -132,7 +132,7 @@ def _lost_today(book: Book, limits: Limits) -> Refusal | None:
     breach = loss_breach(book, equity_of(book, limits.quote_coin), limits)
     if breach is None or breach.code != "daily_loss":
         return None
-    text = "the new day ends it; to go on today set risk.daily_loss_max above that loss, or to 0"
+    text = "the new day ends it; to go on today set risk.daily_loss_max above that loss"
     return replace(breach, text=text)
 
 

@@ -15,6 +15,7 @@ from aegis.domain.ids import Instant, PositionId
 from aegis.domain.position import Position
 from aegis.domain.risk import Limits
 from aegis.store.journal import Store
+from aegis.store.reserve import refusal_for_room
 
 
 class Clerk:
@@ -32,7 +33,8 @@ class Clerk:
         at = store.stamp(now)
         records: list[Recorded] = []
         for command in commands:
-            decision = decide(book, command, now=at, limits=self._limits)
+            refusal = refusal_for_room(store.path, command)
+            decision = refusal or decide(book, command, now=at, limits=self._limits)
             if isinstance(decision, Refusal):
                 return decision
             records += [book.record(each, by=self._by, at=at) for each in decision]

@@ -12,6 +12,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from aegis.domain.account import TradingState
+from aegis.domain.commands import ChangeTradingState, Command, Refusal
 from aegis.store.files import PRIVATE
 
 RESERVE_BYTES = 8 * 1024 * 1024
@@ -30,6 +32,17 @@ def free_bytes(store: Path) -> int:
     """Return how much room there is where a store lies, for who is not root."""
     found = os.statvfs(store.parent)
     return found.f_bavail * found.f_frsize
+
+
+def refusal_for_room(store: Path, command: Command) -> Refusal | None:
+    """Return why entries must not go on where a store lies, or None: the disk is nearly full."""
+    is_resume = isinstance(command, ChangeTradingState) and command.state is TradingState.ACTIVE
+    if not is_resume or free_bytes(store) >= FREE_BYTES_MIN:
+        return None
+    said = (
+        f"less than {FREE_BYTES_MIN >> 20} MiB are free where the store is; make room, then resume"
+    )
+    return Refusal(code="disk", text=said, mends_with_time=True)
 
 
 def is_reserved(store: Path) -> bool:

@@ -107,6 +107,8 @@ def test_a_full_disk_halts_entries_until_a_person_resumes(
     assert (reply.is_done, status_of(reply, "disk")) == (False, "finding")
     assert not is_reserved(world.store_path)
     assert world.has_said("TradingStateChanged", state="REDUCING", cause="disk")
+    early = world.say("resume")
+    assert (early.is_done, "make room" in early.text) == (False, True)
 
     next(room)
     assert status_of(world.say("diagnose"), "disk") == "fixed"

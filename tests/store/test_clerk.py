@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
+import aegis.store.reserve
 from aegis.domain.commands import Refusal
 from aegis.domain.ids import PositionId
 from aegis.domain.position import PositionStatus
 from aegis.store.clerk import Clerk
 from aegis.store.journal import Store
-from tests.domain.kit import ETH_USDT, START, opening
+from aegis.store.reserve import FREE_BYTES_MIN
+from tests.domain.kit import ETH_USDT, START, halt, opening, resume
 from tests.domain.test_told import HELD, brought, sale, told_entry
 from tests.store.histories import LIMITS
 
@@ -31,6 +35,19 @@ def test_one_refusal_among_several_leaves_book_and_log_as_they_were(store: Store
     assert (store.last_event_id, store.book.last_event_id) == (0, 0)
     assert store.book.alive_positions() == ()
     assert clerk(store).execute(brought(), now=START)
+
+
+def test_entries_do_not_go_on_where_there_is_no_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert clerk(store).execute(halt(), now=START)
+    with monkeypatch.context() as patch:
+        patch.setattr(aegis.store.reserve, "free_bytes", lambda _store: FREE_BYTES_MIN - 1)
+        refused = clerk(store).execute(resume(), now=START)
+        assert isinstance(refused, Refusal)
+        assert (refused.code, refused.mends_with_time) == ("disk", True)
+        assert clerk(store).execute(halt("drawdown"), now=START) == ()
+    assert clerk(store).execute(resume(), now=START)
 
 
 def test_what_is_known_already_writes_nothing(store: Store) -> None:
