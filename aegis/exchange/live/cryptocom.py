@@ -18,6 +18,7 @@ from aegis.domain.candles import TIMEFRAMES_S
 from aegis.domain.ids import NANOS_PER_SECOND, Symbol
 from aegis.domain.money import text
 from aegis.domain.order import OrderType
+from aegis.exchange.live import cryptocom_market as market
 from aegis.exchange.live import cryptocom_rows as rows
 from aegis.exchange.live.calls import (
     Answer,
@@ -103,11 +104,11 @@ def _read(call: Call, data: msgspec.Raw) -> Answer:
         case ReadPositions():
             return rows.positions(data)
         case ReadInstruments():
-            return rows.instruments(data, call.symbols)
+            return market.instruments(data, call.symbols)
         case ReadQuote():
-            return rows.quote(data, call.symbol)
+            return market.quote(data, call.symbol)
         case ReadCandles():
-            found = rows.candles(data, call.symbol, call.timeframe_s)
+            found = market.candles(data, call.symbol, call.timeframe_s)
             return tuple(each for each in found if each.open_at >= call.since)
         case _:
             return None

@@ -1,4 +1,4 @@
-"""Crypto.com's rows, and the values that they stand for: orders, trades, balances, instruments.
+"""Crypto.com's rows of an account, and the values that they stand for: orders, trades, holdings.
 
 Figures are texts in its answers ("all numbers must be strings"), so a float never stands between.
 """
@@ -6,23 +6,18 @@ Figures are texts in its answers ("all numbers must be strings"), so a float nev
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from decimal import Decimal
 from typing import Generic, TypeVar
 
 import msgspec
 
-from aegis.domain.candles import Candle
-from aegis.domain.commands import Quote
 from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
-from aegis.domain.instrument import Instrument
-from aegis.domain.money import FEE_DECIMALS_MAX, ONE, ZERO, negative, plus
+from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, negative, plus
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 from aegis.exchange.live.shapes import (
     Misshapen,
     amount,
-    believable,
     coin,
     decoded,
     figure,
@@ -57,10 +52,6 @@ _STATUSES = {
 }
 _LIQUIDITIES = {"TAKER": "taker", "MAKER": "maker", "": "taker"}
 
-_DOLLARS = frozenset({"USD", "USDT", "USDC"})
-"""Against these the least notional is 1, by the default of get-risk-parameters; the instruments
-themselves tell none."""
-
 _PERPETUAL = re.compile(r"([A-Z0-9]+)USD-PERP")
 
 
@@ -80,13 +71,10 @@ def symbol_of(name: object) -> Symbol:
     return Symbol(text.replace("_", "/", 1))
 
 
-class _Rows(msgspec.Struct, Generic[T]):
-    data: list[T]
+class Rows(msgspec.Struct, Generic[T]):
+    """Data that are a list."""
 
-
-class _NamedRows(msgspec.Struct, Generic[T]):
     data: list[T]
-    instrument_name: str
 
 
 class _Placed(msgspec.Struct):
@@ -140,34 +128,6 @@ class _Position(msgspec.Struct):
     isolation_id: str | int | None = None
 
 
-class _Named(msgspec.Struct):
-    symbol: str
-
-
-class _Instrument(msgspec.Struct):
-    base_ccy: str
-    quote_ccy: str
-    price_tick_size: str
-    qty_tick_size: str
-    tradable: bool
-
-
-class _Ticker(msgspec.Struct):
-    i: str
-    t: int
-    b: str | None
-    k: str | None
-
-
-class _Candle(msgspec.Struct):
-    t: int
-    o: str
-    h: str
-    l: str  # noqa: E741  the exchange's name of it
-    c: str
-    v: str
-
-
 # Orders and trades ----------------------------------------------------------------------------
 
 
@@ -191,7 +151,7 @@ def order(data: msgspec.Raw, client_order_id: str, symbol: Symbol) -> VenueOrder
 
 def open_orders(data: msgspec.Raw) -> tuple[VenueOrder, ...]:
     """Return all orders of a list; each is open."""
-    found = tuple(_order(row) for row in decoded(data, _Rows[_Order]).data)
+    found = tuple(_order(row) for row in decoded(data, Rows[_Order]).data)
     if any(each.status is not VenueOrderStatus.OPEN for each in found):
         raise Misshapen("an open order's status is an ended one")
     return once(found, lambda each: each.exchange_order_id, "order_id")
@@ -199,7 +159,7 @@ def open_orders(data: msgspec.Raw) -> tuple[VenueOrder, ...]:
 
 def trades(data: msgspec.Raw) -> tuple[tuple[VenueTrade, ...], int]:
     """Return trades, eldest first, and how many rows told of them."""
-    rows = decoded(data, _Rows[_Trade]).data
+    rows = decoded(data, Rows[_Trade]).data
     found = once((_trade(row) for row in rows), lambda each: each.trade_id, "trade_id")
     return tuple(sorted(found, key=lambda each: (each.at, each.trade_id))), len(rows)
 
@@ -266,7 +226,7 @@ def _instant(row: _Order | _Trade) -> Instant:
 
 def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
     """Return what the wallet holds of each coin; a wallet without rows has to be worth nothing."""
-    wallet = the_one(decoded(data, _Rows[_Wallet]).data, "wallet")
+    wallet = the_one(decoded(data, Rows[_Wallet]).data, "wallet")
     rows = once(wallet.position_balances, lambda each: each.instrument_name, "coin")
     if not rows and figure(wallet.total_cash_balance, "total_cash_balance") != 0:
         raise Misshapen("no coins, and a cash balance of them")
@@ -280,7 +240,7 @@ def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
 def positions(data: msgspec.Raw) -> dict[Symbol, Decimal]:
     """Return the signed amount of each position; isolated ones of one symbol are added up."""
     rows = once(
-        decoded(data, _Rows[_Position]).data,
+        decoded(data, Rows[_Position]).data,
         lambda each: (each.instrument_name, each.isolation_id),
         "position",
     )
@@ -289,73 +249,3 @@ def positions(data: msgspec.Raw) -> dict[Symbol, Decimal]:
         symbol = symbol_of(row.instrument_name)
         held[symbol] = plus(held.get(symbol, ZERO), figure(row.quantity, "quantity"))
     return {symbol: quantity for symbol, quantity in held.items() if quantity}
-
-
-# Market ---------------------------------------------------------------------------------------
-
-
-def instruments(data: msgspec.Raw, symbols: Collection[Symbol]) -> tuple[Instrument, ...]:
-    """Return those of some symbols that are listed; rows of others are not looked into."""
-    rows = decoded(data, _Rows[msgspec.Raw]).data
-    if not rows:
-        raise Misshapen("no instruments at all")
-    wanted = {instrument_name(symbol): symbol for symbol in symbols}
-    named = ((decoded(row, _Named).symbol, row) for row in rows)
-    found = (_instrument(row, wanted[name]) for name, row in named if name in wanted)
-    return once(found, lambda each: each.symbol, "instrument")
-
-
-def _instrument(row: msgspec.Raw, symbol: Symbol) -> Instrument:
-    told = decoded(row, _Instrument)
-    if symbol.partition(":")[0] != f"{told.base_ccy}/{told.quote_ccy}":
-        raise Misshapen("an instrument's coins are others than its name says")
-    lot = amount(told.qty_tick_size, "qty_tick_size")
-    return Instrument(
-        symbol=symbol,
-        base=coin(told.base_ccy, "base_ccy"),
-        quote=coin(told.quote_ccy, "quote_ccy"),
-        amount_step=lot,
-        price_step=amount(told.price_tick_size, "price_tick_size"),
-        amount_min=lot,
-        notional_min=ONE if told.quote_ccy in _DOLLARS else ZERO,
-        is_active=told.tradable,
-    )
-
-
-def quote(data: msgspec.Raw, symbol: Symbol) -> Quote | None:
-    """Return the best prices, None where one side of the book is empty."""
-    ticker = the_one(decoded(data, _Rows[_Ticker]).data, "ticker")
-    if ticker.i != instrument_name(symbol):
-        raise Misshapen("i is another one")
-    at = instant_of_ms(ticker.t, "t")
-    if ticker.b is None or ticker.k is None:
-        return None
-    bid, ask = amount(ticker.b, "b"), amount(ticker.k, "k")
-    if bid > ask:
-        raise Misshapen("the bid is above the ask")
-    return Quote(bid=bid, ask=ask, at=at)
-
-
-def candles(data: msgspec.Raw, symbol: Symbol, length_s: int) -> tuple[Candle, ...]:
-    """Return candles, eldest first."""
-    told = decoded(data, _NamedRows[_Candle])
-    if told.instrument_name != instrument_name(symbol):
-        raise Misshapen("instrument_name is another one")
-    found = once(
-        (_candle(row, symbol, length_s) for row in told.data), lambda each: each.open_at, "candle"
-    )
-    return tuple(sorted(found, key=lambda each: each.open_at))
-
-
-def _candle(row: _Candle, symbol: Symbol, length_s: int) -> Candle:
-    candle = Candle(
-        symbol=symbol,
-        open_at=instant_of_ms(row.t, "t"),
-        length_s=length_s,
-        open=amount(row.o, "o"),
-        high=amount(row.h, "h"),
-        low=amount(row.l, "l"),
-        close=amount(row.c, "c"),
-        volume=zero_or_more(row.v, "v"),
-    )
-    return believable(candle)
