@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aegis.archive.shelf import newest_in
+from aegis.archive.shelf import Backup, backups_in
 from aegis.cli.asking import vitals_of
 from aegis.cli.codes import Code
 from aegis.cli.glance import ORDER_COLUMNS, Glance, json_of, order_cells, rows_of
@@ -12,8 +12,9 @@ from aegis.cli.holdings import nearest_to_stop, positions_table
 from aegis.cli.output import complain, pairs, screen, table, tell, tell_json
 from aegis.cli.wording import no_store_at, shown
 from aegis.config.model import Config
+from aegis.domain.ids import EventId
 from aegis.store.errors import NoStore
-from aegis.store.reading import read_status
+from aegis.store.reading import is_past, read_status
 
 LOOK_EVERY_S = 2.0
 
@@ -56,8 +57,18 @@ def look(config: Config) -> Glance | None:
         vitals=None if status.writer_pid is None else vitals_of(config.store.path),
         config=config,
         shown_path=shown(config.store.path),
-        backup=newest_in(config.backup.path, config.store.path.name),
+        backup=_backup_of(config),
     )
+
+
+def _backup_of(config: Config) -> Backup | None:
+    """Return the newest backup of what the store is; one from before a restore says nothing."""
+    store = config.store.path
+    for backup in backups_in(config.backup.path, store.name):
+        manifest = backup.manifest
+        if not backup.fault and is_past(store, EventId(manifest.events), manifest.head_hash):
+            return backup
+    return None
 
 
 def _json(config: Config, glance: Glance | None) -> object:

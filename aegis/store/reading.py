@@ -17,7 +17,7 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.events import Recorded
-from aegis.domain.ids import Coin, PositionId
+from aegis.domain.ids import Coin, EventId, PositionId
 from aegis.domain.money import text_of_written, total
 from aegis.domain.order import UNSETTLED
 from aegis.store.errors import NoStore
@@ -40,6 +40,8 @@ FROM positions
 """
 
 # Each question has a statement of its own: one that takes both would scan for either.
+_IS_PAST = "SELECT count(*) FROM position_events WHERE event_id = ? AND hash = ?"
+
 _POSITIONS = _POSITION_COLUMNS + "WHERE position_id <> 'system' ORDER BY opened_at, position_id"
 
 _POSITIONS_OF_STATUS = (
@@ -165,6 +167,12 @@ def read_status(path: Path) -> StoreStatus:
             last_diagnosis=_views(db, _DIAGNOSIS, (CALLS_SINCE_MAX, CHECKS_MAX)),
             last_calls=last_calls(db),
         )
+
+
+def is_past(path: Path, event_id: EventId, event_hash: str) -> bool:
+    """Say whether a store has come by an event of this hash: a restore may have left it."""
+    with trusted(path) as db:
+        return bool(db.execute(_IS_PAST, (event_id, event_hash)).get)
 
 
 def read_calls(path: Path) -> CallsNoted | None:

@@ -250,6 +250,20 @@ def forgetful(place: Place) -> Place:
     return place
 
 
+def test_a_backup_of_what_was_before_a_restore_is_no_backup_of_what_is(place: Place) -> None:
+    place.configure(REPLAY)
+    for count in (20, 60):
+        write(place.folder, [HEADER, *rows(count)])
+        assert place.say("run").code == 0
+        assert place.say("backup").code == 0
+    newest, eldest = (each["folder"] for each in place.say("backups", "--json").json)
+    assert place.say("status", "--json").json["last_backup"]["folder"] == newest
+    assert place.say("restore", Path(eldest).name).code == 0
+    status = place.say("status", "--json").json
+    assert status["last_backup"]["folder"] == eldest
+    assert status["events"] == status["last_backup"]["events"] + 2
+
+
 def test_what_was_forgotten_is_shown_and_without_a_yes_nothing_is_booked(
     forgetful: Place,
 ) -> None:
