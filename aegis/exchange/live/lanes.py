@@ -8,6 +8,8 @@ Invariants:
 2. Bans and published limits keep everybody back. A breaker keeps no exit back, and a denied key
    none either; whatever speaks against entries keeps entries back.
 3. Nobody waits in vain: who cannot go within their patience is given up at once.
+4. A lane that rests is probed though nobody wants anything of it: else entries would wait until
+   somebody does.
 """
 
 from __future__ import annotations
@@ -43,7 +45,13 @@ class Waiting:
                  "was_skewed", "why")  # fmt: skip
 
     def __init__(
-        self, do: Do, *, serial: int, now_s: float, patience_s: float, leaves_by: Instant | None
+        self,
+        do: Do,
+        *,
+        serial: int,
+        now_s: float,
+        patience_s: float,
+        leaves_by: Instant | None = None,
     ) -> None:
         self.call = do.call
         self.urgency = do.urgency
@@ -125,6 +133,11 @@ class LaneDesk:
         bars = (bar.until_s for _, bar in self._barred(now_s, ban, hold))
         return min(soonest_s, min(bars, default=inf))
 
+    def is_idle(self, now_s: float) -> bool:
+        """Say whether nobody waits, nobody is served, and the key may be tried."""
+        is_denied = self.denied is not None and self.denied.until_s > now_s
+        return not (self.is_busy or self._queue or is_denied)
+
     def _barred(self, now_s: float, ban: Bar, hold: str | None) -> Iterator[tuple[Waiting, Bar]]:
         """Yield who waits, in turn, each with what keeps it back longest."""
         known: dict[tuple[type[Call], Urgency], Bar] = {}
@@ -192,8 +205,12 @@ class LaneDesk:
         return LaneVitals(name=self.name, breaker=state, waiting=len(self))
 
     def hold(self, now_s: float) -> str | None:
-        """Return why entries should wait on this lane's account, or None."""
-        if self.denied is not None:
+        """Return why entries should wait on this lane's account, or None.
+
+        A key that was denied a while ago may be tried by an entry, too: the trading state, which
+        a person has to change back, is what keeps others from it.
+        """
+        if self.denied is not None and self.denied.until_s > now_s:
             return self.denied.reason
         if self.breaker.state(now_s) is BreakerState.CLOSED:
             return None

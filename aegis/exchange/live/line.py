@@ -38,6 +38,7 @@ from aegis.exchange.live.calls import (
     MakeClient,
     Outcome,
     Place,
+    ReadOpenOrders,
     ReadQuote,
     Skewed,
     Verdict,
@@ -79,6 +80,18 @@ CALLS_TOLD = 25
 
 TALLY_S = 300
 """How calls fared is told so often: some 200 kB a day, where a row a call would be 40 MB."""
+
+PROBE = Do(call=ReadOpenOrders(), urgency=Urgency.ACCOUNT)
+"""What asks a lane whether anybody answers: a read, whose answer nobody needs."""
+
+PROBE_S = 1.0
+"""So often it is seen whether a probe is due."""
+
+PROBE_DEADLINE_S = 2.0
+"""An exit may have to wait for it."""
+
+PROBES = 0
+"""The serial of calls that belong to no request."""
 
 REQUESTS_MAX = 1_000
 WAKE_S_LEAST = 0.001
@@ -126,7 +139,7 @@ class Line:
         self._log = log
         self._on_calls = on_calls
         self._tally = Tally()
-        self._is_telling_calls = False
+        self._has_begun = False
         self._ways = Ways(profile=profile, has_positions=has_positions, now=server_clock.now)
         self._lock = threading.Lock()
         self._lanes = {lane: LaneDesk(lane, profile.rates, draw) for lane in Lane}
@@ -238,6 +251,13 @@ class Line:
             else:
                 return lane.wake_s(now_s, self._standing.ban, hold)
 
+    def _probe(self) -> None:
+        """Make a call that nobody asked for where one may tell that what holds entries is over."""
+        now_s = self._clock.monotonic()
+        for lane in self._standing.to_probe(now_s):
+            lane.is_busy = True
+            self._send(lane, Waiting(PROBE, serial=PROBES, now_s=now_s, patience_s=0.0))
+
     def _wake_in(self, delay_s: float, at_s: float) -> None:
         self._runtime.after(delay_s, lambda: self._locked(lambda: self._woken(at_s)))
 
@@ -257,8 +277,10 @@ class Line:
         def hear(value: object) -> None:
             self._locked(lambda: self._came(lane, waiting, departure, sent_s, value))
 
-        port = f"exchange-{lane.name}"
-        self._later(lambda: self._runtime.call(port, make, self._deadline_s, hear))
+        port, deadline_s = f"exchange-{lane.name}", self._deadline_s
+        if waiting.serial == PROBES:
+            deadline_s = min(PROBE_DEADLINE_S, deadline_s)
+        self._later(lambda: self._runtime.call(port, make, deadline_s, hear))
 
     def _came(
         self, lane: LaneDesk, waiting: Waiting, departure: Departure, sent_s: float, value: object
@@ -280,6 +302,8 @@ class Line:
                 if isinstance(verdict, Lost):
                     self._note(waiting.call, now_s - sent_s, verdict, None)
                 self._standing.learn(lane, type(waiting.call), verdict, now_s)
+        if waiting.serial == PROBES:
+            return
         again_s = self._again_s(waiting, verdict, now_s)
         if again_s is None:
             self._end(waiting, verdict, as_of)
@@ -318,13 +342,14 @@ class Line:
         self, call: Call, duration_s: float, verdict: Verdict, http_status: int | None
     ) -> None:
         """Count a call that left; the first of all begins the intervals."""
-        if not self._is_telling_calls:
-            self._is_telling_calls = True
-            self._later(self._begin_telling)
+        if not self._has_begun:
+            self._has_begun = True
+            self._later(self._begin_intervals)
         self._tally.note(type(call), duration_s, verdict, http_status)
 
-    def _begin_telling(self) -> None:
+    def _begin_intervals(self) -> None:
         self._runtime.every(TALLY_S, self._tell_calls)
+        self._runtime.every(PROBE_S, lambda: self._locked(self._probe))
 
     def _tell_calls(self) -> None:
         with self._lock:

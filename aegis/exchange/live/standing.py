@@ -17,11 +17,15 @@ from aegis.exchange.live.departing import Said
 from aegis.exchange.live.instants import Instants
 from aegis.exchange.live.lanes import Bar, LaneDesk
 from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.profile import Lane
 from aegis.exchange.live.steps import HeldBack
 from aegis.ports import Log
 
 BAN_S_MAX = 3600.0
 """A longer ban is asked about once an hour, so that a mad header is not the last word."""
+
+MEASURE_AGAIN_S = 30.0
+"""While the clocks are apart they are compared so often, at least."""
 
 
 class Standing:
@@ -40,6 +44,7 @@ class Standing:
         self._log = log
         self._later = later
         self._instants = Instants()
+        self._measured_s = -inf
         self._is_clock_apart = True  # as long as it was not measured
 
     def hold(self, now_s: float) -> str | None:
@@ -49,10 +54,27 @@ class Standing:
         holds = (lane.hold(now_s) for lane in self._lanes)
         return next((hold for hold in holds if hold is not None), self._server_clock.hold())
 
+    def to_probe(self, now_s: float) -> tuple[LaneDesk, ...]:
+        """Return the idle lanes of which a call may tell that what holds entries is over."""
+        if self.ban.until_s > now_s:
+            return ()
+        found = [
+            lane
+            for lane in self._lanes
+            if lane.is_idle(now_s) and lane.breaker.state(now_s) is BreakerState.HALF_OPEN
+        ]
+        looks = next(lane for lane in self._lanes if lane.name is Lane.LOOKS)
+        is_due = now_s >= self._measured_s + MEASURE_AGAIN_S
+        if is_due and self._server_clock.hold() is not None and looks.is_idle(now_s):
+            self._measured_s = now_s  # or tried in vain
+            found.append(looks)
+        return tuple(dict.fromkeys(found))
+
     def as_of(self, call: Call, said: Said) -> Instant:
         """Measure the exchange's clock by an answer; return an instant before it was given."""
         if said.outcome.server_at is not None:
             self._server_clock.see(said.outcome.server_at, said.left_s, said.heard_s)
+            self._measured_s = said.heard_s
             self._tell_of_clocks()
         return self._instants.as_of(call, said)
 

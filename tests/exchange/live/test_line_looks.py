@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ from aegis.exchange.live.calls import (
     Lost,
     Place,
     ReadInstruments,
+    ReadOpenOrders,
     ReadOrder,
     ReadQuote,
     ReadTrades,
@@ -52,7 +55,7 @@ from tests.exchange.live.line_kit import (
     venue_order,
 )
 
-LOOKS = "exchange-looks"
+LOOKS, ORDERS = "exchange-looks", "exchange-orders"
 LOST = Lost(reason="502 Bad Gateway")
 
 
@@ -280,6 +283,47 @@ def test_an_open_breaker_lets_a_probe_go_after_its_pause_and_an_answer_closes_it
     assert rig.events()[-1] == "LaneClosed"
 
 
+def test_a_lane_that_rests_is_probed_until_somebody_answers_and_nobody_has_to_ask() -> None:
+    rig = broken()
+    rig.venue.say(ReadOpenOrders, LOST, LOST, Answered(value=()))
+    rig.runtime.run_for(60)
+    assert rig.line.hold() is None
+    assert rig.events()[-1] == "LaneClosed"
+    times_s = rig.venue.times_of(ReadOpenOrders)
+    pauses_s = [after - before for before, after in pairwise(times_s)]
+    assert len(times_s) == 3
+    assert all(0.5 <= pause_s <= 9.0 for pause_s in pauses_s)
+
+
+def test_probes_come_ever_later_while_nobody_answers() -> None:
+    rig = broken()
+    rig.venue.say(ReadOpenOrders, LOST)
+    rig.runtime.run_for(600)
+    assert 20 <= len(rig.venue.of(ReadOpenOrders)) <= 45
+
+
+def test_a_lane_that_is_well_is_not_probed() -> None:
+    rig = Rig().measure()
+    rig.ask(find())
+    rig.runtime.run_for(600)
+    assert len(rig.venue.calls) == 1
+
+
+def test_an_exit_waits_for_a_probe_no_longer_than_two_seconds() -> None:
+    faults = {(ORDERS, ordinal): Fate(is_answer_lost=True) for ordinal in range(1, 10)}
+    rig = Rig(faults=faults).measure()
+    for number in range(5):
+        rig.submit(rig.exit(number))
+        rig.runtime.run_for(10.5)
+    assert "LaneOpened" in rig.events()
+    rig.runtime.run_for(1.1)
+    assert len(rig.venue.of(ReadOpenOrders)) == 1  # under way, and never answered
+    began_s = rig.clock.monotonic()
+    rig.submit(rig.exit(9))
+    rig.runtime.run_for(5)
+    assert rig.venue.times_of(Place)[5] - began_s <= 2.1
+
+
 # The key --------------------------------------------------------------------------------------
 
 
@@ -308,6 +352,8 @@ def test_a_denied_key_holds_entries_and_lets_exits_try() -> None:
     assert rig.line.hold() == "the exchange does not take the key: 40101"
     assert isinstance(rig.ask(rig.entry(1)), RequestRefused)
     assert isinstance(rig.ask(rig.exit(2)), OrderPlaced)
+    rig.runtime.run_for(61)
+    assert rig.line.hold() is None
 
 
 def test_a_key_that_is_taken_again_is_said() -> None:
@@ -349,6 +395,16 @@ def test_entries_wait_while_the_clocks_are_apart_and_exits_do_not(ahead_s: float
     rig.ask(find())
     assert isinstance(rig.ask(rig.entry(3)), OrderPlaced)
     assert rig.events() == ["ClocksAgree", "ClocksApart", "ClocksAgree"]
+
+
+def test_clocks_that_are_apart_are_compared_again_though_nobody_asks() -> None:
+    rig = Rig().measure()
+    rig.venue.ahead_s = 5.0
+    rig.ask(find())
+    assert rig.line.hold() is not None
+    rig.venue.ahead_s = 0.0
+    rig.runtime.run_for(61)
+    assert rig.line.hold() is None
 
 
 # Bounds ---------------------------------------------------------------------------------------
