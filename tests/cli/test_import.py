@@ -211,6 +211,15 @@ def test_a_stop_that_the_market_here_has_passed_is_told_before_anything_runs(pla
     assert "at or below its stop of 105000: it is left as soon as AEGIS runs" in said.out
 
 
+def test_an_import_of_a_finer_lot_than_the_exchange_s_can_be_left(place: Place) -> None:
+    place.configure('[exchange]\nsymbols = ["BTC/USDT", "SOL/USDT"]\n')
+    (place.folder / "real.csv").write_text("symbol,amount,entry_price\nSOL/USDT,3.1234,100.5\n")
+    assert place.say("import", "real.csv").code == 0
+    said = place.say("flatten")
+    assert (said.code, open_symbols(place)) == (0, [])
+    assert "flat but for dust: 0.0004 SOL" in said.out
+
+
 def test_an_import_is_worth_what_the_market_here_says_so_it_is_no_loss(place: Place) -> None:
     place.configure("[risk]\nstop_loss_pct = 0\ntake_profit_pct = 0\n")
     (place.folder / "real.csv").write_text("symbol,amount,entry_price\nBTC/USDT,0.1,110000\n")

@@ -196,14 +196,14 @@ def test_a_fee_in_base_on_the_way_out_takes_its_share_of_the_cost() -> None:
     assert (rest.amount, rest.cost, rest.pnl) == (Decimal("0.4"), Decimal(40), Decimal(-10))
 
 
-def test_a_fee_in_base_beyond_what_is_held_was_paid_from_elsewhere() -> None:
+def test_a_fee_in_base_beyond_what_is_held_was_paid_from_elsewhere_and_counts() -> None:
     desk = Desk(keeps=True).funded()
     held = desk.holding("1", "100")
     order = desk.accepted(exit_of(held))
     desk.fills(order, "1", "100", "0.01", BTC)
     closed = desk.positions[held.position_id]
     assert closed.status is PositionStatus.CLOSED
-    assert (closed.amount, closed.cost, closed.pnl) == decimals(0, 0, 0)
+    assert (closed.amount, closed.cost, closed.pnl) == decimals(0, 0, -1)
     assert desk.book.account.balances[BTC] == Decimal("-0.01")
 
 
