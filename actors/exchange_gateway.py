@@ -178,7 +178,7 @@ class ExchangeGateway(Actor):
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
             self._cancel_entries_if_halted()
         if isinstance(event, OrderRejected) and book.orders[event.client_order_id].reduce_only:
-            self._submit(FetchInstruments(symbols=self._symbols))  # they may have changed
+            self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))  # changed, maybe
         if is_beginning(event):
             self._compare_instruments()
         book.forget_ended()

@@ -58,7 +58,10 @@ class FetchQuote(Message, frozen=True, kw_only=True):
 
 
 class FetchInstruments(Message, frozen=True, kw_only=True):
+    """`is_anew` where a list of some hours ago is no answer."""
+
     symbols: tuple[Symbol, ...]
+    is_anew: bool = False
 
 
 ExchangeRequest = (

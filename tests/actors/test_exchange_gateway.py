@@ -651,7 +651,8 @@ def test_an_exit_that_is_rejected_has_the_instruments_asked_for_again(scene: Sce
     (rejected,) = scene.wait_command(EndOrder)
     scene.publish(GATEWAY, rejected)
 
-    scene.wait_asked(FetchInstruments)
+    (asked,) = scene.wait_asked(FetchInstruments)
+    assert asked.is_anew
     scene.venue.answer(FetchInstruments, COARSER)
     assert len(scene.wait_command(ChangeInstrument)) == 1
 

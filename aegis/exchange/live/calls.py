@@ -86,9 +86,13 @@ class ReadRights(_Value, frozen=True, kw_only=True):
 
 
 class ReadInstruments(_Value, frozen=True, kw_only=True):
-    """Answered by a tuple of `Instrument`, those of `symbols` that the exchange lists."""
+    """Answered by a tuple of `Instrument`, those of `symbols` that the exchange lists.
+
+    `is_anew` asks the exchange where a list that was kept would do.
+    """
 
     symbols: tuple[Symbol, ...]
+    is_anew: bool = False
 
 
 class ReadQuote(_Value, frozen=True, kw_only=True):

@@ -88,6 +88,8 @@ class Client:
     def _unsent(self, call: Call) -> Verdict | None:
         """Return what is to be said of a call that makes no request, or None."""
         match call:
+            case ReadInstruments(is_anew=True):
+                return None
             case ReadInstruments():
                 kept = self._markets.fresh(call.symbols, self._now())
                 return None if kept is None else Answered(value=kept)

@@ -185,7 +185,9 @@ def _quote(request: FetchQuote) -> Sequence:
 
 
 def _instruments(request: FetchInstruments) -> Sequence:
-    heard = yield Do(call=ReadInstruments(symbols=request.symbols), urgency=Urgency.LOOK)
+    heard = yield Do(
+        call=ReadInstruments(symbols=request.symbols, is_anew=request.is_anew), urgency=Urgency.LOOK
+    )
     instruments = value_of(heard, tuple)
     if isinstance(instruments, tuple):
         return InstrumentsFetched(instruments=instruments)

@@ -170,9 +170,12 @@ def test_a_symbol_without_a_price_has_no_quote() -> None:
     assert answer == QuoteFetched(symbol=BTC_USDT, quote=None)
 
 
-def test_instruments_are_fetched() -> None:
-    answer = Rig().ask(FetchInstruments(symbols=(BTC_USDT,)))
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_instruments_are_fetched(*, is_anew: bool) -> None:
+    rig = Rig()
+    answer = rig.ask(FetchInstruments(symbols=(BTC_USDT,), is_anew=is_anew))
     assert answer == InstrumentsFetched(instruments=())
+    assert rig.venue.of(ReadInstruments) == [ReadInstruments(symbols=(BTC_USDT,), is_anew=is_anew)]
 
 
 def test_a_quote_is_asked_for_once_because_the_next_one_is_fresher() -> None:

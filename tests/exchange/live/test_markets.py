@@ -190,8 +190,8 @@ class At:
             kept.open(),
         )
 
-    def verdict(self) -> object:
-        return self._make()(CALL).verdict
+    def verdict(self, call: ReadInstruments = CALL) -> object:
+        return self._make()(call).verdict
 
     def _answer(self, _request: object) -> Response:
         self.asked += 1
@@ -211,6 +211,15 @@ def test_a_client_asks_once_a_day_and_no_more(at: At) -> None:
     assert at.verdict() == first
     assert at.asked == 1
     at.now = TOMORROW
+    assert at.verdict() == first
+    assert at.asked == 2
+
+
+def test_a_list_of_today_is_no_answer_to_who_asks_anew(at: At) -> None:
+    first = at.verdict()
+
+    assert at.verdict(msgspec.structs.replace(CALL, is_anew=True)) == first
+    assert at.asked == 2
     assert at.verdict() == first
     assert at.asked == 2
 
