@@ -1,8 +1,10 @@
 """How many requests of one kind may leave, and when the next one may. Pure but for its memory.
 
 Invariants:
-1. In no window of `per_s` do more than `SHARE` of the published `calls` leave, but always one may.
+1. In no window of `per_s` do more than `SHARE` of the published `calls` arrive, but always one may:
+   what is on its way counts as arriving last when it was answered.
 2. Requests that may not use the reserve leave room for those that may.
+3. A life before this one may just have used up all there was, where that is soon made good.
 """
 
 from __future__ import annotations
@@ -18,14 +20,20 @@ RESERVE = 0.25
 """Of our own share: room for exits, where a kind of request serves entries as well."""
 
 
-class Budget:
-    """One kind of request; instants are seconds of the monotonic clock."""
+FULL_AT_START_S_MAX = 2.0
+"""A longer window is taken as empty at the start: an exit would wait too long for it."""
 
-    def __init__(self, rate: Rate) -> None:
+
+class Budget:
+    """One kind of request, made one after another; instants are of the monotonic clock."""
+
+    def __init__(self, rate: Rate, now_s: float) -> None:
         self._most = max(1, int(rate.calls * SHARE))
         self._reserved = int(self._most * RESERVE)
         self._window_s = max(rate.per_s, rate.per_s * self._most / (rate.calls * SHARE))
         self._left: deque[float] = deque(maxlen=self._most)
+        if self._window_s <= FULL_AT_START_S_MAX:
+            self._left.extend([now_s] * self._most)
 
     def free_at(self, now_s: float, *, has_reserve: bool) -> float:
         """Return when a request may leave, `now_s` at the earliest."""
@@ -37,3 +45,7 @@ class Budget:
     def spend(self, now_s: float) -> None:
         """Count a request that leaves now."""
         self._left.append(now_s)
+
+    def arrived(self, now_s: float) -> None:
+        """Note that the one that left last has arrived by now."""
+        self._left[-1] = now_s

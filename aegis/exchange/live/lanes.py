@@ -27,7 +27,7 @@ from aegis.exchange.live.budget import Budget
 from aegis.exchange.live.calls import Call, Verdict
 from aegis.exchange.live.profile import Lane, Rate
 from aegis.exchange.live.retry import Draw, pause_s
-from aegis.exchange.live.steps import Do, HeldBack, Urgency
+from aegis.exchange.live.steps import LANE_OF, Do, HeldBack, Urgency
 from aegis.vitals import LaneVitals
 
 DENIED_PAUSE_S = 60.0
@@ -80,14 +80,15 @@ class Bar(msgspec.Struct, frozen=True):
 class LaneDesk:
     """One lane's queue, budgets, breaker and bars."""
 
-    def __init__(self, name: Lane, rates: Mapping[str, Rate], draw: Draw) -> None:
+    def __init__(self, name: Lane, rates: Mapping[str, Rate], draw: Draw, *, now_s: float) -> None:
         self.name = name
         self.breaker = LaneBreaker(draw)
         self.is_busy = False
         self.denied: Bar | None = None
         self._draw = draw
-        self._rates = rates
-        self._budgets: dict[type[Call], Budget] = {}
+        self._budgets = {
+            kind: Budget(rates[kind.__name__], now_s) for kind in LANE_OF if kind.__name__ in rates
+        }
         self._limited: dict[type[Call], Bar] = {}
         self._times_limited: dict[type[Call], int] = {}
         self._queue: list[Waiting] = []
@@ -108,9 +109,7 @@ class LaneDesk:
         for waiting, bar in self._barred(now_s, ban, hold):
             if bar.until_s <= now_s:
                 self._queue.remove(waiting)
-                self.is_busy = True
-                if (budget := self._budget(type(waiting.call))) is not None:
-                    budget.spend(now_s)
+                self.go(type(waiting.call), now_s)
                 return waiting
         return None
 
@@ -158,7 +157,7 @@ class LaneDesk:
         found = [Bar(now_s, f"{self.name} was busy with an earlier call"), ban]
         if kind in self._limited:
             found.append(self._limited[kind])
-        if (budget := self._budget(kind)) is not None:
+        if (budget := self._budgets.get(kind)) is not None:
             free_s = budget.free_at(now_s, has_reserve=not is_entry)
             found.append(Bar(free_s, f"no more {kind.__name__} fits the exchange's limits now"))
         free_s = self.breaker.free_at(now_s, is_entry=is_entry, is_exit=is_exit)
@@ -169,9 +168,17 @@ class LaneDesk:
             found.append(Bar(inf, hold))
         return max(found, key=lambda bar: bar.until_s)
 
-    def _budget(self, kind: type[Call]) -> Budget | None:
-        rate = self._rates.get(kind.__name__)
-        return None if rate is None else self._budgets.setdefault(kind, Budget(rate))
+    def go(self, kind: type[Call], now_s: float) -> None:
+        """Note that a call is under way."""
+        self.is_busy = True
+        if (budget := self._budgets.get(kind)) is not None:
+            budget.spend(now_s)
+
+    def come_back(self, kind: type[Call], now_s: float) -> None:
+        """Note that the call under way has come to its end."""
+        self.is_busy = False
+        if (budget := self._budgets.get(kind)) is not None:
+            budget.arrived(now_s)
 
     # What came of calls -------------------------------------------------------------------------
 

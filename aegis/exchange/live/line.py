@@ -142,7 +142,10 @@ class Line:
         self._has_begun = False
         self._ways = Ways(profile=profile, has_positions=has_positions, now=server_clock.now)
         self._lock = threading.Lock()
-        self._lanes = {lane: LaneDesk(lane, profile.rates, draw) for lane in Lane}
+        self._lanes = {
+            lane: LaneDesk(lane, profile.rates, draw, now_s=runtime.clock.monotonic())
+            for lane in Lane
+        }
         self._seats = {lane: Seat(make_client) for lane in Lane}
         self._wake_s = inf
         self._serial = 0
@@ -255,7 +258,7 @@ class Line:
         """Make a call that nobody asked for where one may tell that what holds entries is over."""
         now_s = self._clock.monotonic()
         for lane in self._standing.to_probe(now_s):
-            lane.is_busy = True
+            lane.go(type(PROBE.call), now_s)
             self._send(lane, Waiting(PROBE, serial=PROBES, now_s=now_s, patience_s=0.0))
 
     def _wake_in(self, delay_s: float, at_s: float) -> None:
@@ -267,12 +270,12 @@ class Line:
 
     def _send(self, lane: LaneDesk, waiting: Waiting) -> None:
         """Give a call to the lane's client; it is on its own from here."""
-        seat, departure = self._seats[lane.name], Departure()
-        leaves_by_s = waiting.give_up_s if isinstance(waiting.call, Place) else inf
-        leaves = Deadline(by_s=leaves_by_s, by=waiting.leaves_by)
-        make = partial(spoken, waiting.call, seat, departure, self._clock, leaves)
-
-        sent_s = self._clock.monotonic()
+        seat, departure, call = self._seats[lane.name], Departure(), waiting.call
+        sent_s, leaves = self._clock.monotonic(), Deadline(by_s=inf, by=waiting.leaves_by)
+        if isinstance(call, Place):
+            leaves = Deadline(by_s=waiting.give_up_s, by=waiting.leaves_by)
+            call = Place(order=call.order, dated_ms_max=self._dated_ms_max(leaves))
+        make = partial(spoken, call, seat, departure, self._clock, leaves)
 
         def hear(value: object) -> None:
             self._locked(lambda: self._came(lane, waiting, departure, sent_s, value))
@@ -282,12 +285,19 @@ class Line:
             deadline_s = min(PROBE_DEADLINE_S, deadline_s)
         self._later(lambda: self._runtime.call(port, make, deadline_s, hear))
 
+    def _dated_ms_max(self, leaves: Deadline) -> int:
+        """Return by the exchange's clock when a placing is too late to be dated."""
+        left_s = leaves.by_s - self._clock.monotonic()
+        if leaves.by is not None:
+            left_s = min(left_s, (leaves.by - self._clock.now()) / NANOS_PER_SECOND)
+        return self._server_clock.now_ms() + round(max(0.0, left_s) * 1000)
+
     def _came(
         self, lane: LaneDesk, waiting: Waiting, departure: Departure, sent_s: float, value: object
     ) -> None:
         """Take what came of a call, learn from it, and try again or hand it on."""
-        lane.is_busy = False
         as_of, now_s = self._clock.now(), self._clock.monotonic()
+        lane.come_back(type(waiting.call), now_s)
         verdict: Verdict | HeldBack
         match value:
             case Said(outcome=Outcome(verdict=verdict, http_status=status)):

@@ -14,7 +14,7 @@ from aegis.dialogue import (
     OrderPlaced,
     RequestRefused,
 )
-from aegis.domain.ids import Instant
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.exchange.live.calls import (
     Answered,
     Call,
@@ -46,7 +46,22 @@ def test_an_order_is_placed_with_one_call() -> None:
     request = rig.entry()
     placed = OrderPlaced(client_order_id=request.client_order_id, exchange_order_id=OID)
     assert rig.ask(request) == placed
-    assert rig.venue.of(Place) == [Place(order=request)]
+    (call,) = rig.venue.of(Place)
+    assert isinstance(call, Place)
+    assert call.order == request
+
+
+def test_a_placing_is_dated_on_the_exchange_s_clock_no_later_than_it_may_leave() -> None:
+    rig = Rig().measure()
+    rig.venue.ahead_s = 2.0
+    rig.ask(find())
+    request = rig.exit()
+    rig.ask(request)
+    (call,) = rig.venue.of(Place)
+    assert isinstance(call, Place)
+    assert call.dated_ms_max is not None
+    latest_s = call.dated_ms_max / 1000 - request.sent_at / NANOS_PER_SECOND
+    assert latest_s == pytest.approx(2.0 + 15.0, abs=0.6)
 
 
 def test_a_cancel_is_made_with_one_call() -> None:

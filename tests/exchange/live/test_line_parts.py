@@ -36,7 +36,7 @@ DRAWS = st.floats(min_value=0, max_value=1)
 def test_no_window_ever_has_more_than_our_share_of_the_published_calls(
     calls: int, per_s: float, wishes: list[tuple[float, bool]]
 ) -> None:
-    budget, now_s, left = Budget(Rate(calls=calls, per_s=per_s)), 0.0, []
+    budget, now_s, left = Budget(Rate(calls=calls, per_s=per_s), 0.0), 0.0, []
     for pause_of_windows, has_reserve in wishes:
         now_s = max(now_s, budget.free_at(now_s, has_reserve=has_reserve))
         budget.spend(now_s)
@@ -48,8 +48,7 @@ def test_no_window_ever_has_more_than_our_share_of_the_published_calls(
 
 
 def test_calls_of_one_a_second_leave_a_little_further_apart() -> None:
-    budget, times_s = Budget(Rate(calls=1, per_s=1.0)), [0.0]
-    budget.spend(0.0)
+    budget, times_s = Budget(Rate(calls=1, per_s=1.0), 0.0), [0.0]
     for _ in range(3):
         times_s.append(budget.free_at(times_s[-1], has_reserve=False))
         budget.spend(times_s[-1])
@@ -57,10 +56,25 @@ def test_calls_of_one_a_second_leave_a_little_further_apart() -> None:
 
 
 def test_who_has_the_reserve_finds_room_when_the_others_have_spent_theirs() -> None:
-    budget = Budget(Rate(calls=10, per_s=1.0))
-    while budget.free_at(0.0, has_reserve=False) == 0.0:
-        budget.spend(0.0)
-    assert budget.free_at(0.0, has_reserve=True) == 0.0
+    budget = Budget(Rate(calls=10, per_s=1.0), 0.0)
+    while budget.free_at(5.0, has_reserve=False) == 5.0:
+        budget.spend(5.0)
+    assert budget.free_at(5.0, has_reserve=True) == 5.0
+
+
+def test_a_life_before_may_have_used_up_what_there_was() -> None:
+    assert Budget(Rate(calls=1, per_s=1.0), 7.0).free_at(7.0, has_reserve=True) == 8.25
+
+
+def test_a_long_window_is_empty_at_the_start() -> None:
+    assert Budget(Rate(calls=50, per_s=10.0), 7.0).free_at(7.0, has_reserve=True) == 7.0
+
+
+def test_a_call_counts_from_when_it_arrived_at_the_latest() -> None:
+    budget = Budget(Rate(calls=1, per_s=1.0), 0.0)
+    budget.spend(10.0)
+    budget.arrived(14.0)
+    assert budget.free_at(14.0, has_reserve=True) == 15.25
 
 
 # Pauses ---------------------------------------------------------------------------------------
