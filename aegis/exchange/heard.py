@@ -31,6 +31,7 @@ class Watch(_Value, frozen=True, kw_only=True):
     is_proving: bool = False  # and it is the account that is looked at
     missed_at: Instant | None = None
     known_at: Instant | None = None
+    is_missed_twice: bool = False  # once by the account as well
     is_called_off: bool = False  # a cancel went out, though it was never seen
     is_alarmed: bool = False  # somebody was told that it is out of sight
 

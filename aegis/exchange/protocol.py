@@ -24,7 +24,7 @@ from aegis.dialogue import (
     OrderFound,
     OrderNotFound,
 )
-from aegis.domain.commands import Command, LoseSight, RequestCancel
+from aegis.domain.commands import AskForHuman, Command, EndOrder, LoseSight, RequestCancel
 from aegis.domain.events import (
     Event,
     OrderAccepted,
@@ -140,9 +140,8 @@ def _taken_up(order: Order, watch: Watch) -> Step:
 
 def _known(watch: Watch, patience: Patience, clock: Clock) -> Watch:
     """Begin to wait for an order anew: what was missed before it was there was not missed."""
-    return replace(
-        watch, missed_at=None, known_at=clock.now() if patience.barrier_s is None else None
-    )
+    known_at = clock.now() if patience.barrier_s is None else None
+    return replace(watch, missed_at=None, is_missed_twice=False, known_at=known_at)
 
 
 def _told(
@@ -191,7 +190,7 @@ def _found(
     match answer:
         case OrderFound():
             watch, effects = _made(order, watch, after_finding(order, answer), patience)
-            watch = replace(watch, missed_at=None)
+            watch = replace(watch, missed_at=None, is_missed_twice=False)
         case OrderNotFound():
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
         case _:
@@ -201,10 +200,16 @@ def _found(
     return replace(watch, is_alarmed=True), (*effects, TellLost())
 
 
-def _made(order: Order, watch: Watch, commands: tuple[Command, ...], patience: Patience) -> Step:
+def _made(
+    order: Order,
+    watch: Watch,
+    commands: tuple[Command, ...],
+    patience: Patience,
+    again_in_s: float | None = None,
+) -> Step:
     """Make true what was seen, and look later: the order's end, once committed, stops that."""
     made = tuple(Make(command=each, is_answer_wanted=True) for each in commands)
-    watch, looks = _again(order, watch, patience)
+    watch, looks = _again(order, watch, patience, again_in_s)
     return watch, (*made, *looks)
 
 
@@ -235,7 +240,10 @@ def _call_off_unseen(order: Order, watch: Watch) -> Step:
 
 
 def _scanned(order: Order | None, watch: Watch, heard: AccountHeard, patience: Patience) -> Step:
-    """Take what the account shows of an order that was not found; others' looks say less."""
+    """Take what the account shows of an order that was not found; others' looks say less.
+
+    An empty answer looks like one that was cut short: an end is believed at its second sighting.
+    """
     if not watch.is_proving or (order is not None and heard.asked_since > since_of(order)):
         return watch, ()
     watch = replace(watch, is_looking=False, is_proving=False)
@@ -245,8 +253,11 @@ def _scanned(order: Order | None, watch: Watch, heard: AccountHeard, patience: P
         return _again(order, watch, patience)
     commands = after_account(order, heard.account, watch.missed_at, patience)
     if is_open_in(heard.account, order):
-        watch = replace(watch, missed_at=None)
-    return _made(order, watch, commands, patience)
+        watch = replace(watch, missed_at=None, is_missed_twice=False)
+    seen = tuple(each for each in commands if not isinstance(each, EndOrder | AskForHuman))
+    if seen == commands or watch.is_missed_twice:
+        return _made(order, watch, commands, patience)
+    return _made(order, replace(watch, is_missed_twice=True), seen, patience, again_in_s=0.0)
 
 
 # Looking --------------------------------------------------------------------------------------

@@ -435,6 +435,14 @@ def test_absence_before_the_barrier_proves_nothing(scene: Scene) -> None:
     assert scene.commands(EndOrder) == []
 
 
+def miss(scene: Scene, order: Order, shown: AccountFetched) -> None:
+    """Let a look-up past the barrier miss an order, and the account show something."""
+    scene.wait_asked(FindOrder)
+    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
+    scene.wait_asked(FetchAccount)
+    scene.venue.answer(FetchAccount, shown)
+
+
 def test_absence_past_the_barrier_asks_the_trades_before_it_is_proof(scene: Scene) -> None:
     scene.begin().tell(GATEWAY, tick("100"))
     order = scene.unknown(entry())
@@ -442,7 +450,15 @@ def test_absence_past_the_barrier_asks_the_trades_before_it_is_proof(scene: Scen
     scene.wait_asked(FetchAccount)
     assert scene.commands(EndOrder) == []
 
-    scene.venue.answer(FetchAccount, account(BARRIER_S + 2))
+
+def test_an_account_without_a_trade_is_proof_at_its_second_sighting(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.unknown(entry())
+    miss(scene, order, account(BARRIER_S + 2))
+    scene.wait_asked(FindOrder)
+    assert scene.commands(EndOrder) == []
+
+    miss(scene, order, account(BARRIER_S + 3))
 
     (ended,) = scene.wait_command(EndOrder)
     assert ended.step is OrderStep.PROVE_ABSENT
@@ -465,9 +481,8 @@ def test_an_order_that_is_not_found_is_adopted_by_its_trades(scene: Scene) -> No
 def test_an_order_older_than_all_trades_that_are_told_wants_a_person(scene: Scene) -> None:
     scene.begin().tell(GATEWAY, tick("100"))
     order = scene.unknown(entry())
-    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
-    scene.wait_asked(FetchAccount)
-    scene.venue.answer(FetchAccount, account(BARRIER_S + 2, since=START))
+    for _ in range(2):
+        miss(scene, order, account(BARRIER_S + 2, since=START))
 
     (asked,) = scene.wait_command(AskForHuman)
     assert asked.client_order_id == order.client_order_id
@@ -477,11 +492,11 @@ def test_an_order_older_than_all_trades_that_are_told_wants_a_person(scene: Scen
 def test_an_order_that_the_exchange_forgot_ends_as_its_trades_say(scene: Scene) -> None:
     scene.begin().tell(GATEWAY, tick("100"))
     order = scene.accepted(entry())
-    scene.venue.answer(FindOrder, not_found(order, BARRIER_S + 1))
-    scene.wait_asked(FetchAccount)
-    scene.venue.answer(FetchAccount, account(BARRIER_S + 2, trade(order, "0.4")))
-
+    miss(scene, order, account(BARRIER_S + 2, trade(order, "0.4")))
     (fills,) = scene.wait_command(RecordFills)
+    scene.publish(GATEWAY, fills)
+    miss(scene, order, account(BARRIER_S + 2, trade(order, "0.4")))
+
     (ended,) = scene.wait_command(EndOrder)
     assert [each.amount for each in fills.fills] == [Decimal("0.4")]
     assert (ended.step, ended.filled) == (OrderStep.CANCEL, Decimal("0.4"))

@@ -1,4 +1,4 @@
-"""`python -m tests.protocol [--long] [--mutant NAME]`: walk the order protocol, and say how far.
+"""`python -m tests.protocol [--long] [--mutant NAME] [--tables]`: walk the order protocol.
 
 Prints the worlds that were seen and the seconds it took; of a mutant, the moves to its ruin.
 """
@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 
+from tests.protocol.document import moves_table, steps_table
 from tests.protocol.explore import Found, Walked, walk
 from tests.protocol.mutants import MUTANTS
 from tests.protocol.test_protocol import WALKS
@@ -18,7 +19,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.protocol")
     parser.add_argument("--long", action="store_true", help="let more go wrong on each way")
     parser.add_argument("--mutant", choices=MUTANTS, help="show how one broken rule goes wrong")
+    parser.add_argument("--tables", action="store_true", help="print those of docs/protocol.md")
     asked = parser.parse_args()
+    if asked.tables:
+        sys.stdout.write(f"{moves_table()}\n\n{steps_table()}\n")
+        return 0
     if asked.mutant:
         return _shown(asked.mutant)
     is_well = True

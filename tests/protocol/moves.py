@@ -43,6 +43,10 @@ Move = tuple[str, World]
 TIME, CANCEL = "a second goes by", "a cancel is wanted"
 """Moves that nobody has to make for things to come to an end."""
 
+CUT = "trouble: the account is read, its trades cut off"
+CUT_COST = 2
+"""An empty list that looks whole: two in a row are more than anybody could tell from the truth."""
+
 SILENCE = NoAnswer(reason="timed out")
 FAR_S = 10**6
 WANTED = ExitWanted(reason=ExitReason.STOP_LOSS, trigger_price=None)
@@ -278,8 +282,11 @@ def _moves_of_scan(
             past = world.venue.account(since, now=now, orders_at=then, trades_at=then)
             told["trouble: the account is read, late"] = past
         told["trouble: the account is read in vain"] = None
+    if world.troubles >= CUT_COST and fresh.trades:
+        told[CUT] = replace(fresh, trades=())
     for what, account in told.items():
         after = _trouble(gone) if what.startswith("trouble") else gone
+        after = _trouble(after) if what == CUT else after
         heard = AccountHeard(asked_since=since, account=account)
         yield from _lived(what, after, _life(after, ground).hear_all(heard))
 

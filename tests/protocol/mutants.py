@@ -17,6 +17,7 @@ from aegis.domain.findings import fill_of
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.venue import VenueTrade
 from aegis.exchange.heard import (
+    AccountHeard,
     AskLeave,
     CancelHeard,
     FindHeard,
@@ -189,6 +190,15 @@ def missed_from_the_first_look(
     return step(order, watch, heard, patience, clock)
 
 
+def one_sighting_is_enough(
+    order: Order | None, watch: Watch, heard: Heard, patience: Patience, clock: Clock
+) -> Step:
+    """Take the first account without a trade for the truth."""
+    if isinstance(heard, AccountHeard):
+        watch = replace(watch, is_missed_twice=True)
+    return step(order, watch, heard, patience, clock)
+
+
 def _is_missed(heard: Heard) -> bool:
     return isinstance(heard, FindHeard) and isinstance(heard.answer, OrderNotFound)
 
@@ -218,8 +228,9 @@ SKEWED = _patient(replace(GROUND, signing_s=2), barrier_s=3.5)
 """Clocks that are further apart, and a barrier with a margin for it."""
 
 ACCEPTED = ("an entry is intended", "carries", "the answer")
-MISSED = (*ACCEPTED, "is looked up, late", TIME, TIME, TIME)
-"""A look that came too early has missed an order that was accepted; then time went by."""
+FORGOTTEN = (TIME, TIME, TIME, "fills by one", "fills by one", "is forgotten")
+MISSED = (*ACCEPTED, "is looked up, late", *FORGOTTEN)
+"""A look that came too early has missed an order that was accepted; then it filled, unseen."""
 
 
 def _scripted(take_step: TakeStep, begin: World, *script: str) -> Mutant:
@@ -247,8 +258,9 @@ MUTANTS: dict[str, Mutant] = {
     "SUBMITTING written late": _stepping(submitting_late, entering(1)),
     "a crash means never sent": _stepping(crash_means_never_sent, entering(1)),
     "silence is forgotten": _stepping(silence_is_forgotten, entering(1)),
-    "missed from the first look": _scripted(missed_from_the_first_look, entering(3), *MISSED),
+    "missed from the first look": _scripted(missed_from_the_first_look, entering(4), *MISSED),
+    "one sighting is enough": _scripted(one_sighting_is_enough, entering(3), *ACCEPTED, *FORGOTTEN),
     "no lag after a miss": Mutant(
-        _patient(GROUND, lag_s=0.0), played(entering(2), GROUND, *ACCEPTED, TIME, TIME, TIME)
+        _patient(GROUND, lag_s=0.0), played(entering(3), GROUND, *ACCEPTED, *FORGOTTEN)
     ),
 }

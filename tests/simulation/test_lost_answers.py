@@ -92,7 +92,7 @@ def test_an_exit_whose_request_was_lost_is_known_so_at_the_barrier(
     assert lost.submitted_at is not None
     assert lost.ended_at is not None
     after_s = (lost.ended_at - lost.submitted_at) / NANOS_PER_SECOND - barrier_s(world.config)
-    assert 0 < after_s < 0.5
+    assert 0 < after_s < 1
 
 
 def test_an_entry_that_was_not_placed_leaves_a_void_position_and_no_order(
