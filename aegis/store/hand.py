@@ -6,10 +6,12 @@ Invariants:
 3. Where a market was lived in that has a time of its own, it is the last stored instant.
 4. A store is made for the first position that is booked, and for nothing else.
 5. One thread at a time has the open store; who changes something takes the turn first.
+6. A forked child has no open store: it leaves its parent's untouched, not even closed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -64,6 +66,9 @@ NO_LIMITS = Limits(
 """No order is sent from here, so no limit is ever asked."""
 
 
+_OF_PARENTS: list[Store] = []
+"""What a fork has inherited, kept from being closed: SQLite forbids that as well."""
+
 Entry = Callable[[PositionId, Instant], BookEntry]
 """What a person tells of an entry, but for the position's id and the instant."""
 
@@ -77,6 +82,7 @@ class Hand:
         self.listeners = Listeners(self.turns)
         self._clock: Clock = clock or SystemClock()
         self._store: Store | None = None
+        self._pid = os.getpid()  # of who opened it
         self.identity = identity
         self._is_unmade = True
         self._look()
@@ -84,6 +90,7 @@ class Hand:
     def close(self) -> None:
         """Let go of the store: its lock, its files. What was changed is on the disk already."""
         with self.turns:
+            self._leave_to_parent()
             store, self._store = self._store, None
             if store is not None:
                 store.close()
@@ -171,12 +178,20 @@ class Hand:
                 self._is_unmade = False
         return self._is_unmade
 
+    def _leave_to_parent(self) -> None:
+        """Forget the open store in a process that was forked from the one that opened it."""
+        if self._store is not None and self._pid != os.getpid():
+            _OF_PARENTS.append(self._store)
+            self._store = None
+
     def _opened(self) -> Store:
+        self._leave_to_parent()
         if self._store is not None and not self._store.is_usable:
             self._store.close()
             self._store = None
         if self._store is None:
             label = "" if self.identity.mode == "live" else self.identity.mode.upper()
+            self._pid = os.getpid()
             self._store = Store.open(
                 self.path,
                 self.identity,

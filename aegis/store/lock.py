@@ -6,7 +6,8 @@ Invariants:
 1. The lock file is never unlinked: a second file of that name would let a second writer in.
 2. It belongs to the process. An actor that was given up may still hold a store; the one that
    follows it shares the lock, and the check of the log's head stops the elder.
-3. A reader's look lasts microseconds, and a starting writer tries for longer than that.
+3. It does not go over to a forked child, which holds no lock until it takes one of its own.
+4. A reader's look lasts microseconds, and a starting writer tries for longer than that.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Lock:
         """Give the share back; the last one frees the store for other processes."""
         with _guard:
             held, self._held = self._held, None
-            if held is None:
-                return
+            if held is None or _held.get(held.path) is not held:
+                return  # given back already, or left to the parent
             held.owners -= 1
             if held.owners == 0:
                 del _held[held.path]
@@ -99,6 +100,21 @@ def holder_of(store: Path) -> int | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _leave_to_the_parent() -> None:
+    """Let go of what a forked child has inherited: the lock stays with who took it."""
+    for held in _held.values():
+        os.close(held.descriptor)
+    _held.clear()
+    _guard.release()
+
+
+os.register_at_fork(
+    before=_guard.acquire,
+    after_in_parent=_guard.release,
+    after_in_child=_leave_to_the_parent,
+)
 
 
 def _locked_descriptor(path: Path, store: Path) -> int:

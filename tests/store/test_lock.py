@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,22 @@ else:
 """
 
 
+def in_a_fork(work: Callable[[], str]) -> str:
+    """Return what a forked child makes of its work."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, work().encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        said = told.read()
+    os.waitpid(child, 0)
+    return said
+
+
 def _in_another_process(program: str, path: Path) -> str:
     root = Path(__file__).parents[2]
     done = subprocess.run(
@@ -45,6 +62,38 @@ def test_a_second_process_is_told_who_holds_the_store(path: Path) -> None:
     said = _in_another_process(OPENING, path)
     store.close()
     assert said.startswith(f"Another AEGIS (pid {os.getpid()}) uses {path}")
+
+
+def test_a_forked_child_does_not_share_its_parents_lock(path: Path) -> None:
+    store = open_store(path)
+
+    def child() -> str:
+        try:
+            open_store(path)
+        except StoreBusy as busy:
+            return str(busy)
+        return "opened"
+
+    assert in_a_fork(child).startswith(f"Another AEGIS (pid {os.getpid()})")
+    store.close()
+    assert in_a_fork(child) == "opened"
+
+
+def test_a_store_that_is_closed_is_free_although_a_forked_child_lives(path: Path) -> None:
+    store = open_store(path)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    try:
+        store.close()
+        assert _in_another_process(OPENING, path) == "opened"
+    finally:
+        os.close(writer)
+        os.close(reader)
+        os.waitpid(child, 0)
 
 
 def test_a_closed_store_is_free_for_others(path: Path) -> None:

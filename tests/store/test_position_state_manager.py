@@ -38,6 +38,7 @@ from tests.simulation.world import config_of
 from tests.store.histories import History, open_store
 from tests.store.looking import read_history
 from tests.store.tampering import tamper
+from tests.store.test_lock import in_a_fork
 
 OPERATIONS = (
     "open_position", "update_position", "close_position", "get_open_positions", "get_position",
@@ -581,6 +582,21 @@ def test_where_another_writer_of_this_process_was_here_the_next_call_begins_anew
     with pytest.raises(StoreForked):
         opened(manager, "SOL/USDT")
     assert manager.close_position(ether, 100)
+
+
+def test_a_forked_child_writes_nothing_with_its_parents_manager(
+    manager: PositionStateManager,
+) -> None:
+    held = opened(manager)
+
+    def child() -> str:
+        with suppress(StoreBusy):
+            return f"wrote {manager.update_position(held, 101)}"
+        manager.close()
+        return f"busy, {len(manager.get_open_positions())} seen"
+
+    assert in_a_fork(child) == "busy, 1 seen"
+    assert manager.update_position(held, 102)
 
 
 def test_threads_may_share_a_manager(manager: PositionStateManager, path: Path) -> None:
