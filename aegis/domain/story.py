@@ -157,7 +157,7 @@ def _of_position(event: PositionStory) -> str:
         case PositionDated():
             known = (("opened at", event.opened_at), ("closed at", event.closed_at))
             said = " and ".join(f"{what} {text_of(at)}" for what, at in known if at is not None)
-            return f"The exchange says that {event.symbol} was {said}"
+            return f"The exchange dates {event.symbol}{_why(said)}"
         case _:
             assert_never(event)
 
