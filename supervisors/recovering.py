@@ -15,44 +15,46 @@ Invariants:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 
 import msgspec
 
 from actors.reconciler import trades_since
-from aegis.clock import ManualClock, draw_hex
+from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.config.policy import stop_policy_of
 from aegis.control import Answer
-from aegis.dialogue import AccountFetched, FetchAccount, FindOrder, OrderFound
+from aegis.dialogue import (
+    AccountFetched,
+    FetchAccount,
+    FetchInstruments,
+    FindOrder,
+    InstrumentsFetched,
+    OrderFound,
+    OrderNotFound,
+)
 from aegis.domain.commands import AdoptOrder, Command, CompleteRecovery, Refusal
 from aegis.domain.discrepancies import named_orders
 from aegis.domain.events import name_of
-from aegis.domain.ids import Instant, Symbol, account_tag
-from aegis.domain.instrument import Instrument
+from aegis.domain.ids import Instant, account_tag
 from aegis.domain.money import text
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
 from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_order
-from aegis.exchange.instruments import paper_instruments
-from aegis.exchange.paper import PaperExchange
+from aegis.exchange.live.errors import ExchangeUnavailableError
 from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
 from aegis.store.errors import StoreUnguarded
 from aegis.store.journal import Store
 from supervisors.backing import back_up_before_migration
-from supervisors.ground import ground_of
-from supervisors.preflight import open_own_ledger
 from supervisors.quick import INCARNATION_DIGITS
+from supervisors.records import Query, records_of
 from supervisors.settings import (
     about_of,
     identity_of,
-    ledger_path,
     limits_of,
-    market_of,
-    paper_rules,
 )
 
 OPERATOR = "operator"
@@ -116,7 +118,8 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
         """
         booked: list[AdoptOrder] = []
         left: list[str] = []
-        terms, forgotten = self._terms(store), in_turn(self._lost(store))
+        with records_of(self.config, store, self.log) as ask:
+            terms, forgotten = self._terms(store, ask), in_turn(self._lost(store, ask))
         refuse_unlisted(forgotten, terms)
         for lost in forgotten:
             adoption = adoption_of(lost, terms)
@@ -138,47 +141,35 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
 
     # The exchange's record --------------------------------------------------------------------
 
-    def _lost(self, store: Store) -> Iterator[LostOrder]:
+    def _lost(self, store: Store, ask: Query) -> Iterator[LostOrder]:
         """Yield the orders with our tag that the exchange tells of and the store does not know."""
         identity = identity_of(self.config)
         tag = account_tag(identity.mode, identity.exchange, identity.account)
-        with closing(self._exchange(store)) as exchange:
-            since = trades_since(store.book)
-            told = exchange.execute(FetchAccount(trades_since=since))
-            assert isinstance(told, AccountFetched), f"Expected the account, was {told}"
-            account = told.account
-            symbols = {each.client_order_id: each.symbol for each in account.open_orders}
-            symbols |= {each.client_order_id: each.symbol for each in account.trades}
-            for order_id in named_orders(account, tag):
-                if order_id in store.book.orders or store.find_order(order_id) is not None:
-                    continue
-                asked = FindOrder(client_order_id=order_id, symbol=symbols[order_id], since=since)
-                found = exchange.execute(asked)
-                assert isinstance(found, OrderFound), f"Expected {order_id}, was {found}"
-                yield LostOrder(order=found.order, trades=found.trades)
+        since = trades_since(store.book)
+        told = ask(FetchAccount(trades_since=since))
+        assert isinstance(told, AccountFetched), f"Expected the account, was {told}"
+        account = told.account
+        symbols = {each.client_order_id: each.symbol for each in account.open_orders}
+        symbols |= {each.client_order_id: each.symbol for each in account.trades}
+        for order_id in named_orders(account, tag):
+            if order_id in store.book.orders or store.find_order(order_id) is not None:
+                continue
+            asked = FindOrder(client_order_id=order_id, symbol=symbols[order_id], since=since)
+            found = ask(asked)
+            if isinstance(found, OrderNotFound):
+                text = f"the exchange tells trades of {order_id} and not the order; try again"
+                raise ExchangeUnavailableError(text)
+            assert isinstance(found, OrderFound), f"Expected {order_id}, was {found}"
+            yield LostOrder(order=found.order, trades=found.trades)
 
-    def _exchange(self, store: Store) -> PaperExchange:
-        config = self.config
-        balances, market = dict(config.paper.balances), market_of(config)
-        ledger = open_own_ledger(ledger_path(config), store, balances, market, is_kept=True)
-        return PaperExchange(
-            ledger=ledger,
-            rules=paper_rules(config),
-            instruments=self._instruments,
-            clock=ManualClock(max(store.stamp(Instant(0)), ledger.last_instant)),
-        )
-
-    @property
-    def _instruments(self) -> Mapping[Symbol, Instrument]:
-        first_prices = ground_of(self.config).first_prices
-        return paper_instruments(self.config.exchange.symbols, first_prices)
-
-    def _terms(self, store: Store) -> Terms:
+    def _terms(self, store: Store, ask: Query) -> Terms:
+        told = ask(FetchInstruments(symbols=self.config.exchange.symbols))
+        assert isinstance(told, InstrumentsFetched), f"Expected the instruments, was {told}"
         return Terms(
             incarnation=store.incarnation,
             strategy=self.config.strategy.name,
             policy=stop_policy_of(self.config),
-            instruments=self._instruments,
+            instruments={each.symbol: each for each in told.instruments},
         )
 
 

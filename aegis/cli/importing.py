@@ -24,6 +24,11 @@ from aegis.domain.money import text, times
 from aegis.domain.old_books import Here, understand
 from aegis.store.lock import holder_of
 
+NOT_LIVE = (
+    'mode = "live": import takes coins over on paper alone; sell what is held, or hold it apart '
+    "from what AEGIS trades"
+)
+
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the command was given."""
@@ -35,6 +40,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def import_and_tell(config: Config, path: Path, office: Callable[[], Act], wanted: Wanted) -> Code:
     """Show what a file has, and take it over; 78 for a file with faults, 75 where AEGIS runs."""
+    if config.mode == "live":
+        complain(NOT_LIVE)
+        return Code.CONFIG
     records, remarks = read_position_file(wanted.file)
     here = Here(symbols=config.exchange.symbols, policy=stop_policy_of(config))
     understood = understand(records, here)
