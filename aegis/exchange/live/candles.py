@@ -11,10 +11,12 @@ Invariants:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from decimal import Decimal
 
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
+from aegis.domain.money import ZERO
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadCandles
 from aegis.exchange.live.candle_rows import beat_before, closed_rows, later
 from aegis.exchange.live.past import Look, look_for, page_of
@@ -65,11 +67,12 @@ class Candles:
         self._doubted: set[ReadHistory] = set()
         self._recorded_until: dict[Symbol, Instant] = {}
         self._asked: Tail | Look | Symbol | None = None
+        self._newest: dict[Symbol, Candle] = {}
 
-    @property
-    def closed_until(self) -> Mapping[Symbol, Instant]:
-        """How far each symbol's candles were told."""
-        return {symbol: tail.closed_until for symbol, tail in self._tails.items()}
+    def volume_of(self, symbol: Symbol) -> Decimal:
+        """Return what the newest closed candle traded that was ever read; zero before the first."""
+        newest = self._newest.get(symbol)
+        return ZERO if newest is None else newest.volume
 
     def want(self, wanted: ReadHistory, reply_to: Reply) -> bool:
         """Take a question, or answer it where nothing is to be asked; say whether something is."""
@@ -149,11 +152,19 @@ class Candles:
     def _hear_tail(self, tail: Tail, candles: tuple[Candle, ...], closed_by: Instant) -> None:
         before = tail.closed_until
         for news in tail.news_of(candles, closed_by):
+            self._read((news.candle,))
             self._record(news.candle, before)
             before = news.candle.close_at
             self._tell(news)
         if self._wait_s(tail) <= 0 and not _goes_on(tail, candles, closed_by):
             self._again_s[tail.symbol] = self._clock.monotonic() + AGAIN_S
+
+    def _read(self, closed: tuple[Candle, ...]) -> None:
+        """Remember the newest of some closed candles, where it is newer than any."""
+        for candle in closed[-1:]:
+            newest = self._newest.get(candle.symbol)
+            if newest is None or candle.open_at > newest.open_at:
+                self._newest[candle.symbol] = candle
 
     def _record(self, candle: Candle, told_until: Instant) -> None:
         """Let the recording have a candle that it was waiting for; it reads what it lacks first."""
@@ -165,6 +176,7 @@ class Candles:
 
     def _hear_look(self, look: Look, candles: tuple[Candle, ...]) -> None:
         page = page_of(look, candles)
+        self._read(page.candles)
         with self._lock:
             if not page.candles and look.wanted not in self._doubted:
                 self._doubted.add(look.wanted)
@@ -178,6 +190,7 @@ class Candles:
         assert recorder is not None, "Expected a recording to read for, was none"
         since, until = self._recorded_until[symbol], self._tails[symbol].closed_until
         rows = closed_rows(candles, since=since, closed_by=until, timeframe_s=self._timeframe_s)
+        self._read(rows.candles)
         for candle in rows.candles:
             recorder.see(candle)
         self._recorded_until[symbol] = rows.candles[-1].close_at if rows.candles else until

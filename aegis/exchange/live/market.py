@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from aegis.domain.candles import Tick
 from aegis.domain.ids import Symbol
-from aegis.domain.money import ZERO, share
+from aegis.domain.money import share
 from aegis.exchange.live.asker import Asker
 from aegis.exchange.live.calls import MakeClient
 from aegis.exchange.live.candles import Candles
@@ -95,7 +95,6 @@ class PolledMarket:
         self._lock = threading.Lock()
         self._moves: dict[Symbol, MarketMoved] = {}
         self._closes: deque[CandleClosed] = deque(maxlen=CLOSES_MAX)
-        self._volumes: dict[Symbol, Decimal] = {}
         self._heard_s = dict.fromkeys(symbols, clock.monotonic())
         self._reply_to: Callable[[MarketNews], None] | None = None
         self._is_begun = False
@@ -136,7 +135,6 @@ class PolledMarket:
 
     def _closed(self, news: CandleClosed) -> None:
         candle = news.candle
-        self._volumes[candle.symbol] = candle.volume
         if self._venue is not None and not news.is_warmup:
             self._venue.observe_close(candle)
         with self._lock:
@@ -145,7 +143,7 @@ class PolledMarket:
 
     def _traded(self, tick: Tick) -> Tick:
         """Return a price with the volume that went with it, as far as the last candle tells."""
-        volume = self._volumes.get(tick.symbol, ZERO)
+        volume = self._candles.volume_of(tick.symbol)
         passed_s = min(self._poll_interval_s, self._timeframe_s)
         return replace(tick, volume=share(volume, passed_s, self._timeframe_s, _VOLUME_STEP))
 

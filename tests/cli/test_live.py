@@ -1,0 +1,212 @@
+"""Live mode as a person meets it, against the local exchange: consents, a canary, errands."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.cli.live_place import keys_of, private_requests, settle
+from tests.cli.place import Foreground, Place, Said
+from tests.exchange_server.local import Local, in_thread
+
+Start = Callable[..., Foreground]
+
+CANARY = "[live]\ncanary_orders = 1\ncanary_notional = 20\n"
+CONSENTS = ("--live (or AEGIS_LIVE=1)", "AEGIS_EXCHANGE__API_KEY", "AEGIS_EXCHANGE__SECRET")
+
+
+class Lived(msgspec.Struct, frozen=True):
+    """A folder in which AEGIS traded live until its canary was over, and what it said."""
+
+    folder: Path
+    lines: list[str]
+    said: Said
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    with in_thread(tmp_path_factory.mktemp("exchange")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory, local: Local) -> Lived:
+    folder = tmp_path_factory.mktemp("lived")
+    settle(folder, local, more=CANARY)
+    aegis = Foreground(folder, "run", "--live", environ=keys_of(local))
+    try:
+        aegis.wait_for("CanaryOver")
+        aegis.wait_for("PositionOpened")
+        return Lived(folder, aegis.lines, aegis.end())
+    finally:
+        aegis.clear()
+
+
+@pytest.fixture
+def live(place: Place, lived: Lived, local: Local, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A copy of the folder in which AEGIS has lived, with the keys."""
+    shutil.copytree(lived.folder, place.folder, dirs_exist_ok=True)
+    for name, value in keys_of(local).items():
+        monkeypatch.setenv(name, value)
+    return place
+
+
+# Consents -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "config check", "reconcile", "diagnose", "flatten", "recover --yes"]
+)
+def test_each_consent_that_is_missing_is_named_in_one_line(
+    place: Place, lived: Lived, command: str
+) -> None:
+    shutil.copytree(lived.folder, place.folder, dirs_exist_ok=True)
+    said = place.say(*command.split())
+    assert (said.code, said.out, said.err.count("\n")) == (78, "", 1)
+    assert all(consent in said.err for consent in CONSENTS)
+
+
+@pytest.mark.parametrize("where", ["before", "after", "variable"])
+def test_the_word_at_the_start_may_stand_anywhere(
+    live: Place, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "variable":
+        monkeypatch.setenv("AEGIS_LIVE", "1")
+    before, after = ["--live"] * (where == "before"), ["--live"] * (where == "after")
+    said = live.say(*before, "config", "check", *after)
+    assert (said.code, said.out) == (0, "ok: live, exchange, BTC/USDT, beats:Beats\n")
+
+
+def test_words_on_the_state_want_no_consent(place: Place, lived: Lived) -> None:
+    shutil.copytree(lived.folder, place.folder, dirs_exist_ok=True)
+    assert place.say("resume").code == 0
+    assert place.say("halt").code == 0
+    assert place.say("status").code == 0
+
+
+# A canary -----------------------------------------------------------------------------------
+
+
+def test_a_live_start_says_whose_money_it_is_and_what_guards_it(lived: Lived) -> None:
+    told = [line.split()[2] for line in lived.lines if " WARNING " in line]
+    assert told[:4] == ["LiveTrading", "NothingRestsThere", "CanaryTrading", "KeyRightsUntold"]
+
+
+def test_a_canary_costs_no_more_than_its_notional_and_halts_after_its_entries(
+    live: Place, local: Local
+) -> None:
+    status = live.say("status", "--json").json
+    assert (status["trading_state"], status["cause"]) == ("REDUCING", "canary")
+    with local.ledger() as ledger:
+        buys = [order for order in ledger.orders() if order.side == "BUY"]
+    assert len(buys) == 1
+    assert 0 < buys[0].value <= 20
+
+
+# Errands ------------------------------------------------------------------------------------
+
+
+def test_an_errand_at_the_exchange_is_done_and_says_so(live: Place) -> None:
+    said = live.say("reconcile", "--live")
+    assert (said.code, said.err) == (0, "")
+    assert "discrepancies" in said.out
+
+
+@pytest.mark.parametrize("command", ["reconcile", "diagnose", "recover"])
+def test_a_dry_run_changes_nothing_at_the_exchange(live: Place, local: Local, command: str) -> None:
+    before = private_requests(local)
+    assert live.say(command, "--dry-run", "--live").code == 0
+    after = private_requests(local)
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed <= {
+        "private/user-balance",
+        "private/get-open-orders",
+        "private/get-trades",
+        "private/get-order-detail",
+    }
+
+
+def test_a_key_that_is_not_taken_is_77_in_one_line(
+    live: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEGIS_EXCHANGE__SECRET", "another-secret")
+    said = live.say("reconcile", "--live")
+    assert (said.code, said.out, said.err.count("\n")) == (77, "", 1)
+    assert said.err.startswith("cryptocom does not take the key: HTTP 401")
+
+
+@pytest.mark.parametrize("command", ["reconcile", "flatten", "recover --yes"])
+def test_an_exchange_that_cannot_be_reached_is_69_in_one_line(live: Place, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = (live.folder / "config.toml").read_text()
+    was = settings.partition("127.0.0.1:")[2].partition("/")[0]
+    live.configure(settings.replace(f":{was}/", f":{port}/"))
+    said = live.say(*command.split(), "--live")
+    assert (said.code, said.out, said.err.count("\n")) == (69, "", 1)
+    assert said.err.startswith("cryptocom cannot be reached: ")
+
+
+def test_an_import_is_refused_where_the_money_is_real(live: Place) -> None:
+    said = live.say("import", "positions.json")
+    assert (said.code, said.err.count("\n")) == (78, 1)
+    assert not live.store.with_name("aegis.db.paper").exists()
+
+
+# Whose store it is ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "key"),
+    [
+        ('mode = "live"', 'mode = "shadow"', "mode"),
+        ('mode = "live"', 'mode = "paper"', "mode"),
+        ('base_url = "http://127.0.0.1', 'sandbox = true\n#"', "market"),
+        ("[exchange]", '[exchange]\naccount = "other"', "account"),
+    ],
+)
+def test_a_live_store_opens_for_nothing_else(live: Place, was: str, becomes: str, key: str) -> None:
+    live.configure((live.folder / "config.toml").read_text().replace(was, becomes))
+    said = live.say("halt")
+    assert said.code == 78
+    assert key in said.err
+
+
+# Prices alone -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["paper", "shadow"])
+def test_who_trades_on_paper_never_asks_a_private_endpoint_though_keys_are_there(
+    place: Place, local: Local, mode: str, foreground: Start
+) -> None:
+    settle(place.folder, local, mode=mode)
+    before = private_requests(local)
+    aegis = foreground("run", "--live", **keys_of(local))
+    aegis.wait_for("PositionOpened")
+    said = aegis.end()
+    assert said.code == 0
+    assert private_requests(local) == before
+    assert local.control.requests()["public/get-tickers"] > 0
+
+
+# What changes the account, and so comes last ---------------------------------------------------
+
+
+def test_a_canary_that_is_over_stays_so_over_a_restart_and_a_resume(
+    live: Place, local: Local
+) -> None:
+    assert live.say("flatten", "--live").out.count("flat but for dust") == 1
+    assert live.say("resume").code == 0
+    aegis = Foreground(live.folder, "run", "--live", environ=keys_of(local))
+    try:
+        aegis.wait_for("canary's 1 entries are sent")
+        aegis.end()
+    finally:
+        aegis.clear()
+    with local.ledger() as ledger:
+        assert sum(order.side == "BUY" for order in ledger.orders()) == 1
