@@ -24,7 +24,7 @@ from aegis.domain.book import Book
 from aegis.domain.commands import BookEntry, Command, Refusal
 from aegis.domain.decisions import decide
 from aegis.domain.events import Recorded
-from aegis.domain.ids import Coin, Instant, PositionId, position_id
+from aegis.domain.ids import Coin, ExchangeOrderId, Instant, PositionId, Symbol, position_id
 from aegis.domain.money import ZERO
 from aegis.domain.notices import About, notice_of
 from aegis.domain.order import TOLD
@@ -37,7 +37,7 @@ from aegis.store.errors import NoStore, Refused
 from aegis.store.identity import Identity
 from aegis.store.journal import Store
 from aegis.store.listeners import Listeners
-from aegis.store.reading import read_identity
+from aegis.store.reading import find_entered_by, read_identity
 from aegis.store.turns import Turns
 
 AS_CONFIGURED = Identity(mode="paper", exchange="cryptocom", account="main", market="simulated:1")
@@ -124,6 +124,7 @@ class Hand:
                 self._expect_room_for(trial)
             store, now = self._opened(), self.now()
             self._expect_priced_in(instrument.quote)
+            self._expect_news(instrument.symbol, trial.exchange_order_id)
             origin = f"by hand after {store.last_event_id}"
             key = position_id(store.incarnation, origin, instrument.symbol, now)
             self.execute(told(key, now))
@@ -221,6 +222,13 @@ class Hand:
         if known not in (None, quote):
             said = f"symbol: this store's positions are priced in {known}, as all of one store are"
             raise Refused("other_quote", f"{said}; was one in {quote}, which wants another store")
+
+    def _expect_news(self, symbol: Symbol, order: ExchangeOrderId) -> None:
+        """Refuse an order of the exchange that a position was booked for: a script ran again."""
+        known = find_entered_by(self.path, symbol, order)
+        if known is not None:
+            said = f"exchange_order_id: {order} of {symbol} is booked already, as position {known}"
+            raise Refused("known_order", said)
 
 
 def known_id(key: str) -> PositionId:

@@ -137,7 +137,7 @@ class PositionStateManager:
 
         `Refused`: a symbol that has a position already, or is priced in another coin than the
         store's first position; a stop that is not below the price or a target that is not above
-        it, or far from it, an amount too small to be sold, no figure.
+        it, or far from it, an amount too small to be sold, an order that is known, no figure.
 
         >>> manager.open_position("BTC/USDT", "long", "40000", "0.05", stop_price=39000)
         '...'

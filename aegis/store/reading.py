@@ -17,7 +17,7 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.events import Recorded
-from aegis.domain.ids import Coin, EventId, PositionId
+from aegis.domain.ids import Coin, EventId, ExchangeOrderId, PositionId, Symbol
 from aegis.domain.money import text_of_written, total
 from aegis.domain.order import UNSETTLED
 from aegis.store.errors import NoStore
@@ -40,6 +40,8 @@ FROM positions
 """
 
 # Each question has a statement of its own: one that takes both would scan for either.
+_OF_ORDER = "SELECT position_id FROM positions WHERE symbol = ? AND exchange_order_id = ?"
+
 _IS_PAST = "SELECT count(*) FROM position_events WHERE event_id = ? AND hash = ?"
 
 _POSITIONS = _POSITION_COLUMNS + "WHERE position_id <> 'system' ORDER BY opened_at, position_id"
@@ -167,6 +169,13 @@ def read_status(path: Path) -> StoreStatus:
             last_diagnosis=_views(db, _DIAGNOSIS, (CALLS_SINCE_MAX, CHECKS_MAX)),
             last_calls=last_calls(db),
         )
+
+
+def find_entered_by(path: Path, symbol: Symbol, order: ExchangeOrderId) -> PositionId | None:
+    """Return the position that an order of the exchange began, whatever became of it."""
+    with trusted(path) as db:
+        found = db.execute(_OF_ORDER, (symbol, order)).get
+    return None if found is None else PositionId(str(found))
 
 
 def is_past(path: Path, event_id: EventId, event_hash: str) -> bool:

@@ -288,6 +288,15 @@ def test_a_slip_of_the_hand_is_taken_for_no_exit_price(
     assert manager.close_position(held, price)
 
 
+def test_an_order_of_the_exchange_is_booked_once(manager: PositionStateManager) -> None:
+    held = opened(manager, exchange_order_id="X77")
+    manager.close_position(held, 100)
+    refused = refusal(lambda: opened(manager, exchange_order_id="X77"))
+    assert (refused.code, held in refused.text) == ("known_order", True)
+    assert opened(manager, "ETH/USDT", exchange_order_id="X77")
+    assert opened(manager, exchange_order_id="X78")
+
+
 def test_what_is_closed_stays_on_the_disk_alone(manager: PositionStateManager) -> None:
     manager.close_position(opened(manager), 100)
     assert manager._hand.store().book.positions == {}
