@@ -12,8 +12,9 @@ import msgspec
 
 from aegis.domain.ids import Symbol
 from aegis.domain.judgement import Ask, Judgement
-from aegis.domain.surroundings import Clocks, stale_symbols, stepped
+from aegis.domain.surroundings import Clocks, kept_back, stale_symbols, stepped
 from aegis.store.inspection import Inspection
+from aegis.vitals import ExchangeVitals
 from supervisors.backing import Backing
 
 
@@ -29,21 +30,34 @@ class RealTime(msgspec.Struct, frozen=True, kw_only=True):
     read_clocks: Callable[[], Clocks]
 
 
+def _none() -> None:
+    """Stand for an exchange on paper, to which there is no way that could be ill."""
+
+
 class Examination:
     """Used by one thread at a time; remembers the clocks from look to look."""
 
     def __init__(
-        self, store: Inspection, real_time: RealTime | None, backing: Backing | None = None
+        self,
+        store: Inspection,
+        real_time: RealTime | None,
+        backing: Backing | None = None,
+        exchange_vitals: Callable[[], ExchangeVitals | None] = _none,
     ) -> None:
         self._store = store
         self._backing = backing
+        self._exchange_vitals = exchange_vitals
         self._real_time = real_time
         self._clocks = None if real_time is None else real_time.read_clocks()
 
     def look(self, ask: Ask) -> tuple[Judgement, ...]:
         """Return what store and surroundings look like now."""
         kept = () if self._backing is None else (self._backing.judge(ask.now),)
-        return (*self._store.look(ask), *self._around(ask), *kept)
+        return (*self._store.look(ask), *self._around(ask), *self._beyond(), *kept)
+
+    def _beyond(self) -> tuple[Judgement, ...]:
+        vitals = self._exchange_vitals()
+        return () if vitals is None else (kept_back(vitals.hold),)
 
     def _around(self, ask: Ask) -> tuple[Judgement, ...]:
         real_time, before = self._real_time, self._clocks

@@ -152,8 +152,7 @@ class System:
             self.market = opened.enter_context(closing(self._market(clients, lived_until)))
             self._tuning = tuning_of(config, self.runtime.clock)
             self._backing = self._backing_of(self.runtime.clock.now())
-            inspection = self._inspection(opened)
-            self._examination = Examination(inspection, self._real_time(), self._backing)
+            self._examination = self._examining(opened)
             self.tree = self._tree(folder, control)
             self._opened = opened.pop_all()
         self.directory = Directory(on_overflow=self._overflowed, on_dead_letter=self._dead_lettered)
@@ -260,7 +259,7 @@ class System:
             return None
         return Backing(archive_of(self.config), wall_text, now)
 
-    def _inspection(self, opened: ExitStack) -> Inspection:
+    def _examining(self, opened: ExitStack) -> Examination:
         places = Places(
             path=self.config.store.path,
             files=lambda: self._store.files,
@@ -269,7 +268,8 @@ class System:
         )
         inspection = Inspection(places)
         opened.callback(inspection.close)
-        return inspection
+        vitals = self.desk.exchange.vitals
+        return Examination(inspection, self._real_time(), self._backing, vitals)
 
     def _stale_after_s(self) -> float:
         """Return after how many real seconds without news a price is stale."""

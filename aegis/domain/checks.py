@@ -180,6 +180,13 @@ CHECKS: tuple[Check, ...] = (
         advice="see to the machine's time (NTP); a sleeping machine jumps ahead, too",
     ),
     Check(
+        name="exchange",
+        reads="the way to a real exchange: bans, the key, lanes that rest, clocks; not on paper",
+        finds="what keeps entries back there",
+        holds="nothing on the way to the exchange keeps entries back",
+        advice="`status` and the log say since when; keys, network or this machine's clock mend it",
+    ),
+    Check(
         name="backup",
         reads="the folder of backups, and what came of the last one; not at `market.speed` 0",
         finds="no good backup for two intervals; one that failed, or has no second copy",

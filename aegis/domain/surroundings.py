@@ -27,6 +27,11 @@ def stale_symbols(silent: Sequence[Symbol], after_s: int) -> Judgement:
     return judged("data", faults)
 
 
+def kept_back(hold: str | None) -> Judgement:
+    """Flag what keeps entries from a real exchange."""
+    return judged("exchange", [] if hold is None else [hold])
+
+
 def stepped(before: Clocks, after: Clocks, last_event_at: Instant, now: Instant) -> Judgement:
     """Flag a wall clock that stepped since the look before, and a store ahead of its clock."""
     passed_ns = after.monotonic_ns - before.monotonic_ns

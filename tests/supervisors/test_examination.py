@@ -12,6 +12,7 @@ from aegis.domain.ids import EventId, Instant, Symbol
 from aegis.domain.judgement import Ask, Depth
 from aegis.domain.surroundings import Clocks
 from aegis.store.inspection import Inspection, Places
+from aegis.vitals import ExchangeVitals
 from supervisors.examination import Examination, RealTime
 from tests.domain.kit import BTC_USDT, ETH_USDT, START, seconds
 from tests.store.histories import History, open_store
@@ -99,3 +100,14 @@ def test_the_machines_clocks_go_together() -> None:
     before, after = read_clocks(), read_clocks()
     assert after.monotonic_ns >= before.monotonic_ns
     assert before.wall_ns > 0
+
+
+def test_what_keeps_entries_from_a_real_exchange_is_found(inspection: Inspection) -> None:
+    vitals = ExchangeVitals(hold="banned for 42 s", offset_s=None, lanes=())
+    found = look(Examination(inspection, None, exchange_vitals=lambda: vitals))
+    assert found == {"exchange": "banned for 42 s"}
+
+
+def test_a_way_to_the_exchange_that_is_well_is_no_finding(inspection: Inspection) -> None:
+    vitals = ExchangeVitals(hold=None, offset_s=0.0, lanes=())
+    assert look(Examination(inspection, None, exchange_vitals=lambda: vitals)) == {}
