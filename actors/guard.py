@@ -11,19 +11,15 @@ from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.account import TradingState
 from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
 from aegis.domain.commands import (
-    ChangeTradingState,
     Command,
     IntendOrder,
     MarkPosition,
     Quote,
     RaiseStop,
-    RecordPeak,
-    StartDay,
 )
 from aegis.domain.events import (
     OrderCanceled,
@@ -40,21 +36,20 @@ from aegis.domain.guard import (
     Seen,
     is_mark_due,
     is_mark_due_of,
-    is_peak_due,
     mid_of,
     quote_of,
     raised_along,
-    retry_after_s,
     seen_with,
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, PositionId, Symbol
 from aegis.domain.instants import day_start
-from aegis.domain.leaving import departure, lost_before
-from aegis.domain.money import text
-from aegis.domain.order import Role
+from aegis.domain.leaving import departure, flat, lost_before
+from aegis.domain.losses import after_close
+from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
-from aegis.domain.risk import Limits, equity_of, is_held, loss_breach
+from aegis.domain.pursuit import Pursuit
+from aegis.domain.risk import Limits, is_held
 from aegis.messages import (
     BookRead,
     CandleClosed,
@@ -116,8 +111,7 @@ class Guard(Actor):
         self._known_until: dict[Symbol, Instant] = {}  # the last close that was heard of
         self._seen: dict[PositionId, Seen] = {}
         self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
-        self._asked: dict[PositionId, int] = {}  # the exit that was asked for, by its ordinal
-        self._failures: dict[PositionId, tuple[int, float]] = {}  # how many, and not before
+        self._pursuit = Pursuit()
         self._real_second = int(NANOS_PER_SECOND / self.clock.real_s(1.0))  # of market time
 
     def on_started(self) -> None:
@@ -130,7 +124,7 @@ class Guard(Actor):
             case MarketMoved():
                 self._moved(message)
             case QuoteRead():
-                self._look(message.symbol, message.quote, is_traded=False)
+                self._look(message.symbol, message.quote)
             case FeedCheckDue():
                 self._check_feed()
             case CandleClosed():
@@ -164,15 +158,18 @@ class Guard(Actor):
         tick = message.tick
         self._moved_at[tick.symbol] = self.clock.monotonic()
         quote = quote_of(tick.price, message.spread_bps, tick.at)
-        self._look(tick.symbol, quote, is_traded=tick.volume > 0)
+        came_from = (
+            quote if tick.start == tick.price else quote_of(tick.start, message.spread_bps, tick.at)
+        )
+        self._look(tick.symbol, quote, came_from.bid if tick.volume > 0 else None)
 
-    def _look(self, symbol: Symbol, quote: Quote, *, is_traded: bool) -> None:
+    def _look(self, symbol: Symbol, quote: Quote, traded_from: Decimal | None = None) -> None:
         """See what a price asks of the position held in its symbol."""
         book = self._book
-        if book is None or not self._is_believed(symbol, quote, is_traded=is_traded):
+        position = None if book is None else book.position_of(symbol)
+        if book is None or not self._is_believed(symbol, quote, traded_from, position):
             return
         self._seen_at[symbol] = self.clock.monotonic()
-        position = book.position_of(symbol)
         if position is not None and is_held(position):
             self._note_extremes(position, quote)
             self._watch(book, position, quote)
@@ -181,9 +178,16 @@ class Guard(Actor):
         self._completed += 1
         self._pulse.complete()
 
-    def _is_believed(self, symbol: Symbol, quote: Quote, *, is_traded: bool) -> bool:
-        collar_pct = self._limits.price_collar_pct
-        verdict = self._belief.judge(symbol, quote, is_traded=is_traded, collar_pct=collar_pct)
+    def _is_believed(
+        self, symbol: Symbol, quote: Quote, traded_from: Decimal | None, held: Position | None
+    ) -> bool:
+        verdict = self._belief.judge(
+            symbol,
+            quote,
+            traded_from=traded_from,
+            collar_pct=self._limits.price_collar_pct,
+            known=None if held is None else held.mark,
+        )
         if verdict in (Verdict.NO_PRICE, Verdict.DOUBTED):
             self.log("QuoteRefused", level="warning", symbol=symbol, bid=quote.bid, text=verdict)
         return verdict is Verdict.BELIEVED
@@ -218,8 +222,7 @@ class Guard(Actor):
 
     def _leave(self, book: Book, position: Position, wanted: ExitWanted, quote: Quote) -> None:
         """Intend the next exit, once; what still fills or rests is cancelled first."""
-        _, not_before = self._failures.get(position.position_id, (0, 0.0))
-        if self.clock.monotonic() < not_before:
+        if self._pursuit.is_resting(position, self._real_ns()):
             return
         way_out = departure(
             book,
@@ -229,14 +232,18 @@ class Guard(Actor):
             tag=self._tag,
             incarnation=self._incarnation,
             lost_before=lost_before(self.clock.now(), self._real_second),
+            collar_pct=self._limits.price_collar_pct,
+            has_leapt=self._belief.has_leapt(position.symbol),
         )
-        if self._asked.get(position.position_id) == way_out.ordinal:
+        if self._pursuit.has_asked(position, way_out.ordinal):
             return
         for cancel in way_out.cancels:
             self._execute(cancel)
         if way_out.exit is None:
             return
-        self._asked[position.position_id] = way_out.ordinal
+        self._pursuit.ask(position, way_out.ordinal)
+        if way_out.alarm is not None:
+            self._execute(way_out.alarm)
         self.log(
             "ExitTriggered",
             position=position.position_id,
@@ -245,6 +252,7 @@ class Guard(Actor):
             trigger_price=wanted.trigger_price,
             bid=quote.bid,
             gap=wanted.gap(quote.bid),
+            limit=way_out.exit.price,
         )
         self._execute(IntendOrder(order=way_out.exit), is_answer_wanted=True)
 
@@ -257,12 +265,7 @@ class Guard(Actor):
                 wanted = ExitWanted(reason=ExitReason.FLATTEN, trigger_price=None)
                 self._leave(book, position, wanted, quote)
         if not alive:
-            dust = ", ".join(f"{text(left)} {coin}" for coin, left in book.account.dust.items())
-            reason = f"flat{f' but for dust: {dust}' if dust else ''}; resume to trade again"
-            command = ChangeTradingState(
-                state=TradingState.REDUCING, cause="flatten", reason=reason
-            )
-            self._execute(command)
+            self._execute(flat(book.account))
 
     def _closed(self, message: CandleClosed) -> None:
         """Mark, look at day and losses, at each close; one of a warm-up only raises a stop."""
@@ -276,8 +279,9 @@ class Guard(Actor):
         position = book.position_of(candle.symbol)
         if position is not None and is_held(position) and is_mark_due(position, candle.close):
             self._mark(position, candle.close)
-        if book.account.has_balances:
-            self._look_at_losses(book)
+        due = after_close(book, self._limits, day_start(self.clock.now(), self._day_starts_at_s))
+        if due is not None:
+            self._execute(due)
 
     def _ask_missed(self) -> None:
         """Ask for the candles since each trailing stop was last looked after."""
@@ -303,22 +307,6 @@ class Guard(Actor):
             if raised is not None:
                 self._execute(raised)
 
-    def _look_at_losses(self, book: Book) -> None:
-        equity = equity_of(book, self._limits.quote_coin)
-        day = day_start(self.clock.now(), self._day_starts_at_s)
-        began = book.account.day_started_at
-        if began is None or day > began:  # a day start that was moved back begins no day again
-            self._execute(StartDay(day_started_at=day, equity=equity))
-            return
-        breach = loss_breach(book, equity, self._limits)
-        if breach is not None and book.account.trading_state is TradingState.ACTIVE:
-            halt = ChangeTradingState(
-                state=TradingState.REDUCING, cause=breach.code, reason=breach.text
-            )
-            self._execute(halt)
-        elif is_peak_due(book.account.peak_equity, equity):
-            self._execute(RecordPeak(equity=equity))
-
     def _follow(self, recorded: Recorded) -> None:
         book = self._book
         if book is None or recorded.event_id <= book.last_event_id:
@@ -331,15 +319,14 @@ class Guard(Actor):
         event, position_id = recorded.event, recorded.position_id
         if isinstance(event, Failed):
             order = book.orders[event.client_order_id]
-            if order.role is not Role.ENTRY:
-                self._count_failure(position_id, order.end_reason)
+            if order.role is Role.EXIT:
+                self._exit_failed(order)
         elif isinstance(event, StrategyArmed):
             self._pulse.arm()
             self._begin_to_beat()
         elif isinstance(event, PositionClosed):
-            self._failures.pop(position_id, None)
+            self._pursuit.forget(position_id)
             self._seen.pop(position_id, None)
-            self._asked.pop(position_id, None)
         book.forget_ended()
 
     def _begin_to_beat(self) -> None:
@@ -372,24 +359,36 @@ class Guard(Actor):
         }
         return PricesRead(token=token, prices=prices)
 
-    def _count_failure(self, position_id: PositionId, reason: str) -> None:
-        failures, _ = self._failures.get(position_id, (0, 0.0))
-        pause_s = retry_after_s(failures + 1)
-        self._failures[position_id] = (failures + 1, self.clock.monotonic() + pause_s)
+    def _exit_failed(self, order: Order) -> None:
+        """Tell it, and let the next wait; one that found no taker goes on at the next price."""
+        if order.type is OrderType.LIMIT and order.state is not OrderState.REJECTED:
+            self.log(
+                "ExitUnfilled",
+                level="warning",
+                position=order.position_id,
+                reason=order.end_reason,
+                limit=order.price,
+                filled=order.filled,
+            )
+            return
+        failures, pause_s = self._pursuit.failed(order.position_id, self._real_ns())
         self.log(
             "ExitFailed",
             level="error",
-            position=position_id,
-            reason=reason,
-            failures=failures + 1,
+            position=order.position_id,
+            reason=order.end_reason,
+            failures=failures,
             retry_after_s=pause_s,
         )
+
+    def _real_ns(self) -> int:
+        return int(self.clock.monotonic() * NANOS_PER_SECOND)
 
     def _executed(self, message: Executed) -> None:
         """Ask again at the next price for an exit that the store would not have."""
         command = message.command
         if message.refusal is not None and isinstance(command, IntendOrder):
-            self._asked.pop(command.order.position_id, None)
+            self._pursuit.refused(command.order.position_id)
             self.log("ExitRefused", level="error", text=message.refusal.text)
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:

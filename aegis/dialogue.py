@@ -21,7 +21,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceOrder(Message, frozen=True, kw_only=True):
-    """`sent_at` lets the exchange refuse a request that comes too late to be meant."""
+    """`sent_at` lets the exchange refuse a request that comes too late to be meant.
+
+    What is immediate takes what is there at once, and ends: it never rests. `trigger_price` of a
+    market order is for a venue that knows candles only; others need not look at it.
+    """
 
     client_order_id: ClientOrderId
     symbol: Symbol
@@ -32,6 +36,7 @@ class PlaceOrder(Message, frozen=True, kw_only=True):
     trigger_price: Decimal | None
     reduce_only: bool
     sent_at: Instant
+    is_immediate: bool = False
 
 
 class CancelOrder(Message, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ Invariants:
 2. A quote that jumps beyond the collar is doubted once; the next is believed whatever it is. So
    a wrong digit costs nothing, and a real crash one look.
 3. A price that somebody traded at is believed at once: a stop goes on the tick that crosses it.
+4. A believed price has leapt where it lies beyond the collar from the one before, and nobody
+   traded on the way: an exit there is not sold for any price.
 """
 
 from __future__ import annotations
@@ -30,11 +32,26 @@ class Belief:
     def __init__(self) -> None:
         self.last: dict[Symbol, Quote] = {}
         self._doubted: set[Symbol] = set()
+        self._leapt: set[Symbol] = set()
+
+    def has_leapt(self, symbol: Symbol) -> bool:
+        """Say whether the last believed quote came without a way from the one before."""
+        return symbol in self._leapt
 
     def judge(
-        self, symbol: Symbol, quote: Quote, *, is_traded: bool, collar_pct: Decimal
+        self,
+        symbol: Symbol,
+        quote: Quote,
+        *,
+        traded_from: Decimal | None,
+        collar_pct: Decimal,
+        known: Decimal | None = None,
     ) -> Verdict:
-        """Take the next quote of a symbol, and say what to make of it."""
+        """Take the next quote of a symbol, and say what to make of it.
+
+        `traded_from` is the price from which on there was trade up to this one, None without any.
+        `known` is the last price on record, for want of a quote before.
+        """
         if not (is_amount(quote.bid) and is_amount(quote.ask)):
             return Verdict.NO_PRICE
         before = self.last.get(symbol)
@@ -42,13 +59,24 @@ class Belief:
             return Verdict.OLD
         is_second_look = symbol in self._doubted
         self._doubted.discard(symbol)
-        is_certain = before is None or is_traded or is_second_look
-        if before is not None and not is_certain and _is_jump(before, quote, collar_pct):
+        is_certain = before is None or traded_from is not None or is_second_look
+        if before is not None and not is_certain and _is_jump(before.bid, quote.bid, collar_pct):
             self._doubted.add(symbol)
             return Verdict.DOUBTED
+        self._note_leap(
+            symbol, before.bid if before else known, traded_from or quote.bid, collar_pct
+        )
         self.last[symbol] = quote
         return Verdict.BELIEVED
 
+    def _note_leap(
+        self, symbol: Symbol, before: Decimal | None, now: Decimal, collar_pct: Decimal
+    ) -> None:
+        if before is not None and _is_jump(before, now, collar_pct):
+            self._leapt.add(symbol)
+        else:
+            self._leapt.discard(symbol)
 
-def _is_jump(before: Quote, now: Quote, collar_pct: Decimal) -> bool:
-    return distance(now.bid, before.bid) > percent_of(before.bid, collar_pct)
+
+def _is_jump(before: Decimal, now: Decimal, collar_pct: Decimal) -> bool:
+    return distance(now, before) > percent_of(before, collar_pct)

@@ -1,8 +1,7 @@
 """When an own position must be left: stop, target, trailing stop, flatten.
 
 Pure. The stop policy is the one recorded with the entry. A stop triggers on the price at which
-one could get out (long: the bid). Getting out is never refused here; how often it is tried
-again is bounded by `retry_after_s`.
+one could get out (long: the bid). Getting out is never refused here.
 """
 
 from __future__ import annotations
@@ -34,8 +33,6 @@ from aegis.domain.risk import is_held, own_side, sellable
 
 TRAILING_STEP_PCT = Decimal("0.05")
 """A trailing stop is raised in steps of at least this share of the price: an event each."""
-
-RETRY_AFTER_S_MAX = 60
 
 MARK_STEP_BPS = Decimal(10)
 """A mark is an event; smaller moves are not worth one."""
@@ -142,10 +139,12 @@ def exit_order(
     client_order_id: ClientOrderId,
     *,
     is_second: bool = False,
+    limit: Decimal | None = None,
 ) -> Order | None:
-    """Return the market order that leaves a position, or None when nothing of it can be sold.
+    """Return the order that leaves a position, or None when nothing of it can be sold.
 
-    A second one is for the whole, as if the one that is out of sight would sell nothing.
+    A second one is for the whole, as if the one that is out of sight would sell nothing. Without a
+    limit it goes at market.
     """
     free = position.amount if is_second else sellable(book, position)
     amount = floor_to(free, position.instrument.amount_step)
@@ -157,8 +156,9 @@ def exit_order(
         symbol=position.symbol,
         role=Role.EXIT,
         side=own_side(position),
-        type=OrderType.MARKET,
+        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
         amount=amount,
+        price=limit,
         strategy=position.strategy,
         reason=wanted.reason,
         decision_price=wanted.trigger_price or quote.bid,
@@ -167,11 +167,6 @@ def exit_order(
         ask=quote.ask,
         reduce_only=True,
     )
-
-
-def retry_after_s(failures: int) -> int:
-    """Return how long a failed exit waits before its next try: 1, 2, 4 ... 60 s."""
-    return min(1 << min(max(failures - 1, 0), 6), RETRY_AFTER_S_MAX)
 
 
 def is_stopless(position: Position) -> bool:

@@ -41,7 +41,7 @@ from aegis.domain.findings import fill_of
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO, total
-from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, Role
+from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
 from aegis.exchange.lookout import Patience
 from aegis.ports import Clock
@@ -76,7 +76,7 @@ AT_THE_EXCHANGE = (OrderState.OPEN, OrderState.PARTIAL, OrderState.CANCELING)
 
 
 def request_to_place(order: Order, sent_at: Instant) -> PlaceOrder:
-    """Return the request that an order's intent asks for."""
+    """Return the request that an order's intent asks for; an exit by a limit never rests."""
     return PlaceOrder(
         client_order_id=order.client_order_id,
         symbol=order.symbol,
@@ -87,6 +87,7 @@ def request_to_place(order: Order, sent_at: Instant) -> PlaceOrder:
         trigger_price=order.trigger_price,
         reduce_only=order.reduce_only,
         sent_at=sent_at,
+        is_immediate=order.role is Role.EXIT and order.type is OrderType.LIMIT,
     )
 
 

@@ -69,6 +69,7 @@ from aegis.exchange.paper_matching import (
     match,
     side_price,
     with_order,
+    without_rest,
 )
 from aegis.ports import Clock, Late
 
@@ -212,7 +213,7 @@ class PaperExchange:
         if isinstance(admitted, RequestRefused):
             return admitted
         book = with_order(self._present_book(), admitted)
-        self._trade(request.symbol, book, placed=(admitted,))
+        self._trade(request.symbol, book, placed=admitted, is_immediate=request.is_immediate)
         return OrderPlaced(
             client_order_id=request.client_order_id,
             exchange_order_id=admitted.order.exchange_order_id,
@@ -285,26 +286,32 @@ class PaperExchange:
         ask = ceil_to(side_price(Side.BUY, mid, self._rules), instrument.price_step)
         return QuoteFetched(symbol=request.symbol, quote=Quote(bid=bid, ask=ask, at=level.tick.at))
 
-    def _trade(self, symbol: Symbol, book: Book, *, placed: tuple[PaperOrder, ...] = ()) -> None:
-        """Match a symbol's orders at its present level, and commit what came of it."""
+    def _trade(
+        self,
+        symbol: Symbol,
+        book: Book,
+        *,
+        placed: PaperOrder | None = None,
+        is_immediate: bool = False,
+    ) -> None:
+        """Match a symbol's orders at its present level, and commit what came of it.
+
+        What is placed and immediate ends with what it got.
+        """
         matched = self._matched(symbol, book)
-        changed = placed if matched is None else (*placed, *matched.orders)
-        if not changed:
+        after = book if matched is None else matched.book
+        trades = () if matched is None else matched.trades
+        orders = (*(() if placed is None else (placed,)), *(matched.orders if matched else ()))
+        if placed is not None and is_immediate:
+            after, expired = without_rest(after, placed)
+            orders = (*orders, *expired)
+        if not orders:
             return
-        if matched is None:
-            self._commit(Change(at=self._booking_instant(), orders=changed), book)
-            return
-        balances = matched.book.balances if matched.trades else {}
-        self._commit(
-            Change(
-                at=self._booking_instant(),
-                orders=changed,
-                trades=matched.trades,
-                balances=balances,
-            ),
-            matched.book,
-        )
-        self._levels[symbol] = matched.level
+        balances = after.balances if trades else {}
+        at = self._booking_instant()
+        self._commit(Change(at=at, orders=orders, trades=trades, balances=balances), after)
+        if matched is not None:
+            self._levels[symbol] = matched.level
 
     def _matched(self, symbol: Symbol, book: Book) -> Matched | None:
         level = self._levels.get(symbol)

@@ -232,6 +232,16 @@ def with_order(book: Book, order: PaperOrder) -> Book:
     return msgspec.structs.replace(book, orders=tuple(orders))
 
 
+def without_rest(book: Book, order: PaperOrder) -> tuple[Book, tuple[PaperOrder, ...]]:
+    """Return the book in which an order takes no more than it got, and its end if it had any."""
+    key = order.order.exchange_order_id
+    left = (each for each in book.orders if each.order.exchange_order_id == key)
+    rest = tuple(ended(each, VenueOrderStatus.EXPIRED, "nobody took the rest") for each in left)
+    for each in rest:
+        book = with_order(book, each)
+    return book, rest
+
+
 def _match_one(matched: Matched, order: PaperOrder, terms: Terms) -> Matched:
     offer = offer_to(order, matched.level, terms)
     if offer is None:

@@ -16,6 +16,7 @@ from aegis.domain.commands import (
     IntendOrder,
     MarkPosition,
     Quote,
+    RaiseAlarm,
     RaiseStop,
     RecordPeak,
     Refusal,
@@ -23,10 +24,10 @@ from aegis.domain.commands import (
     StartDay,
 )
 from aegis.domain.ids import Generation, Instant, exit_order_id
-from aegis.domain.order import OrderStep
+from aegis.domain.order import OrderStep, OrderType
 from aegis.domain.position import StopPolicy
 from aegis.domain.sizing import Sizing
-from aegis.messages import CandleClosed, QuoteRead, ReadBook, ReadQuote
+from aegis.messages import CandleClosed, MarketMoved, QuoteRead, ReadBook, ReadQuote
 from aegis.tuning import Reconfigured, Tuning
 from aegis.vitals import PricesRead, ReadVitals
 from supervisors.keeper import Pulse
@@ -162,12 +163,11 @@ def test_an_exit_that_the_store_would_not_have_is_asked_for_again(holding: Scene
 def test_an_exit_that_failed_is_followed_by_the_next_after_a_pause(seeded_stage: Stage) -> None:
     holding = Scene(seeded_stage)
     holding.desk.holding()
-    holding.begin().tell(ME, tick("97"))
+    holding.begin()
+    for price in ("99", "98.1", "97.5"):
+        holding.tell(ME, tick(price))
     (intent,) = holding.intends()
-    after = holding.desk.book.last_event_id
-    order = holding.desk.accepted(intent.order)
-    holding.desk.does(end(order, OrderStep.CANCEL))
-    holding.publish_new(ME, after)
+    _comes_back(holding, intent)
     holding.tell(ME, tick("97"))
     holding.stage.wait_for(lambda: "ExitFailed" in holding.stage.events())
     assert len(holding.commands(IntendOrder)) == 1
@@ -179,6 +179,49 @@ def test_an_exit_that_failed_is_followed_by_the_next_after_a_pause(seeded_stage:
     _, second = holding.intends(2)
     position = holding.desk.position()
     assert second.order.client_order_id == exit_order_id(TAG, INCARNATION, position.position_id, 1)
+
+
+def _comes_back(scene: Scene, intent: IntendOrder, step: OrderStep = OrderStep.CANCEL) -> None:
+    """Let an exit be sent, and end with nothing sold."""
+    after = scene.desk.book.last_event_id
+    order = scene.desk.accepted(intent.order)
+    scene.desk.does(end(order, step))
+    scene.publish_new(ME, after)
+
+
+def test_after_a_leap_exits_go_by_wider_limits_and_then_at_market_with_an_alarm(
+    holding: Scene,
+) -> None:
+    holding.begin()
+    for number, (price, limit) in enumerate(
+        [("90", "89.1"), ("80", "78.4"), ("70", None)], start=1
+    ):
+        holding.tell(ME, tick(price))
+        intent = holding.intends(number)[-1]
+        position = holding.desk.position()
+        key = exit_order_id(TAG, INCARNATION, position.position_id, number - 1)
+        assert intent.order.client_order_id == key
+        assert intent.order.price == (None if limit is None else Decimal(limit))
+        assert len(holding.commands(RaiseAlarm)) == (limit is None)
+        _comes_back(holding, intent, OrderStep.EXPIRE)
+
+    assert holding.stage.events().count("ExitUnfilled") >= 1
+
+
+def test_after_a_restart_a_leap_is_one_from_the_last_mark(holding: Scene) -> None:
+    holding.begin().tell(ME, asked("90"))
+
+    (intent,) = holding.intends()
+    assert intent.order.price == Decimal("89.1")
+
+
+def test_what_traded_all_the_way_down_is_left_at_market(holding: Scene) -> None:
+    holding.begin().tell(ME, tick("100"))
+    fell = msgspec.structs.replace(tick("90").tick, start=Decimal(100))
+    holding.tell(ME, MarketMoved(tick=fell, spread_bps=Decimal(0)))
+
+    (intent,) = holding.intends()
+    assert (intent.order.type, intent.order.price) == (OrderType.MARKET, None)
 
 
 def test_an_exit_under_way_is_waited_for(holding: Scene) -> None:

@@ -25,7 +25,8 @@ class Watch:
     def sees(self, bid: str, *, is_traded: bool = False, age_s: int = 0) -> Verdict:
         self.at = Instant(self.at + seconds(1))
         quote = Quote(bid=Decimal(bid), ask=Decimal(bid), at=Instant(self.at - seconds(age_s)))
-        return self.belief.judge(BTC_USDT, quote, is_traded=is_traded, collar_pct=COLLAR)
+        traded_from = quote.bid if is_traded else None
+        return self.belief.judge(BTC_USDT, quote, traded_from=traded_from, collar_pct=COLLAR)
 
     def sees_each(self, *bids: str) -> list[str]:
         return [self.sees(bid).name for bid in bids]
@@ -34,7 +35,7 @@ class Watch:
 def test_the_first_price_of_all_is_believed() -> None:
     quote = Quote(bid=Decimal(5), ask=Decimal(5), at=START)
     belief = Watch().belief
-    assert belief.judge(ETH_USDT, quote, is_traded=False, collar_pct=COLLAR) is Verdict.BELIEVED
+    assert belief.judge(ETH_USDT, quote, traded_from=None, collar_pct=COLLAR) is Verdict.BELIEVED
 
 
 @pytest.mark.parametrize("bid", ["0", "-1", "NaN", "Infinity"])
@@ -71,6 +72,47 @@ def test_a_crash_that_goes_on_is_believed_at_its_second_price() -> None:
     watch = Watch()
     assert watch.sees_each("87", "75") == ["DOUBTED", "BELIEVED"]
     assert watch.belief.last[BTC_USDT].bid == 75
+
+
+def way_of(belief: Belief) -> str:
+    return "leapt" if belief.has_leapt(BTC_USDT) else "came"
+
+
+@pytest.mark.parametrize(
+    ("bids", "way"),
+    [(["99"], "came"), (["98.9", "98.9"], "leapt"), (["90", "89", "88.5"], "came")],
+)
+def test_a_believed_price_has_leapt_where_it_is_far_from_the_one_before(
+    bids: list[str], way: str
+) -> None:
+    watch = Watch()
+    watch.sees_each(*bids)
+    assert way_of(watch.belief) == way
+
+
+@pytest.mark.parametrize(("start", "way"), [("100", "came"), ("99.5", "came"), ("90", "leapt")])
+def test_a_price_that_was_traded_on_the_way_to_has_not_leapt(start: str, way: str) -> None:
+    belief = Watch().belief
+    belief.judge(
+        BTC_USDT,
+        Quote(bid=Decimal(90), ask=Decimal(90), at=Instant(START + seconds(9))),
+        traded_from=Decimal(start),
+        collar_pct=COLLAR,
+    )
+    assert way_of(belief) == way
+
+
+@pytest.mark.parametrize(("known", "way"), [("100", "leapt"), ("95.5", "came"), (None, "came")])
+def test_the_first_price_is_judged_by_the_one_on_record(known: str | None, way: str) -> None:
+    belief = Belief()
+    belief.judge(
+        BTC_USDT,
+        Quote(bid=Decimal(95), ask=Decimal(95), at=START),
+        traded_from=None,
+        collar_pct=COLLAR,
+        known=None if known is None else Decimal(known),
+    )
+    assert way_of(belief) == way
 
 
 def test_a_price_that_was_traded_at_is_believed_at_once() -> None:

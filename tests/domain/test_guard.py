@@ -24,15 +24,16 @@ from aegis.domain.guard import (
     opening_stops,
     quote_of,
     raised_along,
-    retry_after_s,
     seen_with,
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.instants import day_start
-from aegis.domain.money import floor_to, minus, percent_of
+from aegis.domain.leaving import exit_limit, is_last_resort, last_resort, retry_after_s
+from aegis.domain.money import floor_to, minus, percent_of, times
 from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import Position, StopPolicy
+from aegis.exchange.outcomes import request_to_place
 from tests.domain.kit import BTC_USDT, START, Desk, decimals, end, entry, exit_of, quote, seconds
 
 NO_POLICY = StopPolicy(stop_loss_pct=Decimal(0))
@@ -181,6 +182,66 @@ def test_an_exit_sells_all_that_is_held_at_the_market() -> None:
     assert (order.role, order.side, order.type) == (Role.EXIT, Side.SELL, OrderType.MARKET)
     assert (order.amount, order.trigger_price, order.decision_price) == decimals("1.5", 98, 98)
     assert (order.reason, order.reduce_only, order.client_order_id) == ("stop_loss", True, KEY)
+
+
+def limit_of(desk: Desk, wanted: ExitWanted, bid: str, *, has_leapt: bool) -> Decimal | None:
+    return exit_limit(
+        desk.book, desk.position(), wanted, quote(bid), Decimal(1), has_leapt=has_leapt
+    )
+
+
+def test_a_leap_makes_an_exit_a_limit_a_collar_below_the_bid() -> None:
+    desk = Desk()
+    held = desk.holding()
+    assert limit_of(desk, STOP, "97", has_leapt=False) is None
+    limit = limit_of(desk, STOP, "97", has_leapt=True)
+    assert limit == Decimal("96.03")
+    order = exit_order(desk.book, held, STOP, quote("97"), KEY, limit=limit)
+    assert order is not None
+    assert (order.type, order.price) == (OrderType.LIMIT, limit)
+    assert request_to_place(order, START).is_immediate
+
+
+def test_a_limit_beyond_a_target_counts_from_the_target() -> None:
+    desk = Desk()
+    desk.holding()
+    target = ExitWanted(reason=ExitReason.TAKE_PROFIT, trigger_price=Decimal(104))
+    assert limit_of(desk, target, "110", has_leapt=True) == Decimal("102.96")
+
+
+def test_limits_that_found_no_takers_widen_and_then_give_way_to_the_market() -> None:
+    desk = Desk()
+    held = desk.holding()
+    limits: list[Decimal | None] = []
+    for _ in range(4):
+        limit = limit_of(desk, STOP, "50", has_leapt=not limits)
+        limits.append(limit)
+        assert is_last_resort(desk.book, desk.position()) is (len(limits) == 3)
+        kind = OrderType.MARKET if limit is None else OrderType.LIMIT
+        order = desk.accepted(exit_of(desk.position(), type=kind, price=limit))
+        desk.ends(order, OrderStep.EXPIRE)
+    assert limits == [Decimal("49.5"), Decimal(49), None, None]
+    assert held.position_id in last_resort(held, quote("50")).text
+
+
+def test_an_exit_that_was_never_sent_widens_nothing() -> None:
+    desk = Desk()
+    held = desk.holding()
+    order = desk.intended(exit_of(held, type=OrderType.LIMIT, price=Decimal(95)))
+    desk.ends(order, OrderStep.EXPIRE)
+    assert limit_of(desk, STOP, "50", has_leapt=False) is None
+
+
+@given(bid=st.integers(1, 10**6), collar=st.integers(1, 300))
+def test_a_limit_is_a_price_on_its_step_and_never_above_the_bid(bid: int, collar: int) -> None:
+    desk = Desk()
+    desk.holding()
+    price = times(Decimal(bid), Decimal("0.01"))
+    wide = times(Decimal(collar), Decimal("0.5"))
+    limit = exit_limit(desk.book, desk.position(), STOP, quote(price), wide, has_leapt=True)
+    assert limit is not None
+    assert Decimal("0.01") <= limit <= price
+    assert floor_to(limit, Decimal("0.01")) == limit
 
 
 def test_an_exit_without_a_level_is_decided_at_the_bid() -> None:

@@ -15,6 +15,7 @@ from aegis.domain.position import PositionStatus
 from tests.domain.kit import (
     BTC,
     INCARNATION,
+    LIMITS,
     TAG,
     USDT,
     Desk,
@@ -36,6 +37,8 @@ def way_out(desk: Desk) -> Departure:
         tag=TAG,
         incarnation=INCARNATION,
         lost_before=lost_before(desk.now, NANOS_PER_SECOND),
+        collar_pct=LIMITS.price_collar_pct,
+        has_leapt=False,
     )
 
 

@@ -114,3 +114,44 @@ def test_a_canceled_limit_is_never_filled_and_frees_its_coins(table: Table) -> N
     assert table.found(resting)[0].status is VenueOrderStatus.CANCELED
     assert table.fills(resting) == []
     assert table.fills(table.place(Side.SELL, "1")) == [("1", "110")]
+
+
+# Orders that take what is there and end -------------------------------------------------------
+
+
+def immediate(table: Table, amount: str, price: str) -> str:
+    fields = {"type": OrderType.LIMIT, "price": Decimal(price), "is_immediate": True}
+    return table.place(Side.SELL, amount, **fields)
+
+
+def test_an_immediate_limit_takes_what_is_there_and_ends(tmp_path: Path) -> None:
+    table = Table(tmp_path, msgspec.structs.replace(FREE, volume_share_max=Decimal("0.1")))
+    table.tick("100", volume="4")
+    sold = immediate(table, "1", "99")
+    order, trades = table.found(sold)
+    assert [trade.amount for trade in trades] == [Decimal("0.4")]
+    assert (order.status, order.filled) == (VenueOrderStatus.EXPIRED, Decimal("0.4"))
+    table.tick("101")
+    assert len(table.fills(sold)) == 1
+
+
+@pytest.mark.parametrize("price", ["99", "101"])
+def test_an_immediate_limit_never_rests(table: Table, price: str) -> None:
+    table.tick("100")
+    if price == "99":
+        table.close()
+    sold = immediate(table, "1", price)
+    assert table.found(sold)[0].status is VenueOrderStatus.EXPIRED
+    assert table.account().open_orders == ()
+    table.tick("102")
+    assert table.fills(sold) == []
+
+
+def test_what_an_immediate_limit_left_may_be_sold_at_once(table: Table) -> None:
+    table.tick("100")
+    immediate(table, "1", "101")
+    assert table.fills(table.place(Side.SELL, "1")) == [("1", "100")]
+
+
+def test_an_immediate_limit_before_the_first_price_ends(table: Table) -> None:
+    assert table.found(immediate(table, "1", "99"))[0].status is VenueOrderStatus.EXPIRED

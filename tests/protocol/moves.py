@@ -31,7 +31,7 @@ from aegis.domain.order import OrderState, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.heard import AccountHeard, CancelHeard, FindHeard, LookDue, PlaceHeard
 from aegis.exchange.outcomes import request_to_place
-from tests.domain.kit import INCARNATION, TAG, entry, opening, quote
+from tests.domain.kit import INCARNATION, LIMITS, TAG, entry, opening, quote
 from tests.protocol.life import Flying, Life
 from tests.protocol.venue import There, instant
 from tests.protocol.world import AMOUNT, Ground, World, crashed, may_come, plain, with_point
@@ -122,6 +122,8 @@ def _exit(world: World, ground: Ground) -> IntendOrder | None:
             tag=TAG,
             incarnation=INCARNATION,
             lost_before=instant(FAR_S),
+            collar_pct=LIMITS.price_collar_pct,
+            has_leapt=False,
         )
         if way_out.exit is not None and way_out.ordinal < ground.exits_max:
             return IntendOrder(order=way_out.exit)

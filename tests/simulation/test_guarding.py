@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from aegis.domain.candles import Candle
@@ -225,4 +226,66 @@ def test_a_leave_is_gone_through_with_after_a_restart(make_world: MakeWorld) -> 
 
     (position,) = world.positions()
     assert position["status"] == "CLOSED"
+    world.expect_truth()
+
+
+# Leaps of the price ---------------------------------------------------------------------------
+
+
+def leaping(price: str, volume: str = "100") -> list[Candle]:
+    """Return a calm market, and then a candle at a price far away."""
+    far = candle(6, price, price, price, price)
+    return [*flat(6), msgspec.structs.replace(far, volume=Decimal(volume))]
+
+
+def exits(world: World) -> list[tuple[str, str, Decimal]]:
+    """Return the exits that reached the exchange: type, end and what was sold."""
+    sells = (order for order in world.ledger().orders if order.side == "sell")
+    return [(order.type, order.status, order.filled) for order in sells]
+
+
+def test_a_stop_that_a_gap_jumps_over_goes_by_a_limit(make_world: MakeWorld) -> None:
+    world = lived(make_world, [*leaping("90"), *flat(1, price="90", first=7)], STOP_AT_98)
+
+    assert [(kind, end) for kind, end, _ in exits(world)] == [("limit", "filled")]
+    assert exit_price(world) == Decimal(90)
+    world.expect_truth()
+
+
+def test_a_crash_without_takers_is_left_at_market_in_the_end_with_an_alarm(
+    make_world: MakeWorld,
+) -> None:
+    market = [*leaping("90", volume="0"), *flat(3, price="80", first=7)]
+    world = lived(make_world, market, STOP_AT_98)
+
+    kinds = [(kind, end) for kind, end, _ in exits(world)]
+    assert kinds == [("limit", "expired"), ("limit", "expired"), ("market", "filled")]
+    (alarm,) = world.history("AlarmRaised")
+    assert "goes at market" in str(alarm["data"])
+    assert [position["status"] for position in world.positions()] == ["CLOSED"]
+    world.expect_truth()
+
+
+def test_what_a_limit_left_unsold_goes_on_at_the_next_price(make_world: MakeWorld) -> None:
+    market = [*leaping("90", volume="20"), *flat(3, price="90", first=7)]
+    settings = merged(STOP_AT_98, {"paper": {"volume_share_max": "0.1"}})
+    world = lived(make_world, market, settings)
+
+    first, second = exits(world)[:2]
+    assert (first[:2], second[0]) == (("limit", "expired"), "limit")
+    assert 0 < first[2] < 1
+    at = [instant_of(str(each["timestamp"])) for each in world.history("OrderSubmitted")][1:3]
+    assert at[1] - at[0] <= (MINUTE_S // 4 + 1) * NANOS_PER_SECOND
+    world.expect_truth()
+
+
+def test_a_crash_on_the_way_between_two_limits_forgets_neither(make_world: MakeWorld) -> None:
+    market = [*leaping("90", volume="0"), *flat(3, price="80", first=7)]
+    world = make_world(market, script=ENTRY, settings=STOP_AT_98).start()
+    world.run_until(lambda: len(world.history("OrderExpired")) == 1)
+    world.restart().run_to_the_end()
+
+    assert [kind for kind, _, _ in exits(world)] == ["limit", "limit", "market"]
+    assert len(world.history("AlarmRaised")) == 1
+    world.end()
     world.expect_truth()

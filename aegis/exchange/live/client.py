@@ -27,12 +27,10 @@ from aegis.exchange.live.calls import (
     Lost,
     MakeClient,
     Outcome,
-    Place,
     ReadCandles,
     ReadInstruments,
     ReadQuote,
     ReadRights,
-    Refused,
     Rights,
     Verdict,
 )
@@ -103,8 +101,6 @@ class Client:
                 return Denied(reason=f"{self._profile.name} is here for market data alone")
             case _ if self._access.keys is None:
                 return Denied(reason="no keys are set")
-            case Place() if call.order.trigger_price is not None:
-                return Refused(code="invalid_order", venue_code="", reason="triggers are not sent")
             case _:
                 return None
 

@@ -139,7 +139,9 @@ def _order_params(order: PlaceOrder) -> dict[str, object]:
     if order.type is OrderType.LIMIT:
         assert order.price is not None, f"Expected a price, was none ({order.client_order_id})"
         params["price"] = text(order.price)
-        params["time_in_force"] = "GOOD_TILL_CANCEL"
+        params["time_in_force"] = (
+            "IMMEDIATE_OR_CANCEL" if order.is_immediate else "GOOD_TILL_CANCEL"
+        )
     if ":" not in order.symbol:
         params["spot_margin"] = "SPOT"
     elif order.reduce_only:

@@ -132,6 +132,24 @@ def test_an_order_goes_out_with_our_id_its_figures_as_written_and_never_borrows(
     }  # fmt: skip
 
 
+def test_an_immediate_order_never_rests(exchange: Exchange) -> None:
+    order = msgspec.structs.replace(PLACE.order, is_immediate=True)
+    exchange.execute(Place(order=order), {"order_id": "1", "client_oid": ORDER_ID})
+
+    assert exchange.requests[0][1]["params"]["time_in_force"] == "IMMEDIATE_OR_CANCEL"
+
+
+def test_the_level_that_an_exit_at_market_was_triggered_by_stays_here(exchange: Exchange) -> None:
+    order = msgspec.structs.replace(
+        PLACE.order, type=OrderType.MARKET, price=None, trigger_price=Decimal(49_000)
+    )
+    exchange.execute(Place(order=order), {"order_id": "1", "client_oid": ORDER_ID})
+
+    params = exchange.requests[0][1]["params"]
+    assert params["type"] == "MARKET"
+    assert not {"ref_price", "price"} & set(params)
+
+
 def test_a_market_buy_names_its_amount_in_base_and_no_price(exchange: Exchange) -> None:
     order = msgspec.structs.replace(PLACE.order, type=OrderType.MARKET, price=None)
     exchange.execute(Place(order=order), {"order_id": "1", "client_oid": ORDER_ID})
@@ -433,10 +451,6 @@ def test_a_line_that_is_cut_is_lost_without_a_word_of_the_libraries(
     ("call", "verdict"),
     [
         (ReadRights(), Answered(value=Rights(can_trade=None, can_withdraw=None))),
-        (
-            Place(order=msgspec.structs.replace(PLACE.order, trigger_price=Decimal(1))),
-            Refused(code="invalid_order", venue_code="", reason="triggers are not sent"),
-        ),
         (
             ReadCandles(symbol=BTC, timeframe_s=180, since=AT),
             Lost(reason="cryptocom has no candles of 180 s"),
