@@ -56,6 +56,7 @@ NAMES = Names(
     strategies=_strategies,
     proven={"cryptocom"},
     sandboxes={"cryptocom"},
+    timeframes_lacking={"cryptocom": {"3m"}},
 )
 
 
@@ -303,6 +304,10 @@ BAD_FILES = [
     (
         'mode = "shadow"',
         'config.toml:1: mode: expected "paper", or market.source = "exchange" and market.speed = 1',
+    ),
+    (
+        '[market]\nsource = "exchange"\nspeed = 1\ntimeframe = "3m"',
+        "config.toml:4: market.timeframe: expected another timeframe, since cryptocom has no cand",
     ),
     ("[live]\ncanary_notional = -1", "config.toml:2: live.canary_notional: expected a number from"),
     ("[live]\ncanary_orders = 1.5", "config.toml:2: live.canary_orders: expected a whole number"),

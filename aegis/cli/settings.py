@@ -153,13 +153,14 @@ def _load(
     is_trading: bool,
 ) -> Config:
     from aegis.config.file import Names, load
-    from aegis.exchange.listed import EXCHANGES, PROVEN, SANDBOXES
+    from aegis.exchange.listed import EXCHANGES, PROVEN, SANDBOXES, TIMEFRAMES_LACKING
 
     names = Names(
         exchanges=EXCHANGES,
         strategies=judge,
         proven=PROVEN,
         sandboxes=SANDBOXES,
+        timeframes_lacking=TIMEFRAMES_LACKING,
         is_trading=is_trading,
     )
     return load(path, environ, names=names, overrides=overrides)

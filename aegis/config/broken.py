@@ -15,7 +15,8 @@ class Names(msgspec.Struct, frozen=True):
 
     `strategies` is given a name and its settings, and returns None or what is wrong; where that
     begins with the name of a setting and a colon, the fault is told at that setting.
-    `proven` exchanges may be traded on live, `sandboxes` have a place to practise in.
+    `proven` exchanges may be traded on live, `sandboxes` have a place to practise in,
+    and some lack candles of some length.
     `is_trading` says that secrets must be there: a look at a store does without.
     """
 
@@ -23,6 +24,7 @@ class Names(msgspec.Struct, frozen=True):
     strategies: Callable[[str, Mapping[str, object]], str | None]
     proven: Collection[str] = ()
     sandboxes: Collection[str] = ()
+    timeframes_lacking: Mapping[str, Collection[str]] = {}
     is_trading: bool = True
 
 

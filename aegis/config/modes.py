@@ -34,6 +34,16 @@ def _exchange_is_proven(config: Config, names: Names) -> Broken | None:
     return Broken(("exchange", "name"), expected, (name,))
 
 
+def _candles_are_there(config: Config, names: Names) -> Broken | None:
+    market, name = config.market, config.exchange.name
+    if market.source != "exchange" or market.timeframe not in names.timeframes_lacking.get(
+        name, ()
+    ):
+        return None
+    expected = f"expected another timeframe, since {name} has no candles of this one"
+    return Broken(("market", "timeframe"), expected, (market.timeframe,))
+
+
 def _sandbox_is_there(config: Config, names: Names) -> Broken | None:
     exchange = config.exchange
     if not exchange.sandbox:
@@ -50,6 +60,7 @@ MODE_RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("mode",), ("market", "source")), _market_is_real),
     ((("market", "source"), ("market", "speed")), _clock_is_real),
     ((("mode",), ("exchange", "name")), _exchange_is_proven),
+    ((("market",), ("exchange", "name")), _candles_are_there),
     (
         (("exchange", "name"), ("exchange", "sandbox"), ("exchange", "base_url")),
         _sandbox_is_there,

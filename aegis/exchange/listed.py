@@ -11,5 +11,8 @@ EXCHANGES = frozenset({"binance", "cryptocom", "kraken", "okx"})
 PROVEN = frozenset({"cryptocom"})
 """Money is traded here alone: the whole of AEGIS was run against their protocol."""
 
+TIMEFRAMES_LACKING = {"cryptocom": frozenset({"3m"}), "kraken": frozenset({"3m"})}
+"""They have no candles of these lengths."""
+
 SANDBOXES = frozenset({"binance", "cryptocom", "okx"})
 """These have a place to practise in."""

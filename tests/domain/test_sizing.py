@@ -68,6 +68,22 @@ def test_a_notional_buys_what_it_pays_for() -> None:
     assert sized("100", "50") == 2
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("most", "amount"), [("50", "0.5"), ("0.16", "0.0016")])
+def test_a_canary_costs_no_more_than_its_bound_whatever_the_method_says(
+    method: Method, most: str, amount: str
+) -> None:
+    value = "100" if method == "notional" else "1"
+    sizing = Sizing(method=method, value=Decimal(value), notional_max=Decimal(most))
+    small = prospect(instrument=instrument(amount_min=STEP, notional_min=STEP))
+    assert bought(sizing, small) == Decimal(amount)
+
+
+def test_a_bound_that_is_not_reached_changes_nothing() -> None:
+    bounded = Sizing(method="notional", value=Decimal(100), notional_max=Decimal(1000))
+    assert bought(bounded, prospect()) == bought(by("notional", "100"), prospect())
+
+
 def test_a_share_of_the_equity_buys_what_it_pays_for() -> None:
     assert bought(by("equity_pct", "5"), prospect("50")) == 10
 
