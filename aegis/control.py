@@ -61,6 +61,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...] = ()
 
 
+_ASK = msgspec.json.Decoder(Ask)
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
 class NotRunning(Exception):  # noqa: N818  it is the user's word for it
     """Nobody listens on the store's control socket."""
 
@@ -103,7 +107,7 @@ class ControlServer:
     def serve(self, line: bytes, hear: Callable[[ControlRequest], None]) -> Answer:
         """Pass one request on and wait for its answer, a bounded time."""
         try:
-            ask = msgspec.json.decode(line, type=Ask)
+            ask = _ASK.decode(line)
         except msgspec.DecodeError as error:
             return Answer(is_done=False, text=f"expected a command as a line of JSON: {error}")
         replies: SimpleQueue[ControlReply] = SimpleQueue()
@@ -167,7 +171,7 @@ def ask(
             connection.connect(_address(socket_path(store_path)))
             connection.sendall(line)
             with connection.makefile("rb") as stream:
-                return msgspec.json.decode(stream.readline(), type=Answer)
+                return _ANSWER.decode(stream.readline())
         except (OSError, msgspec.DecodeError) as error:
             raise NotRunning(f"no AEGIS answers at {socket_path(store_path)}") from error
 

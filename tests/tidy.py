@@ -96,6 +96,9 @@ SQL = re.compile(
 )
 SQL_CALLS = {"execute", "executemany", "executescript"}
 
+ONE_THREAD = ("aegis/cli/", "aegis/archive/__main__.py")
+"""Where a process has no second thread that decodes."""
+
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 NOQA = re.compile(r"#\s*no" r"qa(?P<codes>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?(?P<reason>.*)")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|work|root|Users)/\w|\b[A-Z]:\\+Users\b")
@@ -295,6 +298,21 @@ def hostile_call(source: Source) -> Iterator[str]:
                 yield source.fault(node.lineno, "hands a line to a shell")
 
 
+def shape_made_late(source: Source) -> Iterator[str]:
+    """Find a decoding that makes its shape's decoder on whatever thread comes first.
+
+    msgspec 0.22 keeps what it knows of a type on the type before it has filled it in; a second
+    thread that meets it then ends the process with SIGSEGV.
+    """
+    if is_at(source.path, ONE_THREAD):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and source.full_name(node.func) == "msgspec.json.decode":
+            kinds = [keyword.value for keyword in node.keywords if keyword.arg == "type"]
+            if any(source.full_name(kind) not in ("dict", "list") for kind in kinds):
+                yield source.fault(node.lineno, "makes its decoder late, not as its module loads")
+
+
 def print_outside_the_edge(source: Source) -> Iterator[str]:
     if is_at(source.path, ("aegis/cli/", "run.py")):
         return
@@ -387,6 +405,7 @@ PRODUCT_RULES: tuple[Rule, ...] = (
     broad_except,
     formatted_sql,
     hostile_call,
+    shape_made_late,
     print_outside_the_edge,
     too_long,
     import_from_above,

@@ -16,6 +16,7 @@ from aegis.archive.words import Order
 DEADLINE_S = 3600.0
 """A hundred times what a store of a million events takes."""
 
+_MADE = msgspec.json.Decoder(Made)
 _HOUSE = str(Path(__file__).parents[2])
 
 
@@ -39,7 +40,7 @@ def make_apart(order: Order) -> Made:
     if done.returncode != 0:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise ArchiveError(lines[-1] if lines else f"its maker ended with {done.returncode}")
-    return msgspec.json.decode(done.stdout, type=Made)
+    return _MADE.decode(done.stdout)
 
 
 def _plain_environ() -> dict[str, str]:

@@ -43,6 +43,9 @@ class _Reply(msgspec.Struct, frozen=True):
     parameters: _Parameters = _Parameters()
 
 
+_REPLY = msgspec.json.Decoder(_Reply)
+
+
 class TelegramMessenger:
     """Implements `ports.Messenger` for one chat."""
 
@@ -75,7 +78,7 @@ class TelegramMessenger:
 
 def _delivery(answer: Answer, token: Secret) -> Delivery:
     try:
-        reply = msgspec.json.decode(answer.body, type=_Reply)
+        reply = _REPLY.decode(answer.body)
     except msgspec.MsgspecError:
         if answer.status == _TOO_MANY:
             return RetryAfter(answer.retry_after_s or 0)

@@ -71,6 +71,9 @@ ORDER BY closed_at DESC LIMIT ?
 """
 
 
+_NOTE = msgspec.json.Decoder(NoteCalls)
+
+
 class CallsNoted(msgspec.Struct, frozen=True, kw_only=True):
     """How calls fared in the interval that ended at a timestamp."""
 
@@ -129,7 +132,7 @@ def last_calls(db: apsw.Connection) -> CallsNoted | None:
     row = db.execute(_LAST_CALLS, (CALLS, CALLS_ROWS_MAX)).fetchone()
     if row is None:
         return None
-    return CallsNoted(at=str(row[0]), note=msgspec.json.decode(str(row[1]), type=NoteCalls))
+    return CallsNoted(at=str(row[0]), note=_NOTE.decode(str(row[1])))
 
 
 def closed_since(db: apsw.Connection, at: Instant) -> tuple[Position, ...]:

@@ -46,6 +46,8 @@ _VOIDED = """
 SELECT event_data FROM position_events WHERE event_type = 'PositionVoided' AND timestamp >= ?
 """
 
+_VOIDED_EVENT = msgspec.json.Decoder(PositionVoided)
+
 ALWAYS = Instant(0)
 
 
@@ -117,8 +119,7 @@ def _positions(
 def _refused(db: apsw.Connection, since_text: tuple[str]) -> Mapping[str, int]:
     """Count what a reason begins with: the limit's name, or the exchange's word for a refusal."""
     reasons = (
-        msgspec.json.decode(str(data), type=PositionVoided).reason
-        for (data,) in db.execute(_VOIDED, since_text)
+        _VOIDED_EVENT.decode(str(data)).reason for (data,) in db.execute(_VOIDED, since_text)
     )
     return dict(Counter(reason.partition(":")[0] for reason in reasons).most_common())
 

@@ -87,6 +87,10 @@ class StoredEvent(LoggedEvent, frozen=True, array_like=True, gc=False):
 RowT = TypeVar("RowT", bound=LoggedEvent)
 
 
+_KNOWN = tuple(msgspec.json.Decoder(kind) for kind in (LoggedEvent, StoredEvent))
+"""It makes both known to msgspec while there is one thread; two that come first would crash it."""
+
+
 def rows_of(records: Iterable[Recorded], head_hash: str) -> list[EventRow]:
     """Return the rows that append records after a head."""
     rows: list[EventRow] = []

@@ -59,6 +59,9 @@ class _Envelope(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"null")
 
 
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
 def judge(
     profile: Profile, call: Call, method: str, heard: Heard, clean: Clean
 ) -> Result | Verdict:
@@ -67,7 +70,7 @@ def judge(
     `method` is the one that the call went to.
     """
     try:
-        envelope = msgspec.json.decode(heard.body, type=_Envelope)
+        envelope = _ENVELOPE.decode(heard.body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return without_code(call, heard, "no JSON of the exchange's")
     echo = _Echo(envelope, method, heard.request_id)

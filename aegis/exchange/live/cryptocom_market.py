@@ -62,19 +62,26 @@ class _Candles(msgspec.Struct):
     instrument_name: str
 
 
+_ROWS = msgspec.json.Decoder(Rows[msgspec.Raw])
+_NAMED = msgspec.json.Decoder(_Named)
+_INSTRUMENT = msgspec.json.Decoder(_Instrument)
+_TICKERS = msgspec.json.Decoder(Rows[_Ticker])
+_CANDLES = msgspec.json.Decoder(_Candles)
+
+
 def instruments(data: msgspec.Raw, symbols: Collection[Symbol]) -> tuple[Instrument, ...]:
     """Return those of some symbols that are listed; rows of others are not looked into."""
-    rows = decoded(data, Rows[msgspec.Raw]).data
+    rows = decoded(data, _ROWS).data
     if not rows:
         raise Misshapen("no instruments at all")
     wanted = {instrument_name(symbol): symbol for symbol in symbols}
-    named = ((decoded(row, _Named).symbol, row) for row in rows)
+    named = ((decoded(row, _NAMED).symbol, row) for row in rows)
     found = (_instrument(row, wanted[name]) for name, row in named if name in wanted)
     return once(found, lambda each: each.symbol, "instrument")
 
 
 def _instrument(row: msgspec.Raw, symbol: Symbol) -> Instrument:
-    told = decoded(row, _Instrument)
+    told = decoded(row, _INSTRUMENT)
     if symbol.partition(":")[0] != f"{told.base_ccy}/{told.quote_ccy}":
         raise Misshapen("an instrument's coins are others than its name says")
     lot = amount(told.qty_tick_size, "qty_tick_size")
@@ -92,7 +99,7 @@ def _instrument(row: msgspec.Raw, symbol: Symbol) -> Instrument:
 
 def quote(data: msgspec.Raw, symbol: Symbol) -> Quote | None:
     """Return the best prices, None where one side of the book is empty."""
-    ticker = the_one(decoded(data, Rows[_Ticker]).data, "ticker")
+    ticker = the_one(decoded(data, _TICKERS).data, "ticker")
     if ticker.i != instrument_name(symbol):
         raise Misshapen("i is another one")
     at = instant_of_ms(ticker.t, "t")
@@ -106,7 +113,7 @@ def quote(data: msgspec.Raw, symbol: Symbol) -> Quote | None:
 
 def candles(data: msgspec.Raw, symbol: Symbol, length_s: int) -> tuple[Candle, ...]:
     """Return candles, eldest first."""
-    told = decoded(data, _Candles)
+    told = decoded(data, _CANDLES)
     if told.instrument_name != instrument_name(symbol):
         raise Misshapen("instrument_name is another one")
     found = once(

@@ -131,9 +131,17 @@ class _Position(msgspec.Struct):
 # Orders and trades ----------------------------------------------------------------------------
 
 
+_PLACED = msgspec.json.Decoder(_Placed)
+_ORDER = msgspec.json.Decoder(_Order)
+_ORDERS = msgspec.json.Decoder(Rows[_Order])
+_TRADES = msgspec.json.Decoder(Rows[_Trade])
+_WALLETS = msgspec.json.Decoder(Rows[_Wallet])
+_POSITIONS = msgspec.json.Decoder(Rows[_Position])
+
+
 def placed(data: msgspec.Raw, client_order_id: str) -> ExchangeOrderId:
     """Return the exchange's id of the order that was placed under an id of ours."""
-    row = decoded(data, _Placed)
+    row = decoded(data, _PLACED)
     if row.client_oid != client_order_id:
         raise Misshapen("client_oid is another one")
     return ExchangeOrderId(name_of(row.order_id, "order_id"))
@@ -141,7 +149,7 @@ def placed(data: msgspec.Raw, client_order_id: str) -> ExchangeOrderId:
 
 def order(data: msgspec.Raw, client_order_id: str, symbol: Symbol) -> VenueOrder:
     """Return the order that was asked for, and no other."""
-    found = _order(decoded(data, _Order))
+    found = _order(decoded(data, _ORDER))
     if found.client_order_id != client_order_id:
         raise Misshapen("client_oid is another one")
     if found.symbol != symbol:
@@ -151,7 +159,7 @@ def order(data: msgspec.Raw, client_order_id: str, symbol: Symbol) -> VenueOrder
 
 def open_orders(data: msgspec.Raw) -> tuple[VenueOrder, ...]:
     """Return all orders of a list; each is open."""
-    found = tuple(_order(row) for row in decoded(data, Rows[_Order]).data)
+    found = tuple(_order(row) for row in decoded(data, _ORDERS).data)
     if any(each.status is not VenueOrderStatus.OPEN for each in found):
         raise Misshapen("an open order's status is an ended one")
     return once(found, lambda each: each.exchange_order_id, "order_id")
@@ -159,7 +167,7 @@ def open_orders(data: msgspec.Raw) -> tuple[VenueOrder, ...]:
 
 def trades(data: msgspec.Raw) -> tuple[tuple[VenueTrade, ...], int]:
     """Return trades, eldest first, and how many rows told of them."""
-    rows = decoded(data, Rows[_Trade]).data
+    rows = decoded(data, _TRADES).data
     found = once((_trade(row) for row in rows), lambda each: each.trade_id, "trade_id")
     return tuple(sorted(found, key=lambda each: (each.at, each.trade_id))), len(rows)
 
@@ -226,7 +234,7 @@ def _instant(row: _Order | _Trade) -> Instant:
 
 def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
     """Return what the wallet holds of each coin; a wallet without rows has to be worth nothing."""
-    wallet = the_one(decoded(data, Rows[_Wallet]).data, "wallet")
+    wallet = the_one(decoded(data, _WALLETS).data, "wallet")
     rows = once(wallet.position_balances, lambda each: each.instrument_name, "coin")
     if not rows and figure(wallet.total_cash_balance, "total_cash_balance") != 0:
         raise Misshapen("no coins, and a cash balance of them")
@@ -240,7 +248,7 @@ def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
 def positions(data: msgspec.Raw) -> dict[Symbol, Decimal]:
     """Return the signed amount of each position; isolated ones of one symbol are added up."""
     rows = once(
-        decoded(data, Rows[_Position]).data,
+        decoded(data, _POSITIONS).data,
         lambda each: (each.instrument_name, each.isolation_id),
         "position",
     )

@@ -40,6 +40,9 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     markets: dict[str, Any]
 
 
+_KEPT = msgspec.json.Decoder(_Kept)
+
+
 class Markets:
     """The instruments of one exchange; any thread may ask. Without a path they end with it."""
 
@@ -111,7 +114,7 @@ def _read(path: Path, exchange: str) -> _Kept | str | None:
     """Return what a file holds, why it is unfit, or None where there is none."""
     try:
         with path.open("rb") as file:
-            kept = msgspec.json.decode(file.read(BYTES_MAX), type=_Kept)
+            kept = _KEPT.decode(file.read(BYTES_MAX))
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, RecursionError):

@@ -30,10 +30,13 @@ class Misshapen(ValueError):  # noqa: N818  it reads as its sentence: the answer
     """An answer that cannot be believed; the text names the field, never what it held."""
 
 
-def decoded(data: msgspec.Raw | str, shape: type[T]) -> T:
-    """Return JSON as a shape; figures are texts in it, so none has been a float."""
+def decoded(data: msgspec.Raw | str, shape: msgspec.json.Decoder[T]) -> T:
+    """Return JSON as a shape; figures are texts in it, so none has been a float.
+
+    Its decoder is made when a module is loaded: lanes of several threads share it.
+    """
     try:
-        return msgspec.json.decode(data, type=shape)
+        return shape.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else ""
         raise Misshapen(f"not of the expected shape {where}".strip()) from None
