@@ -39,7 +39,7 @@ from aegis.domain.ids import Instant
 from aegis.domain.instants import text_of
 from aegis.exchange.paper_ledger import copy_ledger
 from aegis.store.copying import Contents, copy_store, has_met_exchange, look_at, prove_whole
-from aegis.store.errors import StoreBusy
+from aegis.store.errors import NoStore, StoreBusy
 from aegis.store.files import PRIVATE_FOLDER, make_private, sync_path
 from aegis.store.lock import Lock, take_lock
 from aegis.store.mark import mark_path
@@ -74,6 +74,8 @@ def make_backup(
     `made_at` is the wall's time. `progress` hears of pages, and then of events.
     """
     folder = Path(archive.folder)
+    if not archive.store_path.exists():
+        raise NoStore(archive.store_path)
     _make_folder(folder)
     lock = _lock(folder, archive.store_path.name)
     try:

@@ -67,15 +67,15 @@ def restore(
 ) -> Restored:
     """Put a store back; raises `StoreBusy` where somebody has it, and what choosing raises.
 
-    `sign` opens the copy that is made ready, and writes down in it what is being done.
+    It is chosen first: where there is nothing to put back, not even a folder is made. `sign` opens
+    the copy that is made ready, and writes down in it what is being done.
     """
-    store = archive.store_path
+    store, chosen = archive.store_path, choose()
     store.parent.mkdir(parents=True, exist_ok=True)
     lock = take_lock(store)
     room = store.with_name(store.name + ".restoring")
     try:
         _clear(room)
-        chosen = choose()
         refuse_foreign(chosen.contents.identity, identity)
         is_account_kept = _is_account_kept(archive, chosen)
         aside = _free_name(store)

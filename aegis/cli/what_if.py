@@ -277,4 +277,4 @@ def _notes_on_words(way: Way, original: Lived) -> Iterator[str]:
     if words:
         told = ", ".join(sorted({name_of(each.event) for each in words}))
         times = counted(len(words), "time")
-        yield f"a person's word counted {times} and is not lived again: {told}"
+        yield f"what people said or had booked counted {times} and is not lived again: {told}"

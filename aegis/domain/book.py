@@ -200,7 +200,7 @@ class Book:
         assert recorded.event_id > self.last_event_id, f"Event {recorded.event_id} came twice"
         position = self.positions.get(recorded.position_id)
         if type(event) is PositionMarked:  # most of a log; the way below takes 1.4 us longer
-            assert position is not None, f"No position for {recorded}"
+            assert position is not None, f"No position {recorded.position_id}"
             self.positions[recorded.position_id] = marked(position, (event,), recorded.version)
             self.last_event_id = recorded.event_id
             return
@@ -220,7 +220,7 @@ class Book:
             assert known.position_id == recorded.position_id, f"{known} is not {recorded}'s"
             order = evolve_order(known, event, at)
         is_own = recorded.position_id != SYSTEM_POSITION
-        assert position is not None or not is_own, f"No position for {recorded}"
+        assert position is not None or not is_own, f"No position {recorded.position_id}"
         account = evolve_account(self.account, event, at, position, order)
         if not is_own:
             account = replace(account, version=recorded.version)

@@ -178,7 +178,8 @@ def _of_account(event: Event) -> str:
             return f"The equity is higher than ever: {text(event.equity)}"
         case TradingStateChanged():
             leaving = ", leaving every position" if event.is_flattening else ""
-            return f"Trading is {event.state} by {event.cause}{leaving}{_why(event.reason)}"
+            by = f" by {event.cause}" if event.cause else ""  # none where it goes on
+            return f"Trading is {event.state}{by}{leaving}{_why(event.reason)}"
         case ReconciliationCompleted():
             healed = sum(found.is_healed for found in event.discrepancies)
             found = f"{len(event.discrepancies)} differences, {healed} healed"

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from aegis.domain.book import Book
-from aegis.domain.events import OrderAccepted, OrderIntended, Recorded
+from aegis.domain.events import OrderAccepted, OrderIntended, Recorded, name_of
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, ExchangeOrderId, PositionId
 from aegis.domain.order import Role
@@ -47,8 +47,10 @@ class Fold:
         try:
             self.book.apply(recorded)
         except FOLD_FAULTS as error:
-            text = f"event {recorded.event_id} does not follow: {type(error).__name__}: {error}"
-            raise StoreCorrupt("fold", text) from error
+            is_told = isinstance(error, AssertionError)  # in our words; the others are Python's
+            why = str(error) if is_told else f"{type(error).__name__}: {error}"
+            what = f"event {recorded.event_id} ({name_of(recorded.event)})"
+            raise StoreCorrupt("fold", f"{what} does not follow: {why}") from error
         if type(recorded.event) is OrderAccepted:
             for position, entry_id in accepted_entries((recorded,), self.book).items():
                 self.entry_ids.setdefault(position, entry_id)

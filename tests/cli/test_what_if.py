@@ -229,7 +229,7 @@ def test_a_log_that_was_lived_otherwise_is_told_with_its_first_event(lived: Plac
     assert found["parting"]["original"].startswith("TradingStateChanged by operator")
     assert found["parting"]["what_if"] == "has ended"
     assert found["notes"] == [
-        "a person's word counted 1 time and is not lived again: TradingStateChanged"
+        "what people said or had booked counted 1 time and is not lived again: TradingStateChanged"
     ]
     said = lived.say("what-if")
     assert f"no, from event {found['parting']['event_id']} on" in said.out

@@ -17,6 +17,7 @@ LOOKS = (
 )
 RESOLVE = ("resolve", "BTC/USDT", "--transferred")
 ACTS = (("reconcile",), ("diagnose",), ("halt",), ("resume",), ("flatten",), RESOLVE)
+ARCHIVE = (("backup",), ("backups",), ("restore", "latest"), ("recover", "--yes"))
 DRY_RUNS = (("reconcile", "--dry-run"), ("diagnose", "--dry-run"), ("flatten", "--dry-run"))
 
 
@@ -28,7 +29,7 @@ def test_a_look_at_no_store_says_how_to_start(place: Place, look: tuple[str, ...
     assert said.err == ""
 
 
-@pytest.mark.parametrize("command", [*LOOKS, ("health",), *ACTS, *DRY_RUNS], ids=" ".join)
+@pytest.mark.parametrize("command", [*LOOKS, ("health",), *ACTS, *ARCHIVE, *DRY_RUNS], ids=" ".join)
 def test_a_command_that_finds_no_store_creates_nothing(
     place: Place, command: tuple[str, ...]
 ) -> None:

@@ -10,6 +10,7 @@ from types import NoneType, UnionType
 import msgspec
 import pytest
 
+from aegis.domain.account import TradingState
 from aegis.domain.codec import decode, encode
 from aegis.domain.events import (
     EVENT_TYPES,
@@ -215,6 +216,13 @@ def test_an_event_has_a_sentence_without_an_idle_digit(event: Event) -> None:
 def test_a_sentence_says_what_was_bought_at_what_price() -> None:
     event = decode("OrderFilled", encode(full(OrderFilled)))
     assert sentence_of(event) == "Bought 1.25 word at 1.25, fee 1.25 word"
+
+
+def test_trading_that_goes_on_is_told_without_a_cause() -> None:
+    resumed = TradingStateChanged(
+        state=TradingState.ACTIVE, cause="", reason="resumed", is_flattening=False, equity=None
+    )
+    assert sentence_of(resumed) == "Trading is ACTIVE: resumed"
 
 
 @pytest.mark.parametrize("kind", LOUD)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from aegis.store.errors import NoStore, StoreTooNew
+from aegis.domain.events import PositionMarked, Recorded
+from aegis.domain.ids import EventId, PositionId
+from aegis.store.errors import NoStore, StoreCorrupt, StoreTooNew
+from aegis.store.folding import Fold
 from aegis.store.journal import Store
 from aegis.store.mark import mark_path
 from aegis.store.records import stored_events
 from aegis.store.statements import POSITION_COLUMNS
 from aegis.store.verify import PROBLEMS_MAX, Verification, verify
+from tests.domain.kit import START
 from tests.store.histories import History, open_store
 from tests.store.tampering import flip, page_checksum, stranger, tamper
 
@@ -298,7 +303,23 @@ def test_an_orphan_event_is_found(filled: Filled) -> None:
         "INSERT INTO position_events SELECT max(event_id) + 1, 'nobody', event_type, event_data,"
         " actor, timestamp, 1, 'h', 'p' FROM position_events",
     )
-    assert "position_events belongs to no row of positions" in _texts(verify(path), "foreign keys")
+    found = verify(path)
+    assert "position_events belongs to no row of positions" in _texts(found, "foreign keys")
+
+
+def test_an_event_that_follows_from_nothing_is_told_in_our_words() -> None:
+    stray = Recorded(
+        event_id=EventId(1),
+        position_id=PositionId("nobody"),
+        version=1,
+        actor="",
+        at=START,
+        event=PositionMarked(price=Decimal(1), high=None, low=None),
+    )
+    with pytest.raises(StoreCorrupt) as raised:
+        Fold().apply(stray)
+    said = "event 1 (PositionMarked) does not follow: No position nobody"
+    assert raised.value.text == said
 
 
 def test_a_broken_index_is_found(filled: Filled) -> None:
