@@ -1,11 +1,14 @@
 """The durable log as a value: the real book behind the real `decide`, each state made once.
 
-Two logs with the same key are one: what differs between them, nobody reads.
+Two logs with the same key are one. Whenever two books meet there, `WHEN` is all that may differ:
+when something was said, and how high the equity was, which neither `step` nor `decide` reads here.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+
+from msgspec.structs import asdict
 
 from aegis.domain.account import Account
 from aegis.domain.book import Book
@@ -89,7 +92,9 @@ class Log:
 def log_of(book: Book) -> Log:
     """Return the one log that a book's state stands for."""
     key = _key_of(book)
-    return _LOGS.setdefault(key, Log(book, key))
+    known = _LOGS.setdefault(key, Log(book, key))
+    assert _rest_of(book) == _rest_of(known.book), f"Expected one log for {key}"
+    return known
 
 
 def empty_log() -> Log:
@@ -113,6 +118,19 @@ def holding_log(there: There, owned: int) -> Log:
 _LOGS: dict[Key, Log] = {}
 _HEALED: dict[Key, tuple[Command, ...]] = {}
 _DECIDED: dict[Key, tuple[Log, tuple[Recorded, ...], Refusal | None]] = {}
+
+
+WHEN = {
+    *("intended_at", "unknown_at", "ended_at", "end_reason", "opened_at", "closed_at"),
+    *("close_reason", "version", "entries_submitted_at", "last_closed_at", "peak_equity"),
+}
+
+
+def _rest_of(book: Book) -> list[dict[str, object]]:
+    values = (*book.orders.values(), *book.positions.values(), book.account)
+    return [
+        {name: value for name, value in asdict(each).items() if name not in WHEN} for each in values
+    ]
 
 
 def forget_all() -> None:
