@@ -45,6 +45,8 @@ from aegis.domain.order import Order, Role
 from aegis.exchange.heard import (
     UNWATCHED,
     AccountHeard,
+    AlarmDue,
+    AlarmLater,
     AskLeave,
     CancelHeard,
     Declined,
@@ -136,7 +138,7 @@ class ExchangeGateway(Actor):
             case ExchangeReplied():
                 self._heard(message)
             case LookAgain():
-                self._look_due(message.client_order_id)
+                self._look_due(message)
             case ReadAccount():
                 self._read_account(message)
             case ReadQuote():
@@ -218,6 +220,8 @@ class ExchangeGateway(Actor):
                 self._stop_timer(order_id)
                 look = LookAgain(client_order_id=order_id)
                 self._look_timers[order_id] = self.after(effect.delay_s, look)
+            case AlarmLater():
+                self.after(effect.delay_s, LookAgain(client_order_id=order_id, is_alarm=True))
             case StopTimer():
                 self._stop_timer(order_id)
             case Doubt():
@@ -232,9 +236,12 @@ class ExchangeGateway(Actor):
         if timer is not None:
             timer.cancel()
 
-    def _look_due(self, order_id: ClientOrderId) -> None:
-        self._look_timers.pop(order_id, None)
-        self._step(order_id, LookDue())
+    def _look_due(self, message: LookAgain) -> None:
+        if message.is_alarm:
+            self._step(message.client_order_id, AlarmDue())
+            return
+        self._look_timers.pop(message.client_order_id, None)
+        self._step(message.client_order_id, LookDue())
 
     # The store --------------------------------------------------------------------------------
 

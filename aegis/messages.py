@@ -192,9 +192,10 @@ class AccountRead(Message, frozen=True, kw_only=True):
 
 
 class LookAgain(Message, frozen=True, kw_only=True):
-    """A timer of the gateway's own: look this order up."""
+    """A timer of the gateway's own: look this order up, or tell people that it is out of sight."""
 
     client_order_id: ClientOrderId
+    is_alarm: bool = False
 
 
 class ReadQuote(Message, frozen=True, kw_only=True):

@@ -85,6 +85,10 @@ class LookDue(_Value, frozen=True, kw_only=True):
     """The order's timer has fired."""
 
 
+class AlarmDue(_Value, frozen=True, kw_only=True):
+    """It went out of sight so long ago that somebody should be told, if it still is."""
+
+
 class LookWanted(_Value, frozen=True, kw_only=True):
     """Somebody is about to compare the account with the books."""
 
@@ -108,6 +112,7 @@ Heard = (
     | FindHeard
     | AccountHeard
     | LookDue
+    | AlarmDue
     | LookWanted
     | Declined
     | Halted
@@ -137,6 +142,12 @@ class LookLater(_Value, frozen=True, kw_only=True):
     delay_s: float
 
 
+class AlarmLater(_Value, frozen=True, kw_only=True):
+    """See, after so many real seconds, whether it is out of sight still, whatever was heard."""
+
+    delay_s: float
+
+
 class StopTimer(_Value, frozen=True, kw_only=True):
     """Set no timer any more."""
 
@@ -151,5 +162,5 @@ class TellLost(_Value, frozen=True, kw_only=True):
     """Tell people that an exit is out of sight for too long."""
 
 
-Effect = AskLeave | Send | Make | LookLater | StopTimer | Doubt | TellLost
+Effect = AskLeave | Send | Make | LookLater | AlarmLater | StopTimer | Doubt | TellLost
 Step = tuple[Watch, tuple[Effect, ...]]

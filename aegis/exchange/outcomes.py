@@ -258,7 +258,7 @@ def is_exit_lost(order: Order, clock: Clock) -> bool:
     if order.role is Role.ENTRY or order.unknown_at is None:
         return False
     waited_s = clock.real_s((clock.now() - order.unknown_at) / NANOS_PER_SECOND)
-    return waited_s > SECOND_EXIT_AFTER_S
+    return waited_s >= SECOND_EXIT_AFTER_S
 
 
 def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:

@@ -35,9 +35,12 @@ from aegis.domain.events import (
     OrderOutcomeUnknown,
 )
 from aegis.domain.ids import Instant
+from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import UNSETTLED, Order, OrderState, Role
 from aegis.exchange.heard import (
     AccountHeard,
+    AlarmDue,
+    AlarmLater,
     AskLeave,
     CancelHeard,
     Declined,
@@ -108,6 +111,8 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
             return watch, (_cancel(order),)
         case LookWanted() if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             return watch, ()
+        case AlarmDue():
+            return _alarmed(order, watch, (), clock)
         case CancelHeard() | LookDue() | LookWanted():
             return _look(order, watch)
         case Declined():
@@ -135,7 +140,14 @@ def _taken_up(order: Order, watch: Watch) -> Step:
         case OrderState.CANCELING:
             return watch, (_cancel(order),)
         case _:
-            return _look(order, watch)
+            watch, effects = _look(order, watch)
+            return watch, (*effects, *_alarm(order))
+
+
+def _alarm(order: Order) -> tuple[Effect, ...]:
+    """Have an exit that is out of sight looked after, even where no look-up is answered."""
+    is_lost = order.role is not Role.ENTRY and order.unknown_at is not None
+    return (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),) if is_lost else ()
 
 
 def _known(watch: Watch, patience: Patience, clock: Clock) -> Watch:
@@ -158,7 +170,8 @@ def _told(
         case OrderAccepted():
             return _look(order, replace(_known(watch, patience, clock), looks=0))
         case OrderOutcomeUnknown():
-            return _look(order, replace(watch, looks=0))
+            watch, effects = _look(order, replace(watch, looks=0))
+            return watch, (*effects, *_alarm(order))
         case OrderFilled():
             return replace(watch, looks=0), ()
         case OrderCancelRequested():
@@ -195,6 +208,11 @@ def _found(
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
         case _:
             watch, effects = _again(order, watch, patience)
+    return _alarmed(order, watch, effects, clock)
+
+
+def _alarmed(order: Order, watch: Watch, effects: tuple[Effect, ...], clock: Clock) -> Step:
+    """Tell people of an exit that is out of sight for too long, once."""
     if watch.is_alarmed or not is_exit_lost(order, clock):
         return watch, effects
     return replace(watch, is_alarmed=True), (*effects, TellLost())

@@ -29,6 +29,7 @@ from aegis.domain.order import TRANSITIONS, Order, OrderState, OrderStep, Side
 from aegis.domain.venue import VenueOrderStatus
 from aegis.exchange.heard import (
     AccountHeard,
+    AlarmLater,
     AskLeave,
     CancelHeard,
     Declined,
@@ -122,6 +123,8 @@ def _word(effect: Effect) -> str:
             return f"`{type(command).__name__}`"
         case LookLater():
             return "set the timer"
+        case AlarmLater():
+            return "set the alarm"
         case StopTimer():
             return "stop the timer"
         case Doubt():

@@ -28,6 +28,7 @@ from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import Order, Role
 from aegis.exchange.heard import (
     UNWATCHED,
+    AlarmLater,
     AskLeave,
     Declined,
     Doubt,
@@ -189,8 +190,8 @@ class Life:
                 self._timers.discard(order_id)
             case TellLost():
                 self._told |= {"lost"}
-            case Doubt():
-                pass  # comparing with the books may happen at any time
+            case Doubt() | AlarmLater():
+                pass  # people are told at a time; comparing with the books may happen at any time
 
     def _execute(self, command: Command, *, is_answer_wanted: bool) -> None:
         self._log, records, refusal = self._log.execute(command, self._now)

@@ -117,18 +117,27 @@ def test_an_exit_whose_request_was_lost_goes_out_as_the_next_exit(make_world: Ma
     world.expect_truth()
 
 
-def test_a_second_exit_sells_what_one_out_of_sight_has_not(make_world: MakeWorld) -> None:
+def on_exit(placing: Fault, looking_up: Fault) -> Faults:
+    """Let one fault befall the first exit's placing, and another each look-up of it."""
     lost: set[str] = set()
 
-    def faults(request: ExchangeRequest) -> Fault | None:
+    def plan(request: ExchangeRequest) -> Fault | None:
         if isinstance(request, PlaceOrder) and request.side is Side.SELL and not lost:
             lost.add(request.client_order_id)
-            return REQUEST_LOST
+            return placing
         is_of_lost = isinstance(request, FindOrder) and request.client_order_id in lost
-        return UNREADABLE if is_of_lost else None
+        return looking_up if is_of_lost else None
 
-    market = [*flat(8), candle(8, "100", "100", "97", "97"), *flat(20, price="97", first=9)]
-    world = make_world(market, script={"enters": [2]}, faults=faults).live()
+    return plan
+
+
+FALLING = [*flat(8), candle(8, "100", "100", "97", "97"), *flat(20, price="97", first=9)]
+"""Through the stop of what was bought at 100."""
+
+
+def test_a_second_exit_sells_what_one_out_of_sight_has_not(make_world: MakeWorld) -> None:
+    faults = on_exit(REQUEST_LOST, UNREADABLE)
+    world = make_world(FALLING, script={"enters": [2]}, faults=faults).live()
 
     orders = sorted(world.evidence().orders.values(), key=lambda order: order.intended_at)
     first, second = (order for order in orders if order.role == "exit")
@@ -136,6 +145,17 @@ def test_a_second_exit_sells_what_one_out_of_sight_has_not(make_world: MakeWorld
     assert first.unknown_at is not None
     waited_s = (second.intended_at - first.unknown_at) / NANOS_PER_SECOND
     assert waited_s >= SECOND_EXIT_AFTER_S
+
+
+def test_people_are_told_of_a_lost_exit_in_time_though_no_look_up_is_answered(
+    make_world: MakeWorld,
+) -> None:
+    faults = on_exit(UNREADABLE, ANSWER_LOST)
+    slow = {"exchange": {"call_deadline_s": 45}}
+    world = make_world(FALLING, script={"enters": [2]}, faults=faults, settings=slow).start()
+    world.run_until(lambda: world.has_said("OrderOutcomeUnknown"))
+    assert not world.has_said("ExitOutcomeUnknown")
+    world.run_for(SECOND_EXIT_AFTER_S)
     assert world.has_said("ExitOutcomeUnknown")
 
 
