@@ -41,6 +41,7 @@ OWN_KEYS = {
 
 
 WITHOUT_MARKET = (
+    Override(option="what-if", key="mode", value="paper"),
     Override(option="what-if", key="market.source", value="simulated"),
     Override(option="what-if", key="market.path", value=[]),
 )
