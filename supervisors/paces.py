@@ -18,8 +18,8 @@ from supervisors.threads import ThreadRuntime
 STILL_S_MAX = 120
 """Market seconds that an errand may take; the exchange on paper answers within one."""
 
-REAL_S_MAX = 60.0
-"""Real seconds that it may take: some calls to the exchange, each with its deadline."""
+REAL_S_MAX = 180.0
+"""Real seconds that it may take: an order without an answer is proved absent, or found, in half."""
 
 LOOK_EACH_S = 0.05
 

@@ -33,8 +33,8 @@ def check(
         from aegis.cli.config_views import show_check
         from aegis.config.consents import missing_consents
 
-        refusal = missing_consents(found, is_live_meant=given.is_live_meant)
-        return show_check(found, given.path, refusal, is_json=given.is_json)
+        missing = missing_consents(found, is_live_meant=given.is_live_meant)
+        return show_check(found, given.path, missing, is_json=given.is_json)
 
     def tell_faults(lines: tuple[str, ...]) -> None:
         if given.is_json:

@@ -10,24 +10,21 @@ from aegis.cli.wording import shown
 from aegis.config.model import Config, describe, show
 
 
-def show_check(config: Config, path: Path, refusal: str | None, *, is_json: bool) -> Code:
-    """Show what would run; the faults that keep it from running were told before.
+def show_check(config: Config, path: Path, missing: str | None, *, is_json: bool) -> Code:
+    """Show what would run, and `missing`, which consents a start still wants.
 
-    Where the settings are not those of the working folder, stderr says whose they are.
+    The faults that keep it from running were told before. Where the settings are not those of the
+    working folder, stderr says whose they are.
     """
-    faults = () if refusal is None else (refusal,)
-    notes = notes_on(config)
+    notes = (*notes_on(config), *(() if missing is None else (missing,)))
     if is_json:
-        tell_json({"ok": not faults, "path": str(path), "faults": faults, "notes": notes})
-    if refusal is not None:
-        complain(refusal)
-        return Code.CONFIG
-    if not is_json:
-        tell(f"ok: {describe(config)}")
-        if path.parent != Path():
-            complain(f"settings: {shown(path.resolve())}")
-        for note in notes:
-            tell(f"note: {note}")
+        tell_json({"ok": True, "path": str(path), "faults": (), "notes": notes})
+        return Code.DONE
+    tell(f"ok: {describe(config)}")
+    if path.parent != Path():
+        complain(f"settings: {shown(path.resolve())}")
+    for note in notes:
+        tell(f"note: {note}")
     return Code.DONE
 
 

@@ -59,9 +59,7 @@ def live(place: Place, lived: Lived, local: Local, monkeypatch: pytest.MonkeyPat
 # Consents -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "config check", "reconcile", "diagnose", "flatten", "recover --yes"]
-)
+@pytest.mark.parametrize("command", ["run", "reconcile", "diagnose", "flatten", "recover --yes"])
 def test_each_consent_that_is_missing_is_named_in_one_line(
     place: Place, lived: Lived, command: str
 ) -> None:
@@ -69,6 +67,18 @@ def test_each_consent_that_is_missing_is_named_in_one_line(
     said = place.say(*command.split())
     assert (said.code, said.out, said.err.count("\n")) == (78, "", 1)
     assert all(consent in said.err for consent in CONSENTS)
+
+
+def test_a_check_of_the_settings_names_the_consents_that_a_start_still_wants(
+    place: Place, local: Local
+) -> None:
+    settle(place.folder, local)
+    said = place.say("config", "check")
+    assert said.code == 0
+    ok, note = said.out.splitlines()
+    assert ok == "ok: live, exchange, BTC/USDT, beats:Beats"
+    assert note.startswith("note: ")
+    assert all(consent in note for consent in CONSENTS)
 
 
 @pytest.mark.parametrize("where", ["before", "after", "variable"])
