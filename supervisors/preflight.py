@@ -13,7 +13,7 @@ from pathlib import Path
 from aegis.config.values import quote_of
 from aegis.domain.book import Book
 from aegis.domain.ids import Coin, EventId, Symbol
-from aegis.domain.money import ZERO, plus
+from aegis.domain.money import ZERO, minus, plus
 from aegis.exchange.paper_ledger import (
     PaperLedger,
     foreign_ledger,
@@ -62,13 +62,15 @@ def open_own_ledger(
 ) -> PaperLedger:
     """Open the ledger that belongs to a store; one that never met its exchange gets a new one.
 
-    It begins with the coins of what the store holds already, as a person told of it.
+    It begins with the coins of what the store holds already, as a person told of it, but for those
+    that an exchange was told to lack: what became of these is a question, and stays one.
     """
     is_new = not store.book.account.has_balances
-    begins_with = dict(balances)
+    begins_with, lacking = dict(balances), store.book.account.unresolved
     for position in store.book.alive_positions() if is_new else ():
         base = position.instrument.base
-        begins_with[base] = plus(begins_with.get(base, ZERO), position.amount)
+        there = minus(position.amount, lacking.get(position.position_id, ZERO))
+        begins_with[base] = plus(begins_with.get(base, ZERO), max(ZERO, there))
     ledger = open_ledger(
         path, begins_with, market, owner=store.birth, may_create=is_new, is_kept=is_kept
     )

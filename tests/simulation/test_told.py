@@ -93,6 +93,20 @@ def test_a_store_with_trades_that_a_script_told_of_starts_again_and_again(
     assert booked_trades(world.store_path) == frozenset(), "a backup would ask its account for it"
 
 
+def test_coins_that_a_script_told_to_be_missing_do_not_come_back_by_themselves(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(FALLING, settings=FREE)
+    with by_hand(world) as manager:
+        held = manager.open_position(BTC, "long", "100", "2", stop_price="95")
+        assert manager.reconcile_with_exchange({BTC: "0.5"})["unresolved"] == [held]
+
+    world.live()
+
+    assert world.status().account.unresolved == {held: Decimal("1.5")}
+    assert sum(trade.amount for trade in world.ledger().trades) <= Decimal("0.5")
+
+
 def test_what_the_paper_exchange_never_had_is_found_missing(make_world: MakeWorld) -> None:
     world = make_world(flat(9)).live()
     with by_hand(world) as manager:
