@@ -38,8 +38,11 @@ from aegis.exchange.live.windows import Reading
 ROUNDS_MAX = 5
 """Readings of an account until nothing moves meanwhile."""
 
-FIRST_LOOK_S = 86_400
-"""Of trades, where the books have no beginning yet: whether another AEGIS trades this account."""
+FIRST_LOOK_S = 86_000
+"""Of trades, where the books have no beginning yet: whether another AEGIS trades this account.
+
+Less than the day that one call tells: a second one would keep each first start for a second.
+"""
 
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):
