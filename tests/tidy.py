@@ -73,7 +73,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aegis.messages",),
     ("aegis.ports",),
     ("aegis.config",),
-    ("aegis.clock",),
+    ("aegis.clock", "aegis.packages"),
     ("aegis.store", "aegis.exchange", "aegis.notify", "aegis.control", "aegis.log",
      "aegis.service", "aegis.strategy_loader"),
     ("aegis.archive",),

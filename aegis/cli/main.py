@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from aegis.cli.loading import loading_first
+
 if TYPE_CHECKING:
     from aegis.cli.asking import Act
     from aegis.cli.running import Start
@@ -45,7 +47,7 @@ def main(
     `office` loads what does a person's errand where no AEGIS runs.
     `shield` runs a person's code and returns what came of it, whatever that raises.
     """
-    with _interruptible() as is_interrupted:
+    with loading_first(), _interruptible() as is_interrupted:
         try:
             handed_in = _HandedIn(beside, engine, office, shield)
             return _main(arguments, handed_in, is_interrupted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from aegis.cli.codes import Code
+from aegis.cli.loading import loading
 from aegis.cli.output import complain
 from aegis.cli.session import (
     AsJson,
@@ -31,8 +32,9 @@ def run(
     given = given_of(context, config, is_json=json, is_live=live, is_run=True)
 
     def work(found: Config) -> int:
-        from aegis.cli.running import run_and_tell
-        from aegis.config.consents import missing_consents
+        with loading():
+            from aegis.cli.running import run_and_tell
+            from aegis.config.consents import missing_consents
 
         refusal = missing_consents(found, is_live_meant=given.is_live_meant)
         if refusal is not None:

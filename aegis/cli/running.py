@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aegis.cli.codes import Trouble, expected_errors, trouble_of
+from aegis.cli.loading import loading
 from aegis.cli.output import (
     Progress,
     complain,
@@ -92,7 +93,9 @@ def run_and_tell(config: Config, path: Path, engine: Callable[[], Start], *, is_
         log = log_of(config, console_level="warning" if is_quick else "debug")
         try:
             with stdout_kept_for_data():
-                outcome = engine()(
+                with loading():
+                    start = engine()
+                outcome = start(
                     config,
                     folder=folder_of(path),
                     log=log,

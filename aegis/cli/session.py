@@ -15,6 +15,7 @@ import typer
 
 from aegis.cli.codes import Code, expected_errors, trouble_of
 from aegis.cli.dates import RANGE, seconds_of
+from aegis.cli.loading import settle
 from aegis.cli.output import complain
 from aegis.cli.settings import config_path, is_live_meant, load_config
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
@@ -162,6 +163,7 @@ def carry_out(
             shield=given.shield,
             overrides=overrides(),
         )
+        settle()
         store = config.store.path
         code = work(config)
     except expected_errors() as error:

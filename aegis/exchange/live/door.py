@@ -16,12 +16,9 @@ Invariants:
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import io
-import sys
 import threading
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -29,6 +26,7 @@ import msgspec
 from aegis.config.secret import Secret
 from aegis.exchange.live.evidence import Heard, Silence, heard
 from aegis.exchange.live.profile import Profile
+from aegis.packages import open_shallow
 
 IDLE_MS_MAX = 30_000
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
@@ -199,32 +197,10 @@ def _bounded(response: Any, *_: object, **__: object) -> None:
 
 def class_named(exchange: str, name: str) -> Any:
     """Return a class of ccxt's, from the modules of one exchange alone."""
+    open_shallow("ccxt")  # as a whole it loads a hundred exchanges
+    module = "ccxt.base.errors" if name == "BaseError" else f"ccxt.{exchange}"
     with _LOADING:
-        if "ccxt" not in sys.modules:
-            sys.modules["ccxt"] = _package()
-        module = "ccxt.base.errors" if name == "BaseError" else f"ccxt.{exchange}"
         return getattr(importlib.import_module(module), name)
-
-
-def _package() -> ModuleType:
-    """Return ccxt's package without having run it, which would load a hundred exchanges.
-
-    Whoever wants more of it, as a script that imports ccxt itself may, gets the whole.
-    """
-    spec = importlib.util.find_spec("ccxt")
-    assert spec is not None, "Expected ccxt to be installed"
-    assert spec.loader is not None, "Expected ccxt to be a package"
-    package, loader = importlib.util.module_from_spec(spec), spec.loader
-
-    def load(name: str) -> object:
-        if name.startswith("__") or "__getattr__" not in vars(package):
-            raise AttributeError(name)
-        del vars(package)["__getattr__"]
-        loader.exec_module(package)
-        return getattr(package, name)
-
-    vars(package)["__getattr__"] = load
-    return package
 
 
 def _settings(timeout_s: float, keys: Keys | None) -> dict[str, object]:
