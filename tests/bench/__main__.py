@@ -1,4 +1,4 @@
-"""`python -m tests.bench backtest`, `store`, `load` and `looks`: see docs/performance.md."""
+"""`python -m tests.bench` and one of its measurements: see docs/performance.md."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.bench import backtest
 from tests.bench.engines import PEERS_KNOWN
 from tests.real_candles import CANDLES
 
-ABOUT = "`backtest`, `store`, `load` and `looks`: see docs/performance.md."
+ABOUT = "`backtest`, `store`, `load`, `looks`, `start`, `gateway`: see docs/performance.md."
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +34,14 @@ def main(arguments: list[str]) -> int:
 
         load = Load(rate=given["rate"], seconds=given["seconds"], positions=given["positions"])
         return compare_loads(load, is_json=given["json"], folder=given["folder"])
+    if given["command"] == "start":
+        from tests.bench.start import command as start
+
+        return start.compare(given["rounds"], is_json=given["json"])
+    if given["command"] == "gateway":
+        from tests.bench.gateway import command as gateway
+
+        return gateway.compare(given["orders"], is_json=given["json"])
     pythons = {peer.name: given[peer.name] for peer in PEERS_KNOWN if given[peer.name]}
     return backtest.compare(
         given["data"],
@@ -75,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     of_looks.add_argument("--positions", type=int, default=10_000)
     of_looks.add_argument("--store", type=Path, default=None, help="one of so many, made before")
     of_looks.add_argument("--json", action="store_true")
+    of_start = commands.add_parser("start", help="from a process' start to armed, and memory")
+    of_start.add_argument("--rounds", type=int, default=9, help="of each start, in turns")
+    of_start.add_argument("--json", action="store_true")
+    of_gateway = commands.add_parser("gateway", help="from an intent to the request on the wire")
+    of_gateway.add_argument("--orders", type=int, default=500, help="alone, and as many beside")
+    of_gateway.add_argument("--json", action="store_true")
     return parser
 
 

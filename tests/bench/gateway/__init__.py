@@ -1,0 +1,1 @@
+"""How long an intent takes to the wire of an exchange: `python -m tests.bench gateway`."""

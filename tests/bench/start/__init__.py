@@ -1,0 +1,1 @@
+"""How long AEGIS takes to begin, and what it holds: `python -m tests.bench start`."""
