@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,16 +36,24 @@ Found = TypeVar("Found")
 class Process:
     """One life: a process, and what it has said in the log since its start."""
 
-    def __init__(self, folder: Path, program: tuple[str, ...], errors: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        program: tuple[str, ...],
+        errors: Path,
+        *,
+        command: tuple[str, ...] = ("run",),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = folder / "data" / "aegis.log"
         self._lines: list[Line] = []
         self._offset = self._log.stat().st_size if self._log.exists() else 0
         self._errors = errors
         with errors.open("wb") as stderr:
             self._popen = subprocess.Popen(
-                command_line(folder, program, "run"),
+                command_line(folder, program, *command),
                 cwd=ROOT,
-                env=clean_environment(),
+                env={**clean_environment(), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,

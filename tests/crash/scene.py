@@ -14,7 +14,7 @@ from aegis.control import Answer, Ask, ask
 from aegis.domain.ids import EventId
 from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.position import Position
-from aegis.exchange.paper_ledger import read_ledger
+from aegis.exchange.paper_ledger import LedgerView, read_ledger
 from aegis.store.verify import verify
 from tests.crash.evidence import (
     Evidence,
@@ -92,9 +92,17 @@ class Scene:
     def start(self) -> Process:
         """Start AEGIS in this folder, whatever else runs there."""
         errors = self.folder / f"stderr-{len(self._processes)}.txt"
-        process = Process(self.folder, self.program, errors)
+        process = self.launch(errors)
         self._processes.append(process)
         return process
+
+    def launch(self, errors: Path) -> Process:
+        """Begin a life of AEGIS in this folder."""
+        return Process(self.folder, self.program, errors)
+
+    def view(self) -> LedgerView:
+        """Return what the exchange has on record, all of it at one instant."""
+        return read_ledger(self.ledger)
 
     def hold(self, hold: Hold | None) -> None:
         """Hold something back at the exchange from now on; None lets everything through."""
@@ -131,7 +139,7 @@ class Scene:
 
     def look_at_the_dead(self) -> Evidence:
         """Check what a dead process left, as it lies there."""
-        found, ledger = look(self.store), read_ledger(self.ledger)
+        found, ledger = look(self.store), self.view()
         assert unlawful(found, ledger) == ()
         assert not (self.folder / "breaches").exists()
         self.check_store(found)
@@ -195,9 +203,9 @@ class Scene:
 
         def settled() -> Evidence | None:
             nonlocal differences
-            before = read_ledger(self.ledger)
+            before = self.view()
             found = look(self.store)
-            if read_ledger(self.ledger) != before:
+            if self.view() != before:
                 return None
             assert unlawful(found, before) == ()
             differences = differing(found, before)
@@ -221,7 +229,7 @@ class Scene:
         order = self.wait_for_order(process, OrderState.SUBMITTING, role)
 
         def placed() -> bool | None:
-            orders = read_ledger(self.ledger).orders
+            orders = self.view().orders
             return any(each.client_order_id == order.client_order_id for each in orders) or None
 
         process.wait_until(placed, lambda: "the order at the exchange")
