@@ -10,14 +10,14 @@ from decimal import Decimal
 from typing import assert_never
 
 from actors import names
-from actors.base import Actor, Context
+from actors.base import Context
+from actors.beating import Beating
 from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
 from aegis.domain.commands import (
     Command,
     IntendOrder,
-    MarkPosition,
     Quote,
     RaiseStop,
 )
@@ -27,19 +27,17 @@ from aegis.domain.events import (
     OrderNotPlaced,
     OrderRejected,
     PositionClosed,
+    PositionMarked,
     Recorded,
     StrategyArmed,
 )
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
-    Seen,
+    Extremes,
     is_mark_due,
-    is_mark_due_of,
-    mid_of,
     quote_of,
     raised_along,
-    seen_with,
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, PositionId, Symbol
@@ -48,6 +46,7 @@ from aegis.domain.leaving import departure, flat, lost_before
 from aegis.domain.losses import after_close
 from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
+from aegis.domain.protection import Keeper, alarm_of, called_off, is_left
 from aegis.domain.pursuit import Pursuit
 from aegis.domain.risk import Limits, is_held
 from aegis.messages import (
@@ -74,12 +73,12 @@ from aegis.vitals import LastPrice, PricesRead, ReadVitals
 Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
 
 
-class Guard(Actor):
+class Guard(Beating):
     """`day_starts_at_s` is the second of the UTC day at which the daily limit begins anew.
 
-    `heartbeat_s` is real seconds between heartbeats; None where nobody tails the log.
     `feed_check_s` is after how many real seconds of silence the exchange is asked for a price;
-    None where the market cannot fall silent. `pulse` counts what is completed.
+    None where the market cannot fall silent.
+    `has_exchange_stop`: a stop is to rest at the exchange beside what is held.
     """
 
     def __init__(
@@ -93,25 +92,23 @@ class Guard(Actor):
         feed_check_s: float | None,
         pulse: Pulse,
         spread_bps: Decimal,
+        has_exchange_stop: bool,
     ) -> None:
-        super().__init__(context)
+        super().__init__(context, heartbeat_s=heartbeat_s, pulse=pulse)
         self._tag = tag
         self._limits = limits
         self._day_starts_at_s = day_starts_at_s
-        self._heartbeat_s = heartbeat_s
         self._feed_check_s = feed_check_s
-        self._pulse = pulse
         self._spread_bps = spread_bps
         self._moved_at: dict[Symbol, float] = {}
-        self._completed = 0
-        self._is_beating = False
         self._book: Book | None = None
         self._incarnation = Incarnation("")
         self._belief = Belief()
         self._known_until: dict[Symbol, Instant] = {}  # the last close that was heard of
-        self._seen: dict[PositionId, Seen] = {}
+        self._extremes = Extremes()
         self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
         self._pursuit = Pursuit()
+        self._keeper = Keeper(tag, is_wanted=has_exchange_stop)
         self._real_second = int(NANOS_PER_SECOND / self.clock.real_s(1.0))  # of market time
 
     def on_started(self) -> None:
@@ -145,7 +142,7 @@ class Guard(Actor):
             case Executed():
                 self._executed(message)
             case HeartbeatDue():
-                self._beat()
+                self.beat(self._book)
             case Reconfigured():
                 self._limits = message.tuning.limits
                 self._day_starts_at_s = message.tuning.day_starts_at_s
@@ -171,12 +168,13 @@ class Guard(Actor):
             return
         self._seen_at[symbol] = self.clock.monotonic()
         if position is not None and is_held(position):
-            self._note_extremes(position, quote)
+            mark = self._extremes.see(position, quote)
+            if mark is not None:
+                self._execute(mark)
             self._watch(book, position, quote)
         if book.account.is_flattening:
             self._flatten(book)
-        self._completed += 1
-        self._pulse.complete()
+        self.complete()
 
     def _is_believed(
         self, symbol: Symbol, quote: Quote, traded_from: Decimal | None, held: Position | None
@@ -192,18 +190,6 @@ class Guard(Actor):
             self.log("QuoteRefused", level="warning", symbol=symbol, bid=quote.bid, text=verdict)
         return verdict is Verdict.BELIEVED
 
-    def _note_extremes(self, position: Position, quote: Quote) -> None:
-        seen = seen_with(self._seen.get(position.position_id), quote.bid)
-        self._seen[position.position_id] = seen
-        if is_mark_due_of(position, seen):
-            self._mark(position, mid_of(quote))
-
-    def _mark(self, position: Position, price: Decimal) -> None:
-        seen = self._seen.pop(position.position_id, None)
-        high, low = (None, None) if seen is None else (seen.high, seen.low)
-        key = position.position_id
-        self._execute(MarkPosition(position_id=key, price=price, high=high, low=low))
-
     def _check_feed(self) -> None:
         """Ask the exchange itself for the price of what is held, where the feed is silent."""
         now = self.clock.monotonic()
@@ -217,8 +203,13 @@ class Guard(Actor):
         wanted = watch(position, quote.bid)
         if isinstance(wanted, ExitWanted):
             self._leave(book, position, wanted, quote)
-        elif isinstance(wanted, RaiseStop):
+            return
+        if isinstance(wanted, RaiseStop):
             self._execute(wanted)
+        if not book.account.is_flattening:
+            due = self._keeper.due(book, position, quote, self._incarnation, self._real_ns())
+            if due is not None:
+                self._execute(due, is_answer_wanted=isinstance(due, IntendOrder))
 
     def _leave(self, book: Book, position: Position, wanted: ExitWanted, quote: Quote) -> None:
         """Intend the next exit, once; what still fills or rests is cancelled first."""
@@ -278,7 +269,7 @@ class Guard(Actor):
             return
         position = book.position_of(candle.symbol)
         if position is not None and is_held(position) and is_mark_due(position, candle.close):
-            self._mark(position, candle.close)
+            self._execute(self._extremes.mark(position, candle.close))
         due = after_close(book, self._limits, day_start(self.clock.now(), self._day_starts_at_s))
         if due is not None:
             self._execute(due)
@@ -315,41 +306,27 @@ class Guard(Actor):
             self._book = None
             self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
             return
-        book.apply(recorded)
         event, position_id = recorded.event, recorded.position_id
-        if isinstance(event, Failed):
+        before = book.orders.get(event.client_order_id) if isinstance(event, Failed) else None
+        book.apply(recorded)
+        position = book.positions.get(position_id)
+        if position is not None and not isinstance(event, PositionMarked):
+            off = called_off(book, position)
+            if off is not None:
+                self._execute(off)
+        if isinstance(event, Failed) and before is not None:
             order = book.orders[event.client_order_id]
             if order.role is Role.EXIT:
                 self._exit_failed(order)
+            elif order.role is Role.PROTECTIVE and before.state is not OrderState.CANCELING:
+                self._stop_lost(book, position_id, order.end_reason)
         elif isinstance(event, StrategyArmed):
-            self._pulse.arm()
-            self._begin_to_beat()
+            self.begin_to_beat(book)
         elif isinstance(event, PositionClosed):
             self._pursuit.forget(position_id)
-            self._seen.pop(position_id, None)
+            self._keeper.forget(position_id)
+            self._extremes.forget(position_id)
         book.forget_ended()
-
-    def _begin_to_beat(self) -> None:
-        if self._is_beating or self._heartbeat_s is None:
-            return
-        self._is_beating = True
-        self.every(self._heartbeat_s, HeartbeatDue())
-        self._beat(is_first=True)
-
-    def _beat(self, *, is_first: bool = False) -> None:
-        """Say what was completed since the last time: prices watched to their end."""
-        book = self._book
-        assert book is not None
-        self.log(
-            "Heartbeat",
-            completed=self._completed,
-            is_first=is_first,
-            generation=self.generation,
-            trading_state=book.account.trading_state,
-            cause=book.account.cause,
-            positions=len(book.alive_positions()),
-        )
-        self._completed = 0
 
     def _prices_read(self, token: int) -> PricesRead:
         now = self.clock.monotonic()
@@ -381,13 +358,34 @@ class Guard(Actor):
             retry_after_s=pause_s,
         )
 
+    def _stop_lost(self, book: Book, position_id: PositionId, reason: str) -> None:
+        """Tell that the stop at the exchange is gone, where somebody still needs one."""
+        position = book.positions[position_id]
+        if is_left(book, position):
+            return
+        failures, pause_s = self._keeper.lost(position_id, self._real_ns())
+        self.log(
+            "ExchangeStopLost",
+            level="error",
+            position=position_id,
+            reason=reason,
+            failures=failures,
+            retry_after_s=pause_s,
+        )
+        if failures == 1:
+            self._execute(alarm_of(position, reason))
+
     def _real_ns(self) -> int:
         return int(self.clock.monotonic() * NANOS_PER_SECOND)
 
     def _executed(self, message: Executed) -> None:
         """Ask again at the next price for an exit that the store would not have."""
         command = message.command
-        if message.refusal is not None and isinstance(command, IntendOrder):
+        if message.refusal is None or not isinstance(command, IntendOrder):
+            return
+        if command.order.role is Role.PROTECTIVE and self._book is not None:
+            self._stop_lost(self._book, command.order.position_id, message.refusal.text)
+        elif command.order.role is Role.EXIT:
             self._pursuit.refused(command.order.position_id)
             self.log("ExitRefused", level="error", text=message.refusal.text)
 

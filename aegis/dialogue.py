@@ -40,8 +40,11 @@ class PlaceOrder(Message, frozen=True, kw_only=True):
 
 
 class CancelOrder(Message, frozen=True, kw_only=True):
+    """`is_stop`: it rests, or rested, as a stop; exchanges keep these apart."""
+
     client_order_id: ClientOrderId
     symbol: Symbol
+    is_stop: bool = False
 
 
 class FindOrder(Message, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ class FindOrder(Message, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     symbol: Symbol
     since: Instant
+    is_stop: bool = False
 
 
 class FetchAccount(Message, frozen=True, kw_only=True):

@@ -86,6 +86,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     pulse: Pulse
     make_backup: Callable[[str], Made] | None = None
     backup_interval_s: float = 0.0
+    has_exchange_stop: bool = False
     errand: Errand = TRADING
 
 
@@ -180,6 +181,7 @@ def _guard(parts: Parts, context: Context) -> Actor:
         feed_check_s=parts.feed_check_s,
         pulse=parts.pulse,
         spread_bps=parts.plan.spread_bps,
+        has_exchange_stop=parts.has_exchange_stop,
     )
 
 

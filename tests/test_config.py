@@ -219,7 +219,7 @@ BAD_FILES = [
     ('[risk]\nday_starts_at = "7:00"', "config.toml:2: risk.day_starts_at: expected a time of"),
     (
         '[risk]\nexchange_stop = "full"',
-        'config.toml:2: risk.exchange_stop: expected "off" (the others are not in this versi',
+        'config.toml:2: risk.exchange_stop: expected "off" or "disaster" (the others are not',
     ),
     (
         '[sizing]\nmethod = "equity_pct"',

@@ -84,7 +84,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 """From the ground up; a room imports itself and floors below, never its neighbours."""
 
-SHARED_BY_ACTORS = {"actors.base", "actors.directory", "actors.names", "actors.timers"}
+SHARED_BY_ACTORS = {
+    "actors.base",
+    "actors.beating",
+    "actors.directory",
+    "actors.names",
+    "actors.timers",
+}
 
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 400

@@ -28,7 +28,7 @@ _BOT_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}")
 
 _IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
     (("exchange", "kind"), ("spot",)),
-    (("risk", "exchange_stop"), ("off",)),
+    (("risk", "exchange_stop"), ("off", "disaster")),
 )
 
 

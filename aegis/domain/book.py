@@ -250,6 +250,6 @@ class Book:
 
     def _is_leaving(self, position: PositionId) -> bool:
         for each in self._orders_of.get(position, ()):
-            if each in self._active and self.orders[each].role is not Role.ENTRY:
+            if each in self._active and self.orders[each].role in (Role.EXIT, Role.FORCED):
                 return True
         return False

@@ -15,8 +15,8 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
-from aegis.domain.commands import Quote, RaiseStop
-from aegis.domain.ids import ClientOrderId, Instant
+from aegis.domain.commands import MarkPosition, Quote, RaiseStop
+from aegis.domain.ids import ClientOrderId, Instant, PositionId
 from aegis.domain.money import (
     ONE,
     bps_of,
@@ -200,6 +200,29 @@ def is_mark_due_of(position: Position, seen: Seen) -> bool:
     return seen.high >= plus(high, bps_of(high, MARK_STEP_BPS)) or seen.low <= minus(
         low, bps_of(low, MARK_STEP_BPS)
     )
+
+
+class Extremes:
+    """What each position saw since its last mark."""
+
+    def __init__(self) -> None:
+        self._seen: dict[PositionId, Seen] = {}
+
+    def see(self, position: Position, quote: Quote) -> MarkPosition | None:
+        """Take a quote; return the mark that it is worth."""
+        seen = seen_with(self._seen.get(position.position_id), quote.bid)
+        self._seen[position.position_id] = seen
+        return self.mark(position, mid_of(quote)) if is_mark_due_of(position, seen) else None
+
+    def mark(self, position: Position, price: Decimal) -> MarkPosition:
+        """Return a mark with what was seen since the one before."""
+        key, seen = position.position_id, self._seen.pop(position.position_id, None)
+        high, low = (None, None) if seen is None else (seen.high, seen.low)
+        return MarkPosition(position_id=key, price=price, high=high, low=low)
+
+    def forget(self, position: PositionId) -> None:
+        """Let go of a position that has ended."""
+        self._seen.pop(position, None)
 
 
 def is_mark_due(position: Position, price: Decimal) -> bool:

@@ -59,6 +59,14 @@ def exit_order_id(
     return ClientOrderId(tag + reason[:24])
 
 
+def protective_order_id(
+    tag: str, incarnation: Incarnation, position: PositionId, ordinal: int
+) -> ClientOrderId:
+    """Return the id of a position's stop at the exchange; each that it had counts."""
+    reason = _digest("protective", incarnation, position, str(ordinal))
+    return ClientOrderId(tag + reason[:24])
+
+
 def forced_order_id(tag: str, symbol: Symbol, trade_id: str) -> ClientOrderId:
     """Return the id of the order that stands for trades of others in a position of ours."""
     return ClientOrderId(tag + _digest("forced", symbol, trade_id)[:24])

@@ -17,7 +17,15 @@ from aegis.domain.money import is_amount, is_figure
 from aegis.domain.order import Order, OrderState, OrderType, Role, Side
 from aegis.domain.position import PositionSide
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
-from aegis.domain.risk import Limits, gate, is_reducing, may_go_second, oversell, own_side
+from aegis.domain.risk import (
+    Limits,
+    gate,
+    is_reducing,
+    may_go_second,
+    oversell,
+    own_side,
+    stop_in_the_way,
+)
 
 
 def intend(book: Book, command: IntendOrder) -> Decision:
@@ -54,8 +62,12 @@ def _fault_of_figures(order: Order) -> Refusal | None:
 
 def _fault_of_shape(order: Order, opening: Opening | None) -> Refusal | None:
     """Return what makes an order no order of ours at all, whatever is held."""
-    if (order.price is None) is not (order.type is OrderType.MARKET):
+    if (order.price is None) is (order.type is OrderType.LIMIT):
         return _bad_intent(order, f"a {order.type} order at {order.price}")
+    if (order.type is OrderType.STOP) is not (order.role is Role.PROTECTIVE):
+        return _bad_intent(order, f"a {order.type} order as {order.role}")
+    if order.type is OrderType.STOP and order.trigger_price is None:
+        return _bad_intent(order, "a stop without a trigger")
     if order.role is Role.FORCED:
         return _bad_intent(order, "only the exchange makes a forced order")
     if opening is None:
@@ -85,14 +97,14 @@ def _fault_of_place(book: Book, order: Order, opening: Opening | None) -> Refusa
             text=f"{in_flight[0].client_order_id} ({in_flight[0].role}) has not ended",
             mends_with_time=True,
         )
-    if order.role is Role.ENTRY and alive is not None and alive.leaving:
+    if order.role is not Role.EXIT and alive is not None and alive.leaving:
         return Refusal(code="leaving", text=f"{alive.position_id} is being left: {alive.leaving}")
     return None
 
 
 def _excludes(active: Order, order: Order) -> bool:
-    """One order of a role at a time, and nothing enters what is being left."""
-    return active.role is order.role or (order.role is Role.ENTRY and active.role is Role.EXIT)
+    """One order of a role at a time, and nothing but an exit beside an exit."""
+    return active.role is order.role or active.role is Role.EXIT
 
 
 def _bad_intent(order: Order, text: str) -> Refusal:
@@ -135,6 +147,14 @@ def _conflict(known: Order, order: Order) -> Refusal:
     )
 
 
+def overtaken(book: Book, order: Order) -> Refusal | None:
+    """Return why a stop is not placed any more: what it was to guard is being left."""
+    position = book.positions[order.position_id]
+    if order.role is not Role.PROTECTIVE or not position.leaving:
+        return None
+    return Refusal(code="leaving", text=f"{order.position_id} is being left: {position.leaving}")
+
+
 def submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> Decision:
     """Return the leave to send an order, or its end where a gate says no."""
     order = book.orders.get(command.client_order_id)
@@ -143,8 +163,12 @@ def submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> De
             code="not_intent",
             text=f"{command.client_order_id} is {order.state if order else 'unknown'}",
         )
+    stop = stop_in_the_way(book, order)
+    if stop is not None:
+        text = f"the stop {stop.client_order_id} at the exchange is {stop.state}"
+        return Refusal(code="stop_rests", text=text, mends_with_time=True)
     if is_reducing(book, order):
-        refusal = oversell(book, order)
+        refusal = oversell(book, order) or overtaken(book, order)
     else:
         refusal = gate(book, order, command, now, limits)
     if refusal is None:

@@ -67,7 +67,7 @@ def departure(
     `has_leapt`: the quote lies beyond the collar from the price before, without trades on the way.
     """
     active = book.active_orders(position.position_id)
-    exits = [order for order in active if order.role is not Role.ENTRY]
+    exits = [order for order in active if order.role is Role.EXIT]
     cancels = tuple(
         RequestCancel(client_order_id=order.client_order_id, reason=wanted.reason)
         for order in active

@@ -27,6 +27,7 @@ class Side(StrEnum):
 class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"  # rests until the price falls to its trigger, and then goes at market
 
 
 class Role(StrEnum):
@@ -120,7 +121,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One order. `amount`, `filled` in base; `price`, `cost` and the quotes in quote.
 
     `trigger_price` is the level whose crossing made Guard want this exit: a venue that knows
-    candles only fills there or worse; a real one ignores it on market orders.
+    candles only fills there or worse; a real one ignores it on market orders. Of a stop that rests
+    at the exchange it is where that fires.
     `reason` says why it was wanted, `end_reason` why it ended as it did.
     """
 
@@ -160,6 +162,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def adds(self) -> bool:
         """Whether its fills make the position larger."""
         return self.role is Role.ENTRY
+
+    @property
+    def leaves(self) -> bool:
+        """Whether somebody wants out by it, or was put out: a stop at the exchange only waits."""
+        return self.role in (Role.EXIT, Role.FORCED)
 
     @property
     def remaining(self) -> Decimal:

@@ -44,7 +44,7 @@ from aegis.domain.findings import fill_of
 from aegis.domain.ids import ClientOrderId, Incarnation, Instant, Symbol, position_id
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import is_amount, is_figure, text, total
-from aegis.domain.order import OrderStep, Role, Side
+from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
 from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestored
@@ -183,7 +183,7 @@ def _begin(
         OrderIntended(
             client_order_id=order_id,
             symbol=order.symbol,
-            role=Role.ENTRY if order.side is Side.BUY else Role.EXIT,
+            role=_role_of(order),
             side=order.side,
             type=order.type,
             amount=order.amount,
@@ -201,6 +201,12 @@ def _begin(
         OrderAccepted(client_order_id=order_id, exchange_order_id=order.exchange_order_id),
     )
     return tuple(Proposed(position_id=position_id, event=each) for each in events)
+
+
+def _role_of(order: VenueOrder) -> Role:
+    if order.side is Side.BUY:
+        return Role.ENTRY
+    return Role.PROTECTIVE if order.type is OrderType.STOP else Role.EXIT
 
 
 def _fill(book: Book, command: AdoptOrder, order_id: ClientOrderId, now: Instant) -> Decision:

@@ -42,11 +42,14 @@ def own_side(position: Position) -> Side:
 
 
 def sellable(book: Book, position: Position, besides: Order | None = None) -> Decimal:
-    """Return what may still be sold of a position: what is held less what exits may yet sell."""
+    """Return what may still be sold of a position: what is held less what exits may yet sell.
+
+    A stop that rests at the exchange is not counted: it has ended before an exit is sent.
+    """
     promised = total(
         order.remaining
         for order in book.active_orders(position.position_id)
-        if order.role is not Role.ENTRY and order is not besides
+        if order.role not in (Role.ENTRY, Role.PROTECTIVE) and order is not besides
     )
     return minus(position.amount, promised)
 
@@ -103,6 +106,20 @@ def may_go_second(book: Book, order: Order) -> bool:
         and book.account.has_balances
         and minus(coins, order.amount) < step
     )
+
+
+def stop_in_the_way(book: Book, order: Order) -> Order | None:
+    """Return the stop at the exchange that has to end before an exit is sent, or None.
+
+    One that is out of sight is not waited for where the balance lets only one of the two sell.
+    """
+    if order.role is not Role.EXIT:
+        return None
+    for each in book.active_orders(order.position_id):
+        is_there = each.role is Role.PROTECTIVE and each.state is not OrderState.INTENT
+        if is_there and not (each.state in OUT_OF_SIGHT and may_go_second(book, order)):
+            return each
+    return None
 
 
 def equity_of(book: Book, quote_coin: Coin) -> Decimal:

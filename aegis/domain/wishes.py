@@ -93,7 +93,7 @@ def exit_intent(book: Book, wish: Wish, plan: Plan, origin: Origin) -> IntendOrd
     held = book.position_of(wish.symbol)
     if held is None or not is_held(held):
         return None
-    if any(order.role is not Role.ENTRY for order in book.active_orders(held.position_id)):
+    if any(order.role is Role.EXIT for order in book.active_orders(held.position_id)):
         return None
     order_id = exit_order_id(origin.tag, origin.incarnation, held.position_id, held.exits_ended)
     wanted = ExitWanted(reason=ExitReason.STRATEGY, trigger_price=None)
@@ -116,7 +116,9 @@ def _prospect(
 
 
 def _may_add(book: Book, held: Position, wish: Wish, plan: Plan) -> bool:
-    is_free = is_held(held) and not held.leaving and not book.active_orders(held.position_id)
+    active = book.active_orders(held.position_id)
+    is_idle = all(order.role is Role.PROTECTIVE for order in active)
+    is_free = is_held(held) and not held.leaving and is_idle
     return wish.was_holding and is_free and entries_sent(book, held.position_id) < plan.entries_max
 
 

@@ -94,7 +94,10 @@ def request_to_place(order: Order, sent_at: Instant) -> PlaceOrder:
 def request_to_find(order: Order) -> FindOrder:
     """Return the request that looks an order up by the id that we gave it."""
     return FindOrder(
-        client_order_id=order.client_order_id, symbol=order.symbol, since=since_of(order)
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        since=since_of(order),
+        is_stop=order.type is OrderType.STOP,
     )
 
 
@@ -266,6 +269,8 @@ def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:
     first_s, most_s = LOOK_AFTER_S_LOST, LOOK_AFTER_S_LOST_MAX
     if order.state in AT_THE_EXCHANGE:
         first_s, most_s = LOOK_AFTER_S_OPEN, poll_interval_s
+        if order.type is OrderType.STOP and order.state is OrderState.OPEN:
+            most_s = LOOK_AFTER_S_LOST_MAX  # nothing is expected of it while somebody guards
     return float(min(first_s * 2 ** min(looks - 1, DOUBLINGS_MAX), most_s))
 
 

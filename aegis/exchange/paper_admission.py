@@ -87,6 +87,7 @@ def admit(request: PlaceOrder, desk: Desk, number: int) -> PaperOrder | RequestR
         trigger_price=request.trigger_price,
         reserved=reserved,
         reserved_coin=coin,
+        is_resting=request.type is OrderType.STOP,
     )
 
 
@@ -112,9 +113,11 @@ def _fault_of_figures(request: PlaceOrder, instrument: Instrument) -> RequestRef
         return _invalid(f"an active {instrument.symbol}", "inactive")
     if not _is_on_step(request.amount, instrument.amount_step):
         return _invalid(f"an amount in steps of {instrument.amount_step}", request.amount)
-    if request.type is OrderType.MARKET:
+    if request.type is not OrderType.LIMIT:
         if request.price is not None:
-            return _invalid("no price on a market order", request.price)
+            return _invalid(f"no price on a {request.type} order", request.price)
+        if request.type is OrderType.STOP and request.trigger_price is None:
+            return _invalid("a trigger price on a stop", None)
     elif not _is_on_step(request.price, instrument.price_step):
         return _invalid(f"a price in steps of {instrument.price_step}", request.price)
     if request.trigger_price is not None and not _is_figure(request.trigger_price):
@@ -154,7 +157,7 @@ def _reserve(request: PlaceOrder, desk: Desk) -> Decimal | None:
     price = _price_known(request, desk)
     if price is None:
         return None
-    if request.type is OrderType.MARKET:
+    if request.type is not OrderType.LIMIT:
         price = with_slippage(request.side, price, desk.instrument, desk.rules)
     return times(request.amount, unit_cost(price, desk.rules))
 

@@ -78,7 +78,8 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the venue keeps it.
 
     `reserved` is what still stands aside for it in `reserved_coin`: quote for a buy, base for a
-    sell. `is_resting` says that a limit has met a market that did not reach it.
+    sell. `is_resting` says that a limit has met a market that did not reach it, or that a stop has
+    not fired.
     """
 
     order: VenueOrder
@@ -243,6 +244,11 @@ def without_rest(book: Book, order: PaperOrder) -> tuple[Book, tuple[PaperOrder,
 
 
 def _match_one(matched: Matched, order: PaperOrder, terms: Terms) -> Matched:
+    if order.order.type is OrderType.STOP and order.is_resting:
+        if not _fires(order, matched.level, terms.rules):
+            return matched
+        order = msgspec.structs.replace(order, is_resting=False)
+        matched = _changed(matched, order)
     offer = offer_to(order, matched.level, terms)
     if offer is None:
         return _rest(matched, order)
@@ -261,8 +267,18 @@ def _match_one(matched: Matched, order: PaperOrder, terms: Terms) -> Matched:
     return _changed(matched, after)
 
 
+def _fires(order: PaperOrder, level: Level, rules: PaperRules) -> bool:
+    """Say whether the price that a stop would trade at has come to its trigger.
+
+    A tick ends at the worst of its path, or passes on to the next that does.
+    """
+    assert order.trigger_price is not None, f"Expected a trigger, was none: {order}"
+    now = side_price(order.order.side, level.tick.price, rules)
+    return now == order.trigger_price or _is_worse(order.order.side, now, order.trigger_price)
+
+
 def _rest(matched: Matched, order: PaperOrder) -> Matched:
-    if order.order.type is OrderType.MARKET or order.is_resting:
+    if order.order.type is not OrderType.LIMIT or order.is_resting:
         return matched
     return _changed(matched, msgspec.structs.replace(order, is_resting=True))
 

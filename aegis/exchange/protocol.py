@@ -36,7 +36,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
-from aegis.domain.order import UNSETTLED, Order, OrderState, Role
+from aegis.domain.order import UNSETTLED, Order, OrderState, OrderType, Role
 from aegis.exchange.heard import (
     AccountHeard,
     AlarmDue,
@@ -303,8 +303,8 @@ def _again(
 
 
 def _cancel(order: Order) -> Send:
-    request = CancelOrder(client_order_id=order.client_order_id, symbol=order.symbol)
-    return Send(request=request)
+    key, is_stop = order.client_order_id, order.type is OrderType.STOP
+    return Send(request=CancelOrder(client_order_id=key, symbol=order.symbol, is_stop=is_stop))
 
 
 def _sent_at(submitted: Instant, clock: Clock) -> Instant:

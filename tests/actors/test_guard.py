@@ -74,6 +74,7 @@ class Scene(Ensemble):
         heartbeat_s: float | None = None,
         day_starts_at_s: int = 0,
         feed_check_s: float | None = None,
+        has_exchange_stop: bool = False,
     ) -> Scene:
         build = partial(
             Guard,
@@ -84,6 +85,7 @@ class Scene(Ensemble):
             feed_check_s=feed_check_s,
             pulse=self.pulse,
             spread_bps=Decimal(0),
+            has_exchange_stop=has_exchange_stop,
         )
         self.stage.launch(ME, build)
         self.wait_heard(names.POSITION_STORE, ReadBook)
@@ -396,6 +398,7 @@ def test_before_its_book_it_does_nothing(stage: Stage) -> None:
         feed_check_s=None,
         pulse=scene.pulse,
         spread_bps=Decimal(0),
+        has_exchange_stop=False,
     )
     stage.launch(ME, build)
     scene.tell(ME, tick("90"))

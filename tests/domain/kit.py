@@ -41,6 +41,7 @@ from aegis.domain.ids import (
     entry_order_id,
     exit_order_id,
     position_id,
+    protective_order_id,
 )
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Fill, Order, OrderState, OrderStep, OrderType, Role, Side
@@ -173,6 +174,19 @@ def exit_of(
         reduce_only=True,
     )
     return msgspec.structs.replace(made, **changes)
+
+
+def stop_at_exchange(
+    position: Position, amount: str | Decimal | None = None, /, **changes: object
+) -> Order:
+    """Return the intent of a stop at the exchange, for all that is held unless told."""
+    fields: dict[str, object] = {
+        "client_order_id": protective_order_id(TAG, INCARNATION, position.position_id, 0),
+        "role": Role.PROTECTIVE,
+        "type": OrderType.STOP,
+        "trigger_price": Decimal(96),
+    }
+    return exit_of(position, amount, reason="exchange_stop", **{**fields, **changes})
 
 
 def fill(

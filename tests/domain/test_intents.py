@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from aegis.domain.commands import IntendOrder, SubmitOrder
 from aegis.domain.events import OrderIntended
 from aegis.domain.ids import ClientOrderId, PositionId
-from aegis.domain.order import OrderState, OrderStep, OrderType, Role, Side
+from aegis.domain.order import Order, OrderState, OrderStep, OrderType, Role, Side
 from aegis.domain.position import PositionSide, PositionStatus
 from tests.domain.kit import (
     BTC_USDT,
@@ -23,6 +24,7 @@ from tests.domain.kit import (
     instrument,
     opening,
     quote,
+    stop_at_exchange,
     submit,
 )
 
@@ -133,10 +135,19 @@ def test_an_entry_that_sells_is_none() -> None:
     assert Desk().refuses(command).code == "bad_intent"
 
 
-@pytest.mark.parametrize("role", [Role.EXIT, Role.PROTECTIVE])
-def test_an_exit_that_buys_is_none(role: Role) -> None:
+@pytest.mark.parametrize("make", [exit_of, stop_at_exchange])
+def test_an_exit_that_buys_is_none(make: Callable[..., Order]) -> None:
     desk = Desk()
-    order = exit_of(desk.holding(), side=Side.BUY, role=role)
+    order = make(desk.holding(), side=Side.BUY)
+    assert desk.refuses(IntendOrder(order=order)).code == "bad_intent"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"trigger_price": None}, {"price": Decimal(95)}, {"type": OrderType.MARKET}]
+)
+def test_a_stop_at_the_exchange_has_a_trigger_and_no_price(changes: dict[str, object]) -> None:
+    desk = Desk()
+    order = msgspec.structs.replace(stop_at_exchange(desk.holding()), **changes)
     assert desk.refuses(IntendOrder(order=order)).code == "bad_intent"
 
 
@@ -226,10 +237,9 @@ def test_nothing_enters_what_is_being_left() -> None:
 def test_a_stop_that_rests_keeps_neither_an_entry_nor_an_exit_waiting() -> None:
     desk = Desk()
     held = desk.holding("1")
-    resting = exit_of(held, "0.5", role=Role.PROTECTIVE, client_order_id=KEY)
-    desk.accepted(resting)
+    desk.accepted(stop_at_exchange(held))
     desk.intended(entry("1", at=desk.now, into=held.position_id))
-    desk.intended(exit_of(desk.position(), "0.5"))
+    desk.intended(exit_of(desk.position()))
 
 
 def test_nothing_enters_what_is_being_left_though_its_exit_has_failed() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aegis.dialogue import RequestRefused
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrderStatus
 from tests.exchange.paper_kit import FREE, Table
@@ -155,3 +156,57 @@ def test_what_an_immediate_limit_left_may_be_sold_at_once(table: Table) -> None:
 
 def test_an_immediate_limit_before_the_first_price_ends(table: Table) -> None:
     assert table.found(immediate(table, "1", "99"))[0].status is VenueOrderStatus.EXPIRED
+
+
+# Stops that rest ------------------------------------------------------------------------------
+
+
+def stop(table: Table, trigger: str, amount: str = "1") -> str:
+    fields = {"type": OrderType.STOP, "trigger_price": Decimal(trigger)}
+    return table.place(Side.SELL, amount, **fields)
+
+
+def test_a_stop_rests_above_its_trigger_and_locks_its_coins(table: Table) -> None:
+    table.tick("100")
+    resting = stop(table, "96")
+    for price in ("99", "96.01", "110"):
+        table.tick(price)
+    assert table.found(resting)[0].status is VenueOrderStatus.OPEN
+    refused = table.ask(table.order(Side.SELL, "0.1"))
+    assert isinstance(refused, RequestRefused)
+    assert refused.code == "insufficient_funds"
+    table.cancel(resting)
+    assert table.fills(table.place(Side.SELL, "1")) == [("1", "110")]
+
+
+@pytest.mark.parametrize(("start", "price"), [("100", "96"), ("90", "90")])
+def test_a_stop_sells_at_its_trigger_or_after_a_gap_at_the_open(
+    table: Table, start: str, price: str
+) -> None:
+    table.tick("100")
+    resting = stop(table, "96")
+    table.tick("90", start=start)
+    assert table.fills(resting) == [("1", price)]
+    assert table.found(resting)[0].status is VenueOrderStatus.FILLED
+
+
+def test_a_stop_that_has_fired_goes_on_though_the_price_comes_back(tmp_path: Path) -> None:
+    table = Table(tmp_path, msgspec.structs.replace(FREE, volume_share_max=Decimal("0.1")))
+    table.tick("100")
+    resting = stop(table, "96")
+    table.tick("95", volume="4")
+    table.reopen()
+    table.tick("99")
+    assert table.fills(resting) == [("0.4", "96"), ("0.6", "96")]
+
+
+def test_a_stop_placed_after_a_rise_does_not_fire_for_where_that_began(table: Table) -> None:
+    table.tick("100", start="90")
+    assert table.fills(stop(table, "96")) == []
+
+
+def test_a_stop_without_a_trigger_is_refused(table: Table) -> None:
+    table.tick("100")
+    refused = table.ask(table.order(Side.SELL, "1", type=OrderType.STOP))
+    assert isinstance(refused, RequestRefused)
+    assert refused.code == "invalid_order"

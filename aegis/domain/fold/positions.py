@@ -102,10 +102,10 @@ def evolve_position(
             assert order is not None
             filled = _entered(position, event) if order.adds else _left(position, event)
             filled = _widened(filled, event.fill.price)
-            return _exit_ended(filled) if order.is_ended and not order.adds else filled
+            return _exit_ended(filled) if order.is_ended and order.leaves else filled
         case OrderCanceled() | OrderRejected() | OrderExpired() | OrderNotPlaced():
             assert order is not None
-            return position if order.adds else _exit_ended(position)
+            return _exit_ended(position) if order.leaves else position
         case PositionOpened():
             assert position.amount > 0, f"Opened with nothing entered: {position}"
             return _opened(position, event, at)
