@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,14 @@ def source_of(path: Path) -> Source:
     return Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
-def product() -> list[Source]:
+@cache  # each rule looks at all of them
+def product() -> tuple[Source, ...]:
     files = [path for room in PRODUCT for path in sorted((ROOT / room).rglob("*.py"))]
-    return [source_of(path) for path in [*files, ROOT / "run.py"] if path.exists()]
+    return tuple(source_of(path) for path in [*files, ROOT / "run.py"] if path.exists())
 
 
-def committed() -> list[Source]:
+@cache
+def committed() -> tuple[Source, ...]:
     """Return every text file under version control; in a bare copy, every one that is there."""
     git = shutil.which("git")
     if git is not None and (ROOT / ".git").exists():
@@ -40,7 +43,7 @@ def committed() -> list[Source]:
     else:
         paths = [Path(folder, name) for folder, _, names in os.walk(ROOT) for name in names]
         paths = [path for path in paths if not is_made(path)]
-    return [source_of(path) for path in paths if path.is_file() and is_text(path)]
+    return tuple(source_of(path) for path in paths if path.is_file() and is_text(path))
 
 
 def is_made(path: Path) -> bool:

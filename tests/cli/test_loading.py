@@ -15,7 +15,7 @@ from tests.cli.place import ROOT, Place
 def test_a_command_works_with_the_search_for_garbage_on(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aegis.config.model.show", lambda _config: f"search={gc.isenabled()}\n")
+    monkeypatch.setattr("aegis.cli.config_views.show", lambda _config: f"search={gc.isenabled()}\n")
     assert "search=True" in place.say("config", "show").out
 
 
