@@ -56,20 +56,11 @@ def _sandbox_is_there(config: Config, names: Names) -> Broken | None:
     return None
 
 
-def _stop_rests_on_paper(config: Config, _names: Names) -> Broken | None:
-    wanted = config.risk.exchange_stop
-    if config.mode != "live" or wanted == "off":
-        return None
-    expected = 'expected "off", since mode = "live" (stops at the exchange are for paper as yet)'
-    return Broken(("risk", "exchange_stop"), expected, (wanted,))
-
-
 MODE_RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("mode",), ("market", "source")), _market_is_real),
     ((("market", "source"), ("market", "speed")), _clock_is_real),
     ((("mode",), ("exchange", "name")), _exchange_is_proven),
     ((("market",), ("exchange", "name")), _candles_are_there),
-    ((("mode",), ("risk", "exchange_stop")), _stop_rests_on_paper),
     (
         (("exchange", "name"), ("exchange", "sandbox"), ("exchange", "base_url")),
         _sandbox_is_there,

@@ -32,7 +32,7 @@ from aegis.domain.fold import evolve_order, evolve_position, intended_order
 from aegis.domain.fold.positions import COST_STEP
 from aegis.domain.ids import Instant
 from aegis.domain.money import is_amount, is_figure, minus, plus, share, text, times, total
-from aegis.domain.order import Order, OrderState, OrderType, Role
+from aegis.domain.order import OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
 from aegis.domain.risk import is_held, own_side
@@ -53,7 +53,7 @@ def book_forced_fills(book: Book, command: BookForcedFills, now: Instant) -> Dec
 
 
 def _in_flight(book: Book, position: Position) -> Refusal | None:
-    active = [each for each in book.active_orders(position.position_id) if not _only_waits(each)]
+    active = [each for each in book.active_orders(position.position_id) if not each.only_waits]
     if not active:
         return None
     return Refusal(
@@ -61,11 +61,6 @@ def _in_flight(book: Book, position: Position) -> Refusal | None:
         text=f"{active[0].client_order_id} ({active[0].role}) has not ended",
         mends_with_time=True,
     )
-
-
-def _only_waits(order: Order) -> bool:
-    """Say whether an order is a stop that rests untouched: nothing of it is in flight."""
-    return order.role is Role.PROTECTIVE and order.state is OrderState.OPEN
 
 
 def _fault_of_fills(command: BookForcedFills, position: Position) -> Refusal | None:

@@ -169,6 +169,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return self.role in (Role.EXIT, Role.FORCED)
 
     @property
+    def only_waits(self) -> bool:
+        """Whether it is a stop that rests at the exchange untouched: nothing of it is in flight."""
+        return self.role is Role.PROTECTIVE and self.state is OrderState.OPEN
+
+    @property
     def remaining(self) -> Decimal:
         """What may still fill, in base; UNKNOWN counts at full size."""
         return ZERO if self.is_ended else minus(self.amount, self.filled)

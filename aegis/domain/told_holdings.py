@@ -31,7 +31,8 @@ def compare_told(book: Book, view: View, told: Mapping[Symbol, Decimal]) -> tupl
 
 def unjudged(book: Book) -> tuple[Symbol, ...]:
     """Return the symbols in which an order is under way, so that no amount says anything."""
-    return tuple(sorted({order.symbol for order in book.active_orders()}))
+    active = (order for order in book.active_orders() if not order.only_waits)
+    return tuple(sorted({order.symbol for order in active}))
 
 
 def _differences(book: Book, view: View, told: Mapping[Symbol, Decimal]) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def _order(order: Order) -> VenueOrder:
         client_order_id=order.client_oid,
         symbol=_symbol(order.instrument),
         side=Side(order.side.lower()),
-        type=OrderType(order.type.lower()),
+        type=OrderType("stop" if order.is_trigger else order.type.lower()),
         amount=order.quantity,
         price=order.limit_price,
         filled=order.filled,

@@ -15,7 +15,7 @@ import msgspec
 
 from aegis.dialogue import AccountFetched, FetchAccount, NoAnswer, RequestRefused
 from aegis.domain.ids import Coin, Instant, Symbol
-from aegis.domain.venue import VenueAccount
+from aegis.domain.venue import VenueAccount, VenueOrder
 from aegis.exchange.live.calls import (
     Page,
     ReadBalances,
@@ -71,8 +71,8 @@ def look_at_account(request: FetchAccount, ways: Ways) -> Sequence:
     for _ in range(ROUNDS_MAX):
         if not isinstance(before, Holdings):
             return before
-        heard = yield Do(call=ReadOpenOrders(), urgency=Urgency.ACCOUNT)
-        if not isinstance(orders := value_of(heard, tuple), tuple):
+        orders = yield from _open_orders(ways)
+        if not isinstance(orders, tuple):
             return orders
         until = later(ways.now(), 1)
         reading.want(unread, until)
@@ -95,6 +95,20 @@ def look_at_account(request: FetchAccount, ways: Ways) -> Sequence:
     if not isinstance(before, Holdings):
         return before
     return NoAnswer(reason=f"the account moved in each of {ROUNDS_MAX} readings")
+
+
+def _open_orders(
+    ways: Ways,
+) -> Generator[Do, Heard, tuple[VenueOrder, ...] | RequestRefused | NoAnswer]:
+    """Read what rests: orders, and stops where the exchange keeps those apart."""
+    found: tuple[VenueOrder, ...] = ()
+    for is_stop in (False, True) if ways.profile.has_exchange_stops else (False,):
+        heard = yield Do(call=ReadOpenOrders(is_stop=is_stop), urgency=Urgency.ACCOUNT)
+        told = value_of(heard, tuple)
+        if not isinstance(told, tuple):
+            return told
+        found += told
+    return found
 
 
 def _holdings(ways: Ways) -> Generator[Do, Heard, Holdings | RequestRefused | NoAnswer]:

@@ -33,7 +33,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(_Value, frozen=True, kw_only=True):
-    """Answered by `ExchangeOrderId`.
+    """Answered by `ExchangeOrderId`. A stop rests where `is_stop` of other calls looks for it.
 
     The request is dated `dated_ms_max` at the latest, on the exchange's clock: so one that a
     stopped process sends when it wakes is refused over there, as too old to be meant.
@@ -48,13 +48,18 @@ class Cancel(_Value, frozen=True, kw_only=True):
 
     client_order_id: ClientOrderId
     symbol: Symbol
+    is_stop: bool = False
 
 
 class ReadOrder(_Value, frozen=True, kw_only=True):
-    """Answered by `VenueOrder`, or by None where the exchange answers that it knows no such id."""
+    """Answered by `VenueOrder`, or by None where the exchange answers that it knows no such id.
+
+    The exchange's id of a stop that has fired is the one that its trades have.
+    """
 
     client_order_id: ClientOrderId
     symbol: Symbol
+    is_stop: bool = False
 
 
 class ReadTrades(_Value, frozen=True, kw_only=True):
@@ -70,7 +75,9 @@ class ReadTrades(_Value, frozen=True, kw_only=True):
 
 
 class ReadOpenOrders(_Value, frozen=True, kw_only=True):
-    """Answered by a tuple of `VenueOrder`, of all symbols."""
+    """Answered by a tuple of `VenueOrder`, of all symbols: stops that rest, or all others."""
+
+    is_stop: bool = False
 
 
 class ReadBalances(_Value, frozen=True, kw_only=True):

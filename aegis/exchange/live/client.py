@@ -18,7 +18,6 @@ import msgspec
 from aegis.config.secret import HIDDEN
 from aegis.domain.ids import Instant
 from aegis.domain.instrument import Instrument
-from aegis.domain.order import OrderType
 from aegis.exchange.live import cryptocom, market_data
 from aegis.exchange.live.calls import (
     Answer,
@@ -28,12 +27,10 @@ from aegis.exchange.live.calls import (
     Lost,
     MakeClient,
     Outcome,
-    Place,
     ReadCandles,
     ReadInstruments,
     ReadQuote,
     ReadRights,
-    Refused,
     Rights,
     Verdict,
 )
@@ -104,8 +101,6 @@ class Client:
                 return Denied(reason=f"{self._profile.name} is here for market data alone")
             case _ if self._access.keys is None:
                 return Denied(reason="no keys are set")
-            case Place() if call.order.type is OrderType.STOP:
-                return Refused(code="invalid_order", venue_code="", reason="stops are not sent")
             case _:
                 return None
 

@@ -7,9 +7,12 @@ Invariants:
 1. An order carries our client id, and is looked up and cancelled by it.
 2. Amounts are in the base coin, of market buys too, and go out as they were written.
 3. On spot an order is `SPOT`: it never borrows.
+4. A stop rests behind `private/advanced/*`, where alone it is looked up, listed and cancelled.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -47,6 +50,12 @@ from aegis.exchange.live.shapes import NANOS_PER_MS, Misshapen
 _ROUNDING_NS = NANOS_PER_SECOND
 """A window's ends may be rounded over there; trades this near to it are left out, no fault."""
 
+_TYPES = {
+    OrderType.MARKET: "MARKET",
+    OrderType.LIMIT: "LIMIT",
+    OrderType.STOP: "STOP_LOSS",
+}
+
 _TIMEFRAMES = {length_s: name.replace("d", "D") for name, length_s in TIMEFRAMES_S.items()}
 
 
@@ -54,16 +63,19 @@ def request_of(call: Call) -> Request | None:
     """Return the request of a call; None where the protocol has none."""
     match call:
         case Place():
-            request = _private("create-order", _order_params(call.order))
+            is_stop = call.order.type is OrderType.STOP
+            request = _of_order("create-order", _order_params(call.order), is_stop=is_stop)
             return msgspec.structs.replace(request, dated_ms_max=call.dated_ms_max)
         case Cancel():
-            return _private("cancel-order", {"client_oid": call.client_order_id})
+            key = {"client_oid": call.client_order_id}
+            return _of_order("cancel-order", key, is_stop=call.is_stop)
         case ReadOrder():
-            return _private("get-order-detail", {"client_oid": call.client_order_id})
+            key = {"client_oid": call.client_order_id}
+            return _of_order("get-order-detail", key, is_stop=call.is_stop)
         case ReadTrades():
             return _private("get-trades", _trades_params(call))
         case ReadOpenOrders():
-            return _private("get-open-orders", {})
+            return _of_order("get-open-orders", {}, is_stop=call.is_stop)
         case ReadBalances():
             return _private("user-balance", {})
         case ReadPositions():
@@ -133,7 +145,7 @@ def _order_params(order: PlaceOrder) -> dict[str, object]:
         **_instrument(order.symbol),
         "client_oid": order.client_order_id,
         "side": order.side.name,
-        "type": order.type.name,
+        "type": _TYPES[order.type],
         "quantity": text(order.amount),
     }
     if order.type is OrderType.LIMIT:
@@ -142,6 +154,9 @@ def _order_params(order: PlaceOrder) -> dict[str, object]:
         params["time_in_force"] = (
             "IMMEDIATE_OR_CANCEL" if order.is_immediate else "GOOD_TILL_CANCEL"
         )
+    if order.type is OrderType.STOP:
+        assert order.trigger_price is not None, f"Expected a trigger ({order.client_order_id})"
+        params["ref_price"] = text(order.trigger_price)
     if ":" not in order.symbol:
         params["spot_margin"] = "SPOT"
     elif order.reduce_only:
@@ -173,6 +188,11 @@ def _candles_params(call: ReadCandles) -> dict[str, object]:
 
 def _instrument(symbol: Symbol) -> dict[str, object]:
     return {"instrument_name": rows.instrument_name(symbol)}
+
+
+def _of_order(method: str, params: Mapping[str, object], *, is_stop: bool) -> Request:
+    """Return a request about an order; stops and other triggers live behind paths of their own."""
+    return _private(f"advanced/{method}" if is_stop else method, dict(params))
 
 
 def _private(method: str, params: dict[str, object]) -> Request:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _TYPES = {
     "MARKET": OrderType.MARKET,
-    "STOP_LOSS": OrderType.MARKET,
+    "STOP_LOSS": OrderType.STOP,
     "TAKE_PROFIT": OrderType.MARKET,
     "LIMIT": OrderType.LIMIT,
     "STOP_LIMIT": OrderType.LIMIT,
@@ -92,6 +92,7 @@ class _Order(msgspec.Struct):
     instrument_name: str
     client_oid: str | None = None
     limit_price: str | None = None
+    exchange_order_id: str | None = None  # of what a trigger became when it fired
     reason: int | str | None = None
     create_time: int | None = None
     create_time_ns: str | None = None
@@ -183,7 +184,9 @@ def _order(row: _Order) -> VenueOrder:
         raise Misshapen("cumulative_quantity is less than quantity, and the order FILLED")
     is_limit = kind is OrderType.LIMIT
     return VenueOrder(
-        exchange_order_id=ExchangeOrderId(name_of(row.order_id, "order_id")),
+        exchange_order_id=ExchangeOrderId(
+            name_of(row.exchange_order_id or row.order_id, "order_id")
+        ),
         client_order_id=_client_order_id(row.client_oid),
         symbol=symbol_of(row.instrument_name),
         side=one_of(row.side, _SIDES, "side"),

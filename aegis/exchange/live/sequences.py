@@ -112,7 +112,8 @@ def _place(request: PlaceOrder) -> Sequence:
 
 
 def _cancel(request: CancelOrder) -> Sequence:
-    call = Cancel(client_order_id=request.client_order_id, symbol=request.symbol)
+    key, symbol = request.client_order_id, request.symbol
+    call = Cancel(client_order_id=key, symbol=symbol, is_stop=request.is_stop)
     heard = yield Do(call=call, urgency=Urgency.CANCEL)
     if heard.verdict == Answered(value=None):
         return CancelAccepted(client_order_id=request.client_order_id)
@@ -123,7 +124,7 @@ def _find(request: FindOrder, ways: Ways) -> Sequence:
     """Look at an order, and at its trades where it has any, until the two agree."""
     key, told = request.client_order_id, ""
     for look in range(FINDS_MAX):
-        call = ReadOrder(client_order_id=key, symbol=request.symbol)
+        call = ReadOrder(client_order_id=key, symbol=request.symbol, is_stop=request.is_stop)
         after_s = TRADES_LAG_S if look else 0.0
         heard = yield Do(call=call, urgency=Urgency.LOOK, after_s=after_s)
         match heard.verdict:
