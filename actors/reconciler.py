@@ -252,11 +252,10 @@ class Reconciler(Actor):
                 action=found.action,
                 healed=found.is_healed,
             )
-        bases = {position.instrument.base for position in self._held}
         command = CompleteReconciliation(
             generation=self.generation,
             trigger=run.trigger,
-            exchange_positions=sum(account.balances.get(base, 0) > 0 for base in bases),
+            exchange_positions=_positions_there(account, self._held),
             local_positions=len(self._held),
             discrepancies=discrepancies,
             is_dry_run=run.is_dry_run,
@@ -279,6 +278,14 @@ class Reconciler(Actor):
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
         self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))
+
+
+def _positions_there(account: VenueAccount, held: tuple[Position, ...]) -> int:
+    """Return how many positions an account has: as it tells, or by the coins of those held here."""
+    if account.positions is not None:
+        return len(account.positions)
+    bases = {position.instrument.base for position in held}
+    return sum(account.balances.get(base, 0) > 0 for base in bases)
 
 
 def trades_since(book: Book) -> Instant:

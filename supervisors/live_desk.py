@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aegis.clock import draw_hex, seeded_random
 from aegis.config.model import Config
 from aegis.domain.ids import Instant
+from aegis.domain.risk import ENTRIES_UNVERIFIED
 from aegis.exchange.live.canary import Canary
 from aegis.exchange.live.line import Line, leaves_within_s
 from aegis.exchange.live.offset import ServerClock
@@ -118,6 +119,8 @@ class LiveDesk:
         if self._config.risk.exchange_stop == "off":
             text = "risk.exchange_stop = off: nothing guards your positions while AEGIS is down"
             self._log("NothingRestsThere", level="warning", text=text)
+        if exchange.kind == "derivatives":
+            self._log("EntriesRefused", level="warning", text=ENTRIES_UNVERIFIED)
         if live.canary_notional > 0 or live.canary_orders > 0:
             self._log(
                 "CanaryTrading",

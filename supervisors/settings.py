@@ -49,7 +49,8 @@ def market_of(config: Config) -> str:
     """
     market = config.market
     if market.source == "exchange":
-        return f"exchange{_place_of(config.exchange)}"
+        of_derivatives = ":derivatives" if config.exchange.kind == "derivatives" else ""
+        return f"exchange{of_derivatives}{_place_of(config.exchange)}"
     if market.source == "simulated":
         return f"simulated:{market.seed}"
     files = sorted(zip(config.exchange.symbols, market.path, strict=True))

@@ -49,6 +49,9 @@ def _strategies(name: str, params: Mapping[str, object]) -> str | None:
     return f"{wrong[0]}: unknown; did you mean fast?" if wrong else None
 
 
+LIVE_DERIVATIVES = (
+    'mode = "live"\n[market]\nsource = "exchange"\nspeed = 1\n[exchange]\nkind = "derivatives"\n'
+)
 TWO_SYMBOLS = 'exchange.symbols = ["A/USDT", "B/USDT"]\n[market]\nsource = "replay"\n'
 
 NAMES = Names(
@@ -282,7 +285,27 @@ BAD_FILES = [
     ("[market]\nseed = -1", "config.toml:2: market.seed: expected a whole number from 0"),
     ("[market]\npoll_interval_s = 0", "config.toml:2: market.poll_interval_s: expected a number a"),
     ('[market]\nstamp = "middle"', "config.toml:2: market.stamp: expected "),
-    ('[exchange]\nkind = "derivatives"', "config.toml:2: exchange.kind: expected "),
+    (
+        '[exchange]\nkind = "derivatives"',
+        'config.toml:2: exchange.kind: expected "spot", since mode = "paper" trades coins on pap',
+    ),
+    ('[exchange]\nkind = "margin"', "config.toml:2: exchange.kind: expected "),
+    (
+        '[exchange]\nsymbols = ["BTC/USD:USD"]\n[paper]\nbalances = {USD = 1}',
+        'config.toml:2: exchange.symbols: expected symbols as "BTC/USDT", since exchange.kind = "s',
+    ),
+    (
+        LIVE_DERIVATIVES,
+        'config.toml:5: exchange.symbols: expected symbols as "BTC/USD:USD", since exchange.kind',
+    ),
+    (
+        f'{LIVE_DERIVATIVES}symbols = ["BTC/USD:USD"]\n[risk]\nexchange_stop = "disaster"',
+        'config.toml:8: risk.exchange_stop: expected "off", since exchange.kind = "derivatives"',
+    ),
+    (
+        '[exchange]\nsymbols = ["BTC/USD:BTC"]',
+        "config.toml:2: exchange.symbols: expected derivatives that are settled in their quote co",
+    ),
     (
         '[exchange]\nbase_url = "http://api.crypto.com/exchange/v1"',
         "config.toml:2: exchange.base_url: expected an https:// URL (http:// only to this machine)",

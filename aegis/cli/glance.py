@@ -14,7 +14,7 @@ import msgspec
 
 from aegis import __version__
 from aegis.archive.shelf import Backup
-from aegis.cli.holdings import figure, with_figures
+from aegis.cli.holdings import with_figures, worth_of
 from aegis.cli.unsettled import to_settle
 from aegis.cli.wording import amount, balances, counted, moment, money, percent, price, span
 from aegis.config.model import Config
@@ -57,11 +57,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
         """What is owned in the quote coin, positions at their marks; None before it is known."""
         if not self.account.has_balances:
             return None
-        views = self.status.positions
-        held = ((figure(view, "amount"), figure(view, "current_price")) for view in views)
-        return marked_equity(
-            self.account, self.quote, ((much, mark) for much, mark in held if much is not None)
-        )
+        return marked_equity(self.account, self.quote, map(worth_of, self.status.positions))
 
     def losses_at(self, equity: Decimal | None) -> Losses | None:
         """Return how far the limits are used up at an equity; None before there is one."""

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from aegis.cli.output import table
 from aegis.cli.wording import NOTHING, amount, moment, money, percent, price
-from aegis.domain.ids import Coin
-from aegis.domain.money import minus, negative, plus, ratio, text, times
+from aegis.domain.ids import Coin, Symbol
+from aegis.domain.money import ZERO, minus, negative, plus, ratio, text, times
+from aegis.domain.risk import worth
 
 View = Mapping[str, object]
 
@@ -21,6 +22,14 @@ def figure(view: View, name: str) -> Decimal | None:
     """Return a figure of a view, which has it as text."""
     found = view[name]
     return None if found is None else Decimal(str(found))
+
+
+def worth_of(view: View) -> Decimal:
+    """Return what is held of a position, at its last mark."""
+    held, cost = figure(view, "amount"), figure(view, "cost")
+    if held is None or cost is None:
+        return ZERO
+    return worth(Symbol(str(view["symbol"])), held, cost, figure(view, "current_price"))
 
 
 def gain_of(view: View) -> Decimal | None:

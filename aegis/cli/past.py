@@ -16,7 +16,7 @@ from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import ZERO, text
 from aegis.domain.points import Point
-from aegis.domain.risk import marked_equity
+from aegis.domain.risk import marked_equity, worth_of
 from aegis.store.errors import NoStore
 from aegis.store.past import NotInLog, Past, order_view, position_view, read_past
 
@@ -91,7 +91,7 @@ def _rows(past: Past, quote: Coin) -> list[tuple[str, str]]:
 def _equity(past: Past, quote: Coin) -> Decimal | None:
     if not past.account.has_balances:
         return None
-    return marked_equity(past.account, quote, ((each.amount, each.mark) for each in past.positions))
+    return marked_equity(past.account, quote, map(worth_of, past.positions))
 
 
 def _json(past: Past, quote: Coin) -> dict[str, object]:

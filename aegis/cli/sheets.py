@@ -17,9 +17,8 @@ from itertools import islice
 
 import msgspec
 
-from aegis.domain.bookkeeping import coins_of
 from aegis.domain.contrast import exit_price
-from aegis.domain.ids import Coin, Instant, Symbol
+from aegis.domain.ids import Coin, Instant, Symbol, coins_of
 from aegis.domain.instants import text_of
 from aegis.domain.money import text, times
 from aegis.domain.order import Order

@@ -8,6 +8,7 @@ from __future__ import annotations
 from aegis.config.broken import Broken, Names, Rule
 from aegis.config.model import Config
 from aegis.config.text import KeyPath
+from aegis.domain.ids import is_derivative
 
 
 def _market_is_real(config: Config, _names: Names) -> Broken | None:
@@ -56,11 +57,42 @@ def _sandbox_is_there(config: Config, names: Names) -> Broken | None:
     return None
 
 
+def _kind_is_of_the_mode(config: Config, _names: Names) -> Broken | None:
+    """Judge what is traded on paper: its exchange holds coins alone, and no margin."""
+    if config.exchange.kind == "spot" or config.mode == "live":
+        return None
+    expected = f'expected "spot", since mode = "{config.mode}" trades coins on paper'
+    return Broken(("exchange", "kind"), expected, (config.exchange.kind,))
+
+
+def _symbols_are_of_the_kind(config: Config, _names: Names) -> Broken | None:
+    kind = config.exchange.kind
+    if kind == "derivatives" and config.mode != "live":
+        return None  # the kind is the fault
+    form = "BTC/USD:USD" if kind == "derivatives" else "BTC/USDT"
+    for symbol in config.exchange.symbols:
+        if is_derivative(symbol) is not (kind == "derivatives"):
+            expected = f'expected symbols as "{form}", since exchange.kind = "{kind}"'
+            return Broken(("exchange", "symbols"), expected, (symbol,))
+    return None
+
+
+def _stops_rest_beside_coins(config: Config, _names: Names) -> Broken | None:
+    stop = config.risk.exchange_stop
+    if config.exchange.kind == "spot" or stop == "off":
+        return None
+    expected = 'expected "off", since exchange.kind = "derivatives"'
+    return Broken(("risk", "exchange_stop"), expected, (stop,))
+
+
 MODE_RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("mode",), ("market", "source")), _market_is_real),
     ((("market", "source"), ("market", "speed")), _clock_is_real),
     ((("mode",), ("exchange", "name")), _exchange_is_proven),
     ((("market",), ("exchange", "name")), _candles_are_there),
+    ((("mode",), ("exchange", "kind")), _kind_is_of_the_mode),
+    ((("exchange", "kind"), ("risk", "exchange_stop")), _stops_rest_beside_coins),
+    ((("mode",), ("exchange", "kind"), ("exchange", "symbols")), _symbols_are_of_the_kind),
     (
         (("exchange", "name"), ("exchange", "sandbox"), ("exchange", "base_url")),
         _sandbox_is_there,

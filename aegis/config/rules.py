@@ -27,7 +27,6 @@ _BOT_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}")
 
 
 _IN_THIS_VERSION: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
-    (("exchange", "kind"), ("spot",)),
     (("risk", "exchange_stop"), ("off", "disaster")),
 )
 
@@ -71,7 +70,7 @@ def _strategy_takes_its_settings(config: Config, names: Names) -> Broken | None:
 
 def _balances_hold_the_quote(config: Config, _names: Names) -> Broken | None:
     quote, held = config.exchange.quote, ", ".join(config.paper.balances)
-    if quote in config.paper.balances:
+    if config.mode == "live" or quote in config.paper.balances:
         return None
     needed = f"{quote} among the coins, for {config.exchange.symbols[0]}"
     return Broken(("paper", "balances"), f"expected {needed}, was {held}")
@@ -197,7 +196,7 @@ def _sends(config: Config, names: Names) -> bool:
 _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
     ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
-    ((("paper", "balances"), ("exchange", "symbols")), _balances_hold_the_quote),
+    ((("mode",), ("paper", "balances"), ("exchange", "symbols")), _balances_hold_the_quote),
     ((("market", "source"), ("market", "path")), _replay_has_its_files),
     (
         (("market", "source"), ("market", "path"), ("exchange", "symbols")),

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aegis.config.urls import fault_of_url
-from aegis.domain.ids import Coin, Symbol
+from aegis.domain.ids import Coin, Symbol, coins_of
 from aegis.domain.money import text as plain_text
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ _NAME_LENGTH_MAX = 200
 _PATH_LENGTH_MAX = 4096
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 _COIN = r"[A-Z0-9]{1,20}"
-_SYMBOL = re.compile(f"({_COIN})/({_COIN})")
+_SYMBOL = re.compile(f"({_COIN})/({_COIN})(?::({_COIN}))?")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _CHAT = re.compile(r"-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 _LABEL = re.compile(r"[ -~]*[!-~][ -~]*")
@@ -172,7 +172,7 @@ def symbols(value: object) -> tuple[Symbol, ...]:
 
 def quote_of(symbol: Symbol) -> Coin:
     """Return the coin in which a symbol's price is written."""
-    return Coin(symbol.partition("/")[2])
+    return coins_of(symbol)[1]
 
 
 def balances(value: object) -> Mapping[Coin, Decimal]:
@@ -236,6 +236,8 @@ def _symbol(value: object) -> Symbol:
     found = _SYMBOL.fullmatch(value) if isinstance(value, str) else None
     if found is None or found[1] == found[2]:
         raise Expected('symbols as "BTC/USDT", in capitals', value)
+    if found[3] not in (None, found[2]):
+        raise Expected(f"derivatives that are settled in their quote coin ({found[2]})", value)
     return Symbol(found[0])
 
 

@@ -24,7 +24,7 @@ from aegis.domain.events import (
     PositionImported,
     PositionTransferred,
 )
-from aegis.domain.ids import Coin, Instant, Symbol
+from aegis.domain.ids import Coin, Instant, Symbol, coins_of, is_derivative
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Side
 
@@ -92,20 +92,15 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
 
 
-def coins_of(symbol: Symbol) -> tuple[Coin, Coin]:
-    """Return the base and the quote coin of a spot market."""
-    base, _, quote = symbol.partition("/")
-    return Coin(base), Coin(quote)
-
-
 def movements_of_fill(fill: Booked) -> Iterator[Movement]:
-    """Yield what a fill moves: one coin in, another out, and its fee."""
-    base, quote = coins_of(fill.symbol)
-    cost = times(fill.amount, fill.price)
-    bought, paid = (base, fill.amount), (quote, cost)
-    came, went = (bought, paid) if fill.side is Side.BUY else (paid, bought)
-    yield Movement(fill.at, came[0], Flow.TRADED_IN, came[1])
-    yield Movement(fill.at, went[0], Flow.TRADED_OUT, negative(went[1]))
+    """Yield what a fill moves: one coin in, another out, and its fee; of a derivative its fee."""
+    if not is_derivative(fill.symbol):
+        base, quote = coins_of(fill.symbol)
+        cost = times(fill.amount, fill.price)
+        bought, paid = (base, fill.amount), (quote, cost)
+        came, went = (bought, paid) if fill.side is Side.BUY else (paid, bought)
+        yield Movement(fill.at, came[0], Flow.TRADED_IN, came[1])
+        yield Movement(fill.at, went[0], Flow.TRADED_OUT, negative(went[1]))
     if fill.fee != 0:
         yield Movement(fill.at, fill.fee_coin, Flow.FEES, negative(fill.fee))
 

@@ -4,6 +4,7 @@ Invariants:
 1. Nothing is closed on a balance alone: trades close, or a person.
 2. The owner's coins go first: only what is missing beyond them is missing of a position.
 3. While a position lacks coins, its quote coin is not judged: it may be what they brought.
+4. Positions that the exchange tells are of derivatives: what is not ours is told, and left alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from aegis.domain.commands import BookForcedFills, CloseUnpriced, Command, Recor
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, View, fill_of
 from aegis.domain.fold.positions import COST_STEP
-from aegis.domain.ids import Coin, Instant, Symbol, forced_order_id, is_own_order
+from aegis.domain.ids import (
+    Coin,
+    Instant,
+    Symbol,
+    forced_order_id,
+    is_derivative,
+    is_own_order,
+)
 from aegis.domain.money import ZERO, minus, plus, share, text, total
 from aegis.domain.order import Fill
 from aegis.domain.position import Position
@@ -44,27 +52,32 @@ def held(book: Book, view: View) -> Iterator[Finding]:
     differences = balance_differences(book, view.account)
     short = tuple(_short(book, view))
     yield from (lacking(book, view, position, lack) for position, lack in short)
-    of_short = {coin for position, _ in short for coin in (position.instrument.base,)}
+    of_short = {each.instrument.base for each, _ in short if not is_derivative(each.symbol)}
     unsure = {position.instrument.quote: position.symbol for position, _ in short}
     for coin, change in differences.items():
         if coin not in of_short:
             yield _external_balance(book, coin, change, unsure.get(coin))
+    yield from _external_positions(book, view)
 
 
 def _short(book: Book, view: View) -> Iterator[tuple[Position, Decimal]]:
     """Yield each position of which the exchange does not have everything, and how much it lacks."""
-    told = view.account.positions
     for position in book.alive_positions():
-        if not is_held(position):
-            continue
-        if told is not None:
-            lack = max(ZERO, minus(position.amount, told.get(position.symbol, ZERO)))
-        elif book.account.has_balances:
-            lack = lack_of(book, view.account.balances, position)
-        else:
-            continue
-        if lack > 0:
+        if is_held(position) and (lack := _lack(book, view.account, position)) > 0:
             yield position, lack
+
+
+def _lack(book: Book, account: VenueAccount, position: Position) -> Decimal:
+    """Return how much of a position an account lacks; nothing where it does not tell."""
+    if is_derivative(position.symbol):
+        told = None if account.positions is None else account.positions.get(position.symbol, ZERO)
+        return ZERO if told is None else minus(position.amount, _covered(position, told))
+    return lack_of(book, account.balances, position) if book.account.has_balances else ZERO
+
+
+def _covered(position: Position, told: Decimal) -> Decimal:
+    """Return how much of a position of ours an exchange's own, signed, can be."""
+    return max(ZERO, min(position.amount, told))
 
 
 def lack_of(book: Book, balances: Mapping[Coin, Decimal], position: Position) -> Decimal:
@@ -75,8 +88,11 @@ def lack_of(book: Book, balances: Mapping[Coin, Decimal], position: Position) ->
 
 
 def _own(book: Book, coin: Coin) -> Decimal:
-    alive = book.alive_positions()
-    return total(position.amount for position in alive if position.instrument.base == coin)
+    return total(
+        position.amount
+        for position in book.alive_positions()
+        if position.instrument.base == coin and not is_derivative(position.symbol)
+    )
 
 
 def lacking(book: Book, view: View, position: Position, lack: Decimal) -> Finding:
@@ -88,7 +104,7 @@ def lacking(book: Book, view: View, position: Position, lack: Decimal) -> Findin
     heal: tuple[Command, ...] = ()
     if trades:
         heal = (_forced(view, position, trades),)
-    elif view.account.positions is not None and left == 0:
+    elif is_derivative(position.symbol) and left == 0:
         reason = "gone from the exchange, and no trade says at what price"
         heal = (
             CloseUnpriced(position_id=position.position_id, amount=position.amount, reason=reason),
@@ -180,6 +196,31 @@ def _forced(view: View, position: Position, trades: tuple[Fill, ...]) -> BookFor
         exchange_order_id=first.exchange_order_id,
         fills=trades,
         reason=BY_HAND,
+    )
+
+
+def _external_positions(book: Book, view: View) -> Iterator[Finding]:
+    """Yield what of the exchange's positions is not ours; ours come first in each."""
+    for symbol, told in sorted((view.account.positions or {}).items()):
+        own = book.position_of(symbol)
+        others = told if own is None else minus(told, _covered(own, told))
+        if others != 0:
+            yield _external_position(symbol, others)
+
+
+def _external_position(symbol: Symbol, amount: Decimal) -> Finding:
+    side = "long" if amount > 0 else "short"
+    return Finding(
+        key=(Kind.EXTERNAL, "position", symbol, text(amount)),
+        discrepancy=Discrepancy(
+            kind=Kind.EXTERNAL,
+            symbol=None,
+            subject=f"position in {symbol}",
+            expected="nothing",
+            found=f"{side} {text(amount.copy_abs())} {symbol} that is not ours",
+            action="none: it is not ours",
+            is_healed=True,
+        ),
     )
 
 

@@ -29,9 +29,9 @@ from aegis.domain.events import (
 )
 from aegis.domain.fills import consequences, is_sound
 from aegis.domain.fold import evolve_order, evolve_position, intended_order
-from aegis.domain.fold.positions import COST_STEP
-from aegis.domain.ids import Instant
-from aegis.domain.money import is_amount, is_figure, minus, plus, share, text, times, total
+from aegis.domain.fold.positions import cost_of
+from aegis.domain.ids import Instant, is_derivative
+from aegis.domain.money import is_amount, is_figure, minus, plus, text, times, total
 from aegis.domain.order import OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed
@@ -154,6 +154,8 @@ def resolve(book: Book, command: ResolvePosition, now: Instant) -> Decision:
     if refusal is not None:
         return refusal
     missing = min(missing, position.amount)
+    if price is None and is_derivative(position.symbol):
+        return Refusal(code="not_unresolved", text=_no_transfer(position))
     if price is None:
         return _transferred(position, missing)
     sale = told_sale(position, missing, price, reason="resolved", at=now)
@@ -187,6 +189,13 @@ def _unlikely(position: Position, price: Decimal) -> str:
     return (
         f"expected a price within {TIMES_OFF_MAX} times the last one seen of {position.symbol} "
         f"({seen}), was {text(price)}; if it has moved so far, let AEGIS run and see it"
+    )
+
+
+def _no_transfer(position: Position) -> str:
+    return (
+        f"{position.symbol} (position {position.position_id}) is a derivative, which cannot be "
+        "transferred: expected --closed-at PRICE"
     )
 
 
@@ -224,7 +233,7 @@ def _transferred(position: Position, missing: Decimal) -> Decision:
         symbol=position.symbol,
         coin=position.instrument.base,
         amount=missing,
-        cost=_cost_of(position, missing),
+        cost=cost_of(position, missing),
         value=times(missing, price),
     )
     left = replace(
@@ -241,16 +250,13 @@ def _transferred(position: Position, missing: Decimal) -> Decision:
     return tuple(Proposed(position_id=position.position_id, event=each) for each in events)
 
 
-def _cost_of(position: Position, amount: Decimal) -> Decimal:
-    if amount == position.amount:
-        return position.cost
-    return share(position.cost, amount, position.amount, COST_STEP)
-
-
 def told_missing(position: Position, missing: Decimal) -> str:
     """Return one line on what the exchange lacks of a position, and what a person can do."""
+    ways = "--closed-at PRICE"
+    if not is_derivative(position.symbol):
+        ways = f"--transferred | {ways}"
     return (
         f"{position.symbol}: the exchange lacks {text(missing)} {position.instrument.base} of "
         f"position {position.position_id}; say what became of it: run.py resolve "
-        f"{position.position_id} --transferred | --closed-at PRICE"
+        f"{position.position_id} {ways}"
     )

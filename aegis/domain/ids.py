@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import NewType
 
-Symbol = NewType("Symbol", str)  # "BTC/USDT": base/quote, as ccxt writes it
+Symbol = NewType("Symbol", str)  # "BTC/USDT": base/quote; "BTC/USD:USD": a derivative; as in ccxt
 Coin = NewType("Coin", str)
 PositionId = NewType("PositionId", str)
 ClientOrderId = NewType("ClientOrderId", str)
@@ -29,6 +29,17 @@ SYSTEM_POSITION = PositionId("system")
 
 ORDER_ID_MARK = "ae"
 """First two characters of each client order id of any AEGIS."""
+
+
+def coins_of(symbol: Symbol) -> tuple[Coin, Coin]:
+    """Return the base and the quote coin of a symbol."""
+    base, _, quote = symbol.partition(":")[0].partition("/")
+    return Coin(base), Coin(quote)
+
+
+def is_derivative(symbol: Symbol) -> bool:
+    """Say whether a symbol is a derivative's: it names the coin in which it is settled."""
+    return ":" in symbol
 
 
 def account_tag(mode: str, exchange: str, account: str) -> str:

@@ -62,7 +62,10 @@ def _fault(
     limits: Limits,
     now: Instant,
 ) -> str | None:
-    """Heal a copy, and return why the heal is none, or nothing."""
+    """Heal a copy, and return why the heal is none, or nothing.
+
+    Where positions are told, they are the witness: cash is settled when the exchange likes.
+    """
     differed = set(balance_differences(tried, view.account))
     for command in finding.heal:
         refusal = _execute(tried, command, limits=limits, now=now)
@@ -73,7 +76,7 @@ def _fault(
     if any(each.key == finding.key for each in after):
         return "it would be there still"
     differs = set(balance_differences(tried, view.account))
-    if not differs <= differed:
+    if view.account.positions is None and not differs <= differed:
         return f"the exchange's {', '.join(sorted(differs - differed))} would not fit then"
     new = [each for each in after if each.key not in known and not each.is_rest]
     return f"{new[0].discrepancy.kind} {new[0].discrepancy.subject} would appear" if new else None

@@ -15,7 +15,14 @@ import msgspec
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import Quote, Refusal, SubmitOrder
-from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, PositionId, Symbol
+from aegis.domain.ids import (
+    NANOS_PER_SECOND,
+    Coin,
+    Instant,
+    PositionId,
+    Symbol,
+    is_derivative,
+)
 from aegis.domain.money import ZERO, distance, is_amount, minus, percent_of, plus, times, total
 from aegis.domain.order import Order, OrderState, Role, Side
 from aegis.domain.position import Position, PositionSide, PositionStatus
@@ -89,6 +96,8 @@ def may_go_second(book: Book, order: Order) -> bool:
     position = book.positions.get(order.position_id)
     if position is None or order.role is not Role.EXIT or order.amount > position.amount:
         return False
+    if is_derivative(order.symbol):
+        return False  # no balance bounds it, and what reduces might be somebody else's
     others = [
         each
         for each in book.active_orders(position.position_id)
@@ -124,16 +133,28 @@ def stop_in_the_way(book: Book, order: Order) -> Order | None:
 
 def equity_of(book: Book, quote_coin: Coin) -> Decimal:
     """Return the marked equity in quote: the quote balance and own positions at their marks."""
-    held = ((position.amount, position.mark) for position in book.alive_positions())
-    return marked_equity(book.account, quote_coin, held)
+    return marked_equity(book.account, quote_coin, map(worth_of, book.alive_positions()))
 
 
-def marked_equity(
-    account: Account, quote_coin: Coin, held: Iterable[tuple[Decimal, Decimal | None]]
-) -> Decimal:
-    """Return the quote balance and what is held, amounts at their marks; no mark, no worth."""
-    worth = total(times(amount, mark) for amount, mark in held if mark is not None)
-    return plus(account.balances.get(quote_coin, ZERO), worth)
+def worth_of(position: Position) -> Decimal:
+    """Return what a position is worth at its mark, in quote; see `worth`."""
+    return worth(position.symbol, position.amount, position.cost, position.mark)
+
+
+def worth(symbol: Symbol, amount: Decimal, cost: Decimal, mark: Decimal | None) -> Decimal:
+    """Return what an amount is worth at a mark: coins all of it, a derivative what it has gained.
+
+    No mark, no worth.
+    """
+    if mark is None:
+        return ZERO
+    value = times(amount, mark)
+    return minus(value, cost) if is_derivative(symbol) else value
+
+
+def marked_equity(account: Account, quote_coin: Coin, held: Iterable[Decimal]) -> Decimal:
+    """Return the quote balance and what is held, by its worth in quote."""
+    return plus(account.balances.get(quote_coin, ZERO), total(held))
 
 
 class Losses(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +198,8 @@ def gate(
 ) -> Refusal | None:
     """Return why an increasing order must not be sent, or None when every limit lets it pass."""
     return (
-        _held_back(view)
+        unverified(order.symbol)
+        or _held_back(view)
         or _halted(book, order.symbol)
         or _leaving(book, order)
         or _too_many(book, order, now, limits)
@@ -186,6 +208,19 @@ def gate(
         or loss_breach(book, equity_of(book, limits.quote_coin), limits)
         or _beyond_collar(order, view.quote, limits)
     )
+
+
+ENTRIES_UNVERIFIED = (
+    "derivatives are read and reconciled; entries are refused: "
+    "funding, leverage and margin mode are not verified"
+)
+
+
+def unverified(symbol: Symbol) -> Refusal | None:
+    """Return why a symbol takes no entries whatever the account says, or None."""
+    if not is_derivative(symbol):
+        return None
+    return Refusal(code="derivatives", text=ENTRIES_UNVERIFIED)
 
 
 def _held_back(view: SubmitOrder) -> Refusal | None:

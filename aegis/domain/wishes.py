@@ -29,7 +29,7 @@ from aegis.domain.ids import (
 from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, StopPolicy
-from aegis.domain.risk import entries_sent, equity_of, is_held
+from aegis.domain.risk import entries_sent, equity_of, is_held, unverified
 from aegis.domain.sizing import Prospect, Sizing, size
 
 
@@ -72,6 +72,8 @@ def entry_intent(
     is_halted = book.account.trading_state is not TradingState.ACTIVE
     if is_halted or (held is not None and not _may_add(book, held, wish, plan)):
         return None
+    if (refusal := unverified(wish.symbol)) is not None:
+        return refusal
     if instrument is None or not instrument.is_active:
         return Refusal(code="inactive", text=f"{wish.symbol} is not traded at the exchange now")
     amount = size(plan.sizing, _prospect(book, held, wish, plan, instrument))

@@ -9,7 +9,15 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.book import Book
-from aegis.domain.ids import SYSTEM_POSITION, ClientOrderId, Coin, EventId, PositionId, Symbol
+from aegis.domain.ids import (
+    SYSTEM_POSITION,
+    ClientOrderId,
+    Coin,
+    EventId,
+    PositionId,
+    Symbol,
+    coins_of,
+)
 from aegis.domain.instants import instant_of
 from aegis.domain.lives import Life
 from aegis.domain.order import Fill, Order
@@ -71,7 +79,7 @@ def find_position(db: apsw.Connection, position_id: PositionId) -> Position | No
 def quote_of(db: apsw.Connection) -> Coin | None:
     """Return the coin in which a store's positions are priced, its first one's; None before it."""
     symbol = db.execute(SELECT_FIRST_SYMBOL).get
-    return None if symbol is None else Coin(str(symbol).partition("/")[2])
+    return None if symbol is None else coins_of(Symbol(str(symbol)))[1]
 
 
 def find_order(db: apsw.Connection, client_order_id: ClientOrderId) -> Order | None:

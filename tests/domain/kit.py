@@ -38,6 +38,7 @@ from aegis.domain.ids import (
     Instant,
     PositionId,
     Symbol,
+    coins_of,
     entry_order_id,
     exit_order_id,
     position_id,
@@ -93,11 +94,11 @@ def seconds(count: int) -> int:
 
 
 def instrument(symbol: Symbol = BTC_USDT, **changes: object) -> Instrument:
-    base, _, quote = symbol.partition("/")
+    base, quote = coins_of(symbol)
     made = Instrument(
         symbol=symbol,
-        base=Coin(base),
-        quote=Coin(quote),
+        base=base,
+        quote=quote,
         amount_step=Decimal("0.0001"),
         price_step=Decimal("0.01"),
         amount_min=Decimal("0.001"),

@@ -12,7 +12,6 @@ from aegis.domain.bookkeeping import (
     Bookkeeper,
     Flow,
     Movement,
-    coins_of,
     movements_of_event,
     movements_of_fill,
 )
@@ -129,7 +128,3 @@ def test_a_coin_that_does_not_close_is_named_with_what_is_missing() -> None:
         (CRO, "7"),
         (USDT, "0.1"),
     ]
-
-
-def test_a_symbol_names_its_coins() -> None:
-    assert coins_of(BTC_USDT) == (BTC, USDT)

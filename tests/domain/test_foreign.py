@@ -296,35 +296,6 @@ def test_a_sale_is_not_booked_while_an_exit_is_on_its_way() -> None:
     assert (refusal.code, refusal.mends_with_time) == ("in_flight", True)
 
 
-# Positions that the exchange tells ----------------------------------------------------------
-
-
-def test_a_position_told_at_zero_without_a_trade_closes_unpriced() -> None:
-    desk, held = holding()
-    account = seen(desk, {USDT: "900", BTC: "1"}, positions={})
-    assert heal(desk, account) == ["phantom"]
-    closed = after(desk, held)
-    assert (closed.status, closed.is_unpriced) == (PositionStatus.CLOSED, True)
-    assert planned(desk, account) == ()
-
-
-def test_a_position_told_smaller_without_a_trade_is_for_a_person() -> None:
-    desk, _ = holding()
-    account = seen(desk, {USDT: "900", BTC: "1"}, positions={BTC_USDT: Decimal("0.4")})
-    (finding,) = planned(desk, account)
-    assert (str(finding.discrepancy.kind), finding.heal) == ("amount_mismatch", ())
-
-
-def test_what_closed_unpriced_is_priced_by_a_later_word() -> None:
-    desk, held = holding()
-    desk.does(CloseUnpriced(position_id=held.position_id, amount=Decimal(1), reason="gone"))
-    desk.recall(held.position_id)
-    desk.does(ResolvePosition(name=held.position_id, price=Decimal(90)))
-    priced = after(desk, held)
-    assert priced.pnl == -10
-    assert (priced.is_unpriced, priced.amount, priced.cost) == (False, *ZEROS[:2])
-
-
 def test_a_close_unpriced_of_what_has_changed_meanwhile_is_no_news() -> None:
     desk, held = holding()
     command = CloseUnpriced(position_id=held.position_id, amount=Decimal(2), reason="gone")

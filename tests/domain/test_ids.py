@@ -11,8 +11,10 @@ from aegis.domain.ids import (
     PositionId,
     Symbol,
     account_tag,
+    coins_of,
     entry_order_id,
     exit_order_id,
+    is_derivative,
     is_own_order,
     position_id,
 )
@@ -110,3 +112,13 @@ def test_parts_that_are_cut_elsewhere_give_another_id() -> None:
 )
 def test_an_order_is_own_by_its_tag(order_id: str | None, is_own: bool) -> None:  # noqa: FBT001  a table's column
     assert is_own_order(TAG, order_id) is is_own
+
+
+@pytest.mark.parametrize(
+    ("symbol", "coins", "is_one"),
+    [("BTC/USDT", ("BTC", "USDT"), False), ("BTC/USD:USD", ("BTC", "USD"), True)],
+)
+def test_a_symbol_names_its_coins_and_whether_it_is_a_derivative(
+    symbol: str, coins: tuple[str, str], *, is_one: bool
+) -> None:
+    assert (coins_of(Symbol(symbol)), is_derivative(Symbol(symbol))) == (coins, is_one)

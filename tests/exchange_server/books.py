@@ -6,7 +6,7 @@ Invariants:
 1. A coin's balance is the sum of its changes, to the last digit; what is reserved of it is the
    sum over open orders.
 2. A fill changes two balances and the order in one transaction, and pays its fee in the coin that
-   it brings in.
+   it brings in; a derivative's changes its quote coin alone.
 3. An order that has ended never changes again, but that it may be forgotten.
 """
 
@@ -151,12 +151,17 @@ class Books:
         is_maker: bool,
         now: int,
         at: int,
+        gain: Decimal | None = None,
     ) -> Order:
-        """Trade a part of an order, or its rest. `at` is the instant that is told of it."""
+        """Trade a part of an order, or its rest. `at` is the instant that is told of it.
+
+        A derivative moves no coins: its quote coin gets what the trade gained, and pays the fee.
+        """
         assert ZERO < quantity <= order.rest, f"Expected at most {order.rest}, was {quantity}"
         listing = LISTINGS[order.instrument]
         value = price * quantity
-        fee = rate * (quantity if order.side == "BUY" else value)
+        is_fee_in_base = order.side == "BUY" and gain is None
+        fee = rate * (quantity if is_fee_in_base else value)
         number = len(self.fills) + 1
         fill = Fill(
             trade_id=str(_FIRST_TRADE_ID + number),
@@ -168,13 +173,13 @@ class Books:
             price=price,
             quantity=quantity,
             fee=fee,
-            fee_coin=listing.base if order.side == "BUY" else listing.quote,
+            fee_coin=listing.base if is_fee_in_base else listing.quote,
             liquidity="MAKER" if is_maker else "TAKER",
             filled_at=at,
         )
         self.fills.append(fill)
         self.ledger.add_fill(fill)
-        self._move(fill, listing, now)
+        self._move(fill, listing, now, gain)
         filled = order.filled + quantity
         return self.put(
             replace(
@@ -189,9 +194,12 @@ class Books:
             now,
         )
 
-    def _move(self, fill: Fill, listing: Listing, now: int) -> None:
+    def _move(self, fill: Fill, listing: Listing, now: int, gain: Decimal | None) -> None:
         value = fill.price * fill.quantity
-        if fill.side == "BUY":
+        moves: tuple[tuple[str, Decimal], ...]
+        if gain is not None:
+            moves = ((listing.quote, gain),)
+        elif fill.side == "BUY":
             moves = ((listing.quote, -value), (listing.base, fill.quantity))
         else:
             moves = ((listing.base, -fill.quantity), (listing.quote, value))

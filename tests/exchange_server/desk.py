@@ -53,7 +53,8 @@ class Act(_Body, frozen=True, kw_only=True):
 
     trade: buy or sell `quantity` at the market, or at `price` exactly; order: a limit order that
     may rest; cancel, fill, reject, expire, forget: to the order named by either id; deposit and
-    withdraw: `quantity` of `coin`; position: a derivative's, `quantity` signed at `price`.
+    withdraw: `quantity` of `coin`; position: a derivative's, `quantity` signed at `price`, whoever
+    traded it; liquidate: the exchange closes such a position by a trade at `price`, or at the last.
     """
 
     act: Literal[
@@ -68,6 +69,7 @@ class Act(_Body, frozen=True, kw_only=True):
         "deposit",
         "withdraw",
         "position",
+        "liquidate",
     ]
     instrument: str = "BTC_USDT"
     side: Literal["BUY", "SELL"] = "BUY"
@@ -153,6 +155,8 @@ class Desk:
                     done = self._cancel_all()
                 case "position":
                     done = self._position(act)
+                case "liquidate":
+                    done = self._liquidate(act, now)
                 case _:
                     done = self._to_order(act, now)
         self._core.keep()
@@ -224,6 +228,28 @@ class Desk:
         self._core.private.positions = [*others, *([row] if quantity else [])]
         return {"positions": len(self._core.private.positions)}
 
+    def _liquidate(self, act: Act, now: int) -> object:
+        """Close a position by a forced trade: the cash gets what it gained, less the fee."""
+        core = self._core
+        held = [p for p in core.private.positions if p["instrument_name"] == act.instrument]
+        if not held:
+            raise DeskError(f"Expected a position in {act.instrument}")
+        quantity, cost = (Decimal(str(held[0][name])) for name in ("quantity", "open_pos_cost"))
+        price = act.price or core.engine.last(act.instrument)
+        order = _forced_order(core.books.new_order_id(), act.instrument, quantity, core, now)
+        core.books.fill(
+            core.books.put(order, now),
+            price=price,
+            quantity=order.quantity,
+            rate=core.engine.settings.taker_fee_rate,
+            is_maker=False,
+            now=now,
+            at=order.created_at,
+            gain=quantity * price - cost,
+        )
+        core.private.positions = [p for p in core.private.positions if p is not held[0]]
+        return {"order_id": order.order_id, "price": f"{price:f}"}
+
     def _to_order(self, act: Act, now: int) -> object:
         order = self._core.books.find(order_id=act.order_id, client_oid=act.client_oid)
         if order is None:
@@ -266,6 +292,31 @@ class Desk:
             "settings": msgspec.to_builtins(core.engine.settings),
             "requests": core.ledger.request_counts(),
         }
+
+
+def _forced_order(order_id: str, instrument: str, quantity: Decimal, core: Core, now: int) -> Order:
+    """Return the exchange's own order against a position of a signed quantity."""
+    quote, told = LISTINGS[instrument].quote, core.engine.told(now)
+    return Order(
+        order_id=order_id,
+        client_oid=f"liquidation-{order_id[-6:]}",
+        instrument=instrument,
+        side="SELL" if quantity > 0 else "BUY",
+        type="MARKET",
+        tif="GOOD_TILL_CANCEL",
+        exec_inst=(),
+        quantity=abs(quantity),
+        limit_price=None,
+        ref_price=None,
+        status=Status.ACTIVE,
+        fee_coin=quote,
+        reserved_coin=quote,
+        reserved_price=ZERO,
+        maker="owner",
+        created_at=told,
+        updated_at=told,
+        request_no=0,
+    )
 
 
 def _needed(figure: Decimal | None, name: str) -> Decimal:

@@ -130,6 +130,14 @@ class Control:
     def withdraw(self, coin: str, quantity: Decimal | str) -> dict[str, Any]:
         return self._act("withdraw", coin=coin, quantity=quantity)
 
+    def position(self, instrument: str, quantity: Decimal | str, price: Decimal | str) -> None:
+        """Let the owner have a derivative's position, `quantity` signed; zero is none."""
+        self._act("position", instrument=instrument, quantity=quantity, price=price)
+
+    def liquidate(self, instrument: str, price: Decimal | str | None = None) -> dict[str, Any]:
+        """Let the exchange close a position by a trade at a price, or at the last one."""
+        return self._act("liquidate", instrument=instrument, price=price)
+
     def state(self) -> dict[str, Any]:
         return dict(self._call("GET", "state"))
 

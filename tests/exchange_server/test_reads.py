@@ -208,3 +208,14 @@ def test_an_order_can_end_from_outside(ccxt: Any, place: InProcess, act: str, st
     place.owner(act, client_oid=OID)
     order = ccxt.fetch_order(placed["id"])
     assert (order["status"], order["filled"]) == (status, 0.004)
+
+
+def test_a_liquidation_is_a_trade_at_its_price_and_the_cash_that_it_leaves() -> None:
+    place = InProcess(balances={"USD": Decimal(10_000)})
+    place.owner("position", instrument="BTCUSD-PERP", quantity="0.5", price="40000")
+    place.owner("liquidate", instrument="BTCUSD-PERP", price="39000")
+    (trade,) = place.ccxt.fetch_my_trades("BTC/USD:USD")
+    assert (trade["side"], trade["amount"], trade["price"]) == ("sell", 0.5, 39000)
+    assert place.ccxt.fetch_positions() == []
+    fee = place.ledger.fills()[0].fee
+    assert place.ledger.balances() == {"USD": Decimal(9500) - fee}

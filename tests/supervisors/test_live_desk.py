@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from msgspec.structs import replace
 
 from aegis.clock import ManualClock
-from aegis.config.model import Config, ExchangeConfig, Secrets
+from aegis.config.model import Config, ExchangeConfig, MarketConfig, Secrets
 from aegis.config.secret import Secret
 from aegis.dialogue import ExchangeReplied, FetchInstruments
 from aegis.domain.ids import Instant
@@ -20,6 +20,7 @@ from aegis.exchange.live.profiles import PROFILES
 from supervisors.clients import Clients
 from supervisors.live_desk import LiveDesk
 from supervisors.seeded import SeededRuntime
+from supervisors.settings import market_of
 
 
 class Keyring:
@@ -69,9 +70,9 @@ class Stage:
         return self.keyring.used[-1]
 
 
-def config_with(secret: str, **risk: object) -> Config:
+def config_with(secret: str, **more: object) -> Config:
     keys = Secrets(exchange_api_key=Secret("key"), exchange_secret=Secret(secret))
-    return Config(mode="live", secrets=keys, **cast("Any", risk))
+    return Config(mode="live", secrets=keys, **cast("Any", more))
 
 
 def test_other_keys_are_used_from_the_next_call_on() -> None:
@@ -97,3 +98,18 @@ def test_absence_is_proved_past_all_that_a_request_may_wait_for(late_after_s: fl
         assert proof.barrier_s is None
     else:
         assert proof.barrier_s == late_after_s + proof.lag_s + leaves_within_s(10.0)
+
+
+def test_a_store_of_coins_is_none_for_derivatives() -> None:
+    coins = config_with("s", market=MarketConfig(source="exchange"))
+    derivatives = coins.model_copy(update={"exchange": ExchangeConfig(kind="derivatives")})
+    assert (market_of(coins), market_of(derivatives)) == ("exchange", "exchange:derivatives")
+
+
+@pytest.mark.parametrize("kind", ["spot", "derivatives"])
+def test_a_start_says_once_that_derivatives_take_no_entries(
+    kind: Literal["spot", "derivatives"],
+) -> None:
+    stage = Stage(config_with("s", exchange=ExchangeConfig(kind=kind)))
+    stage.desk.begin()
+    assert stage.lines.count("EntriesRefused") == (kind == "derivatives")

@@ -24,7 +24,8 @@ from aegis.domain.events import (
     TradingStateChanged,
 )
 from aegis.domain.fold.coins import with_coin, with_coins
-from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
+from aegis.domain.fold.positions import cost_of
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, is_derivative
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
 from aegis.domain.position import Position
@@ -51,7 +52,7 @@ def evolve_account(
         case OrderFilled():
             assert position is not None, f"A fill of no position: {event}"
             assert order is not None, f"A fill of no order: {event}"
-            after = replace(account, balances=_after_fill(account.balances, position, event))
+            after = replace(account, balances=_after_fill(account, position, event, order))
             return _resolved(after, position) if order.role is Role.FORCED else after
         case ExternalChangeSeen():
             return _transferred(account, event)
@@ -139,11 +140,18 @@ def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
 
 
 def _with(account: Account, position: Position, event: PositionImported) -> Account:
-    """Return the account with coins that came in; loss limits go on from what is there now."""
-    value = times(event.amount, event.price)
+    """Return the account with coins that came in; loss limits go on from what is there now.
+
+    A derivative brings no coins, and is worth what it has gained.
+    """
+    value, balances = times(event.amount, event.price), account.balances
+    if is_derivative(position.symbol):
+        value = minus(value, times(event.amount, event.entry_price))
+    else:
+        balances = with_coin(balances, position.instrument.base, event.amount)
     return replace(
         account,
-        balances=with_coin(account.balances, position.instrument.base, event.amount),
+        balances=balances,
         day_start_equity=plus(account.day_start_equity, value),
         peak_equity=plus(account.peak_equity, value),
     )
@@ -175,17 +183,25 @@ def _unasked(account: Account, position: Position) -> Account:
 
 
 def _after_fill(
-    balances: dict[Coin, Decimal], position: Position, event: OrderFilled
+    account: Account, position: Position, event: OrderFilled, order: Order
 ) -> dict[Coin, Decimal]:
+    """Return the balances after a fill of a position as it was before.
+
+    Spot swaps two coins; of a derivative, what its exit gained comes in quote, and nothing else.
+    """
     fill, cost = event.fill, times(event.fill.amount, event.fill.price)
+    paid = (fill.fee_currency, negative(fill.fee))
+    if is_derivative(position.symbol):
+        gain = ZERO if order.adds else minus(cost, cost_of(position, fill.amount))
+        return with_coins(account.balances, ((position.instrument.quote, gain), paid))
     is_buy = event.side is Side.BUY
     base = fill.amount if is_buy else negative(fill.amount)
     quote = negative(cost) if is_buy else cost
     return with_coins(
-        balances,
+        account.balances,
         (
             (position.instrument.base, base),
             (position.instrument.quote, quote),
-            (fill.fee_currency, negative(fill.fee)),
+            paid,
         ),
     )

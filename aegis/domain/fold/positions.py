@@ -196,11 +196,7 @@ def _left(position: Position, event: OrderFilled) -> Position:
     wanted = plus(fill.amount, fee_base)
     gone = min(wanted, position.amount)
     charged = plus(fee_quote, times(minus(wanted, gone), fill.price))
-    cost = (
-        position.cost
-        if gone == position.amount
-        else share(position.cost, gone, position.amount, COST_STEP)
-    )
+    cost = cost_of(position, gone)
     return replace(
         position,
         amount=minus(position.amount, gone),
@@ -211,6 +207,13 @@ def _left(position: Position, event: OrderFilled) -> Position:
         fees=with_coin(position.fees, fill.fee_currency, fill.fee),
         fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
     )
+
+
+def cost_of(position: Position, amount: Decimal) -> Decimal:
+    """Return what an amount of a position takes of its cost along; all of it takes the rest."""
+    if amount == position.amount:
+        return position.cost
+    return share(position.cost, amount, position.amount, COST_STEP)
 
 
 def _widened(position: Position, *prices: Decimal) -> Position:
