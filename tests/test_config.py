@@ -300,7 +300,7 @@ BAD_FILES = [
     ),
     (
         f'{LIVE_DERIVATIVES}symbols = ["BTC/USD:USD"]\n[risk]\nexchange_stop = "disaster"',
-        'config.toml:8: risk.exchange_stop: expected "off", since exchange.kind = "derivatives"',
+        'config.toml:9: risk.exchange_stop: expected "off", since exchange.kind = "derivatives"',
     ),
     (
         '[exchange]\nsymbols = ["BTC/USD:BTC"]',
