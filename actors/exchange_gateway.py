@@ -39,9 +39,10 @@ from aegis.domain.events import (
 )
 from aegis.domain.fold import is_beginning, is_of_order
 from aegis.domain.guard import quote_of
-from aegis.domain.ids import ClientOrderId, PositionId, Symbol
+from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.instrument import Instrument
-from aegis.domain.order import Order, OrderState, Role
+from aegis.domain.order import Order, Role
+from aegis.domain.protection import waiting_exits
 from aegis.exchange.heard import (
     UNWATCHED,
     AccountHeard,
@@ -183,8 +184,9 @@ class ExchangeGateway(Actor):
             self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))  # changed, maybe
         if is_beginning(event):
             self._compare_instruments()
-        if is_of_order(event) and book.orders[event.client_order_id].role is Role.PROTECTIVE:
-            self._ask_for_exits(book, recorded.position_id)
+        if is_of_order(event):
+            for waiting in waiting_exits(book, book.orders[event.client_order_id]):
+                self._ask_leave(waiting)
         book.forget_ended()
 
     def _cancel_entries_if_halted(self) -> None:
@@ -253,12 +255,6 @@ class ExchangeGateway(Actor):
         hold = self._breaker.hold or self._exchange.hold()
         command = SubmitOrder(client_order_id=order_id, quote=quote, hold=hold)
         self._execute(command, is_answer_wanted=True)
-
-    def _ask_for_exits(self, book: Book, position: PositionId) -> None:
-        """Ask again for exits that waited for the end of a stop at the exchange."""
-        for order in book.active_orders(position):
-            if order.role is Role.EXIT and order.state is OrderState.INTENT:
-                self._ask_leave(order.client_order_id)
 
     def _executed(self, message: Executed) -> None:
         """Send what was submitted, now that it is on disk and the leave is ours alone."""

@@ -19,10 +19,10 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import IntendOrder, Quote, RaiseAlarm, RequestCancel
-from aegis.domain.ids import Incarnation, PositionId, protective_order_id
+from aegis.domain.ids import ClientOrderId, Incarnation, PositionId, protective_order_id
 from aegis.domain.leaving import AT_REST
 from aegis.domain.money import floor_to, minus, percent_of, times
-from aegis.domain.order import Order, OrderType, Role
+from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.pursuit import Pursuit
 from aegis.domain.risk import OUT_OF_SIGHT, is_held, own_side
@@ -59,6 +59,17 @@ def called_off(book: Book, position: Position) -> RequestCancel | None:
     if stop is None or stop.state not in AT_REST or not is_left(book, position):
         return None
     return RequestCancel(client_order_id=stop.client_order_id, reason="the position is left")
+
+
+def waiting_exits(book: Book, order: Order) -> tuple[ClientOrderId, ...]:
+    """Return the exits that wait for a stop, whenever there is news of it: they may be sent now."""
+    if order.role is not Role.PROTECTIVE:
+        return ()
+    return tuple(
+        each.client_order_id
+        for each in book.active_orders(order.position_id)
+        if each.role is Role.EXIT and each.state is OrderState.INTENT
+    )
 
 
 def is_left(book: Book, position: Position) -> bool:

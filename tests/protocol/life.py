@@ -26,6 +26,7 @@ from aegis.domain.events import OrderIntended, OrderSubmitted, Recorded
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import Order, Role
+from aegis.domain.protection import waiting_exits
 from aegis.exchange.heard import (
     UNWATCHED,
     AlarmLater,
@@ -195,10 +196,14 @@ class Life:
 
     def _execute(self, command: Command, *, is_answer_wanted: bool) -> None:
         self._log, records, refusal = self._log.execute(command, self._now)
+        book = self._log.book
         for recorded in records:
             event = recorded.event
             if isinstance(event, OrderIntended) or is_of_order(event):
                 self._inbox.append((event.client_order_id, Told(event=event)))
+                for waiting in waiting_exits(book, book.orders[event.client_order_id]):
+                    submit = SubmitOrder(client_order_id=waiting, quote=quote())
+                    self._store.append((submit, True))
         if is_answer_wanted:
             self._executed(command, records, refusal)
 

@@ -20,7 +20,7 @@ from aegis.domain.order import Order
 from aegis.domain.position import Position
 from aegis.domain.reconcile import plan
 from aegis.domain.venue import VenueAccount
-from tests.domain.kit import BTC, NO_LIMITS, START, TAG, USDT, Desk, accept, entry
+from tests.domain.kit import BTC, NO_LIMITS, START, TAG, USDT, Desk, accept, entry, stop_at_exchange
 from tests.protocol.venue import QUOTE_FIRST, There, Venue, instant
 
 Key = tuple[object, ...]
@@ -112,6 +112,17 @@ def holding_log(there: There, owned: int) -> Log:
     desk.does(accept(order, f"x-{there.number}"))
     fills = tuple(map(fill_of, there.told_trades()))
     desk.does(RecordFills(client_order_id=order.client_order_id, fills=fills))
+    return log_of(desk.book)
+
+
+def protected_log(entered: There, stop: There, *, owned: int) -> Log:
+    """Return the same log with a stop that rests at the exchange for all that is held."""
+    desk = Desk(NO_LIMITS, keeps=True)
+    desk.book = holding_log(entered, owned).book.copy()
+    desk.orders, desk.positions = dict(desk.book.orders), dict(desk.book.positions)
+    order = desk.submitted(stop_at_exchange(desk.position()))
+    assert order.client_order_id == stop.client_order_id, stop
+    desk.does(accept(order, f"x-{stop.number}"))
     return log_of(desk.book)
 
 

@@ -27,7 +27,8 @@ from aegis.domain.commands import Command, IntendOrder, RequestCancel
 from aegis.domain.guard import ExitReason, ExitWanted
 from aegis.domain.ids import ExchangeOrderId
 from aegis.domain.leaving import departure
-from aegis.domain.order import OrderState, Role
+from aegis.domain.order import OrderState, Role, Side
+from aegis.domain.protection import called_off
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.heard import AccountHeard, CancelHeard, FindHeard, LookDue, PlaceHeard
 from aegis.exchange.outcomes import request_to_place
@@ -98,6 +99,10 @@ def _wishes(world: World, ground: Ground) -> Iterator[tuple[str, Command]]:
     exit_ = _exit(world, ground)
     if exit_ is not None:
         yield "an exit is intended", exit_
+    for position in world.log.book.alive_positions():
+        off = called_off(world.log.book, position)
+        if off is not None:
+            yield "the stop is called off", off
     for order in world.log.book.active_orders():
         if order.role is Role.ENTRY and order.state in (OrderState.OPEN, OrderState.PARTIAL):
             yield CANCEL, RequestCancel(client_order_id=order.client_order_id, reason="wanted")
@@ -307,7 +312,12 @@ def _flown(world: World, flying: Flying, *instead: Flying) -> World:
 def _moves_at_venue(world: World, there: There) -> Iterator[Move]:
     name, venue, now = _name(there.client_order_id), world.venue, world.now
     if there.ended_at is None:
-        yield f"{name} fills by one", replace(world, venue=venue.with_order(there.traded(now, 1)))
+        if there.side is Side.BUY or venue.coins() > 0:
+            filled = venue.with_order(there.traded(now, 1))
+            yield f"{name} fills by one", replace(world, venue=filled)
+        else:
+            ended = venue.with_order(there.ended(now, VenueOrderStatus.CANCELED))
+            yield f"{name} ends for want of coins", replace(world, venue=ended)
         if world.troubles:
             status = VenueOrderStatus.CANCELED if there.trades else VenueOrderStatus.REJECTED
             ended = venue.with_order(there.ended(now, status))

@@ -11,15 +11,29 @@ from aegis.dialogue import RequestRefused
 from aegis.domain import intents, risk
 from aegis.domain import leaving as leaving_of_domain
 from aegis.domain.order import OrderState
+from tests.protocol import life
 from tests.protocol.explore import Found, Walked, calm_end, played, walk
 from tests.protocol.log import forget_all
 from tests.protocol.moves import moves
 from tests.protocol.mutants import MUTANTS, SKEWED
-from tests.protocol.world import GROUND, PERSONAL, Ground, World, entering, leaving, replace
+from tests.protocol.world import (
+    GROUND,
+    PERSONAL,
+    Ground,
+    World,
+    entering,
+    leaving,
+    protected,
+    replace,
+)
 
 
 def beside_owner(troubles: int) -> World:
     return leaving(troubles, owned=2)
+
+
+def protected_beside_owner(troubles: int) -> World:
+    return protected(troubles, owned=2)
 
 
 FEW, FEW_PERSONAL = replace(GROUND, exits_max=1), replace(PERSONAL, exits_max=1)
@@ -27,6 +41,8 @@ WALKS = {
     "an entry": (entering, GROUND, 1, 3),
     "an exit": (leaving, GROUND, 1, 2),
     "an exit beside coins of the owner": (beside_owner, FEW, 1, 2),
+    "an exit past a stop at the exchange": (protected, FEW, 0, 1),
+    "an exit past a stop, beside coins of the owner": (protected_beside_owner, FEW, 0, 1),
     "an entry, clocks further apart": (entering, SKEWED, 1, 2),
     "an entry where no request is ever late": (entering, PERSONAL, 1, 2),
     "an exit where no request is ever late": (leaving, FEW_PERSONAL, 1, 2),
@@ -104,3 +120,32 @@ def test_a_second_exit_that_ignores_the_owner_s_coins_sells_them(
         forget_all()
     assert isinstance(found, Found)
     assert "own orders hold -2 coins" in found.fault
+
+
+def _walked_without(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str, instead: object, begin: World
+) -> Found | Walked:
+    """Walk with one rule of the domain's put out of force."""
+    monkeypatch.setattr(module, name, instead)
+    forget_all()
+    try:
+        return walk(begin, FEW)
+    finally:
+        forget_all()
+
+
+def test_an_exit_that_does_not_wait_for_the_stop_s_end_sells_the_owner_s_coins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = protected_beside_owner(0)
+    found = _walked_without(monkeypatch, intents, "stop_in_the_way", lambda *_: None, begin)
+    assert isinstance(found, Found)
+    assert "own orders hold -" in found.fault
+
+
+def test_an_exit_that_nobody_asks_for_again_after_the_stop_s_end_never_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = _walked_without(monkeypatch, life, "waiting_exits", lambda *_: (), protected(0))
+    assert isinstance(found, Found)
+    assert "INTENT" in found.fault

@@ -13,9 +13,9 @@ from aegis.domain.order import Side
 from aegis.exchange.heard import Watch
 from aegis.exchange.lookout import Patience
 from aegis.exchange.protocol import step
-from tests.domain.kit import START, entry
+from tests.domain.kit import START, entry, stop_at_exchange
 from tests.protocol.life import Flying, Memory, Point, TakeStep
-from tests.protocol.log import Log, empty_log, heals, holding_log
+from tests.protocol.log import Log, empty_log, heals, holding_log, protected_log
 from tests.protocol.venue import Venue, instant
 
 replace = msgspec.structs.replace
@@ -94,6 +94,17 @@ def leaving(troubles: int, *, owned: int = 0) -> World:
     entered = venue.orders[0].traded(LONG_AGO, AMOUNT)
     log = holding_log(entered, owned)
     return World(log, venue.with_order(entered), is_leaving=True, troubles=troubles)
+
+
+def protected(troubles: int, *, owned: int = 0) -> World:
+    """Return a world that starts again, about to leave what a stop at the exchange protects."""
+    world = leaving(troubles, owned=owned)
+    (position,) = world.log.book.alive_positions()
+    key = stop_at_exchange(position).client_order_id
+    venue = world.venue.placed(key, Side.SELL, AMOUNT, LONG_AGO)
+    entered, stop = venue.orders
+    log = protected_log(entered, stop, owned=owned)
+    return replace(world, log=log, venue=venue, is_up=False)
 
 
 def with_point(world: World, point: Point) -> World:
