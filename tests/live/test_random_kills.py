@@ -16,7 +16,7 @@ from tests.exchange_server.faults import Fault
 from tests.live.conftest import Make
 from tests.live.scene import SETTINGS, LiveScene
 
-KILLS, KILLS_LONG = 4, 500
+KILLS, KILLS_LONG = 3, 500
 LIFE_S_MAX = 1.3
 PRICES = ("40000", "40000", "38000")
 FAULTS = (None, None, Fault.DROP_AFTER, Fault.HTML_502_AFTER, Fault.SILENCE, Fault.DROP_BEFORE)
