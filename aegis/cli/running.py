@@ -195,4 +195,5 @@ def _ending(config: Config, outcome: Outcome) -> Ending:
         orders_unsettled=status.orders_unsettled,
         events=status.events,
         head_hash=status.head_hash,
+        stops_at_exchange=status.stops_at_exchange,
     )

@@ -21,7 +21,10 @@ View = Mapping[str, object]
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left when a run has ended; `halted_because` is empty while trading is ACTIVE."""
+    """What is left when a run has ended; `halted_because` is empty while trading is ACTIVE.
+
+    `stops_at_exchange` is how many of the positions left open a stop guards there.
+    """
 
     reason: str
     trading_state: str
@@ -31,6 +34,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     orders_unsettled: int
     events: int
     head_hash: str
+    stops_at_exchange: int = 0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,10 +134,20 @@ def left_rows(ending: Ending) -> list[tuple[str, str]]:
 def _open_rows(ending: Ending) -> list[tuple[str, str]]:
     rows = [("Left open", line) for line in map(_left_line, ending.left_open)]
     if rows:
-        rows.append(("", "nothing guards them until AEGIS runs again"))
+        rows.append(("", _guarded_until(ending)))
     else:
         rows.append(("Left open", "no positions left open"))
     return rows
+
+
+def _guarded_until(ending: Ending) -> str:
+    """Return what guards what is left open, until AEGIS runs again."""
+    there = ending.stops_at_exchange
+    if there == 0:
+        return "nothing guards them until AEGIS runs again"
+    rest = len(ending.left_open) - there
+    beside = f", and nothing {'the other' if rest == 1 else f'{rest} others'}" if rest > 0 else ""
+    return f"{counted(there, 'stop')} at the exchange, further away{beside}, until AEGIS runs again"
 
 
 def _left_line(view: View) -> str:

@@ -27,8 +27,9 @@ def to_settle(status: StoreStatus, *, is_silent: bool) -> Iterator[str]:
             yield f"{backlog.channel} does not take notices: {backlog.error}"
     if status.quarantined:
         yield f"{counted(status.quarantined, 'event')} set aside: run.py verify says which"
-    if status.writer_pid is None and status.positions:
-        what = counted(len(status.positions), "position")
+    bare = len(status.positions) - status.stops_at_exchange
+    if status.writer_pid is None and bare > 0:
+        what = counted(bare, "position")
         yield f"nothing guards {what}: start it with: python run.py"
     if status.writer_pid is not None and is_silent:
         yield "the process does not answer: it is starting, stopping or stuck; see run.py health"

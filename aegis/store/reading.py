@@ -19,7 +19,7 @@ from aegis.domain.account import Account
 from aegis.domain.events import Recorded
 from aegis.domain.ids import Coin, EventId, ExchangeOrderId, PositionId, Symbol
 from aegis.domain.money import text_of_written, total
-from aegis.domain.order import UNSETTLED
+from aegis.domain.order import UNSETTLED, OrderState, Role
 from aegis.store.errors import NoStore
 from aegis.store.housekeeping import CallsNoted, last_calls
 from aegis.store.identity import StoredIdentity, read_stored_identity
@@ -141,6 +141,14 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_reconciliation: View | None
     last_diagnosis: tuple[View, ...]
     last_calls: CallsNoted | None
+
+    @property
+    def stops_at_exchange(self) -> int:
+        """How many positions a stop guards that rests at the exchange."""
+        return sum(
+            order["role"] == Role.PROTECTIVE and order["state"] == OrderState.OPEN
+            for order in self.orders
+        )
 
 
 def read_status(path: Path) -> StoreStatus:

@@ -399,3 +399,5 @@ def test_events_that_were_set_aside_are_told() -> None:
 def test_positions_without_anybody_to_guard_them_are_told() -> None:
     assert "nothing guards 1 position" in settled(writer_pid=None, positions=(HELD,))
     assert settled(positions=(HELD,)) == ""
+    stop = {"role": "protective", "state": "OPEN", "client_order_id": "s", "symbol": "BTC/USDT"}
+    assert settled(writer_pid=None, positions=(HELD,), orders=(stop,)) == ""

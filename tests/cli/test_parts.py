@@ -6,6 +6,7 @@ import io
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from aegis.cli import output
@@ -106,6 +107,18 @@ def test_what_is_left_open_is_told_by_name() -> None:
     assert rows[0] == ("Left open", "BTC/USDT 0.5, entry 40,000.00, stop 39,200.00")
     assert rows[1] == ("Left open", "ETH/USDT 0.5, entry 40,000.00, no stop")
     assert "nothing guards them" in rows[2][1]
+
+
+@pytest.mark.parametrize(
+    ("stops", "told"),
+    [
+        (1, "1 stop at the exchange, further away, and nothing the other, until AEGIS runs again"),
+        (2, "2 stops at the exchange, further away, until AEGIS runs again"),
+    ],
+)
+def test_what_a_stop_at_the_exchange_guards_is_told(stops: int, told: str) -> None:
+    left = msgspec.structs.replace(ending(view(), view()), stops_at_exchange=stops)
+    assert left_rows(left)[2] == ("", told)
 
 
 def test_nothing_left_open_is_told_too() -> None:
