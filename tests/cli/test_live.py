@@ -136,6 +136,7 @@ def test_a_dry_run_changes_nothing_at_the_exchange(live: Place, local: Local, co
     assert changed <= {
         "private/user-balance",
         "private/get-open-orders",
+        "private/advanced/get-open-orders",
         "private/get-trades",
         "private/get-order-detail",
     }
