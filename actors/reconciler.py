@@ -29,7 +29,7 @@ from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, View
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.position import Position
-from aegis.domain.reconcile import confirmed, healed, plan, unhealed
+from aegis.domain.reconcile import confirmed, healed, may_be_stale, plan, unhealed
 from aegis.domain.risk import Limits
 from aegis.domain.venue import VenueAccount
 from aegis.messages import (
@@ -74,7 +74,7 @@ class Stage(Enum):
 class Reconciler(Actor):
     """`interval_s` is real seconds between two runs; `is_healing` false only reports.
 
-    `first` is the run that it begins with.
+    `first` is the run that it begins with. `lag_s` is how far the exchange's reads may lag behind.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Reconciler(Actor):
         interval_s: float,
         is_healing: bool,
         first: ReconcileNow = AT_START,
+        lag_s: float = 0.0,
     ) -> None:
         super().__init__(context)
         self._tag = tag
@@ -93,6 +94,7 @@ class Reconciler(Actor):
         self._interval_s = interval_s
         self._is_healing = is_healing  # in the run under way
         self._will_heal = is_healing  # from the next run on
+        self._lag_s = lag_s
         self._stage = Stage.IDLE
         self._run = first
         self._queue: list[ReconcileNow] = []
@@ -194,11 +196,16 @@ class Reconciler(Actor):
         findings = plan(book, view, limits=self._limits, now=self.clock.now())
         if findings and self._first is None:
             self._first = findings
-            self._look_later(SECOND_LOOK_AFTER_S)
+            self._look_later(self._second_look_after_s(findings))
             return
         self._held = tuple(p for p in book.alive_positions() if p.amount > 0)
         self._confirmed = confirmed(self._first or (), findings)
         self._heal()
+
+    def _second_look_after_s(self, findings: tuple[Finding, ...]) -> float:
+        """Return when to look again, so that no lag is seen twice."""
+        lag_s = self._lag_s if may_be_stale(findings) else 0.0
+        return max(SECOND_LOOK_AFTER_S, lag_s)
 
     def _heal(self) -> None:
         """Tell the store what makes each finding right, and wait for what it says."""

@@ -167,6 +167,7 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
         interval_s=tuning.reconcile_interval_s,
         is_healing=tuning.is_healing,
         first=parts.errand.reconcile,
+        lag_s=parts.gateway_patience.lag_s,
     )
 
 

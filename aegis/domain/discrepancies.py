@@ -84,6 +84,7 @@ def _missing(book: Book, order: Order, trade: VenueTrade) -> Finding:
             position_id=order.position_id,
         ),
         heal=(*accept, fills),
+        is_told=True,
     )
 
 
@@ -149,6 +150,7 @@ def _orphan(symbol: Symbol, subject: str) -> Finding:
             action="",
             is_healed=False,
         ),
+        is_told=True,
     )
 
 

@@ -33,13 +33,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A difference and the commands that would heal it; none means that a person must look.
 
     `key` is what two sightings have in common. `is_rest` is one that was judged on what the heals
-    of others leave, and stands or falls with them.
+    of others leave, and stands or falls with them. `is_told` is one that the exchange has said in
+    so many words; any other may be what a read shows that lags behind.
     """
 
     key: tuple[str, ...]
     discrepancy: Discrepancy
     heal: tuple[Command, ...] = ()
     is_rest: bool = False
+    is_told: bool = False
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

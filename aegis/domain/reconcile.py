@@ -138,6 +138,11 @@ def confirmed(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple[
     return tuple(kept)
 
 
+def may_be_stale(findings: tuple[Finding, ...]) -> bool:
+    """Say whether reads that lag behind could have shown this; what was told stays told."""
+    return not all(finding.is_told for finding in findings)
+
+
 def healed(discrepancy: Discrepancy) -> Discrepancy:
     """Return the discrepancy as one that was made right."""
     return replace(discrepancy, is_healed=True)
