@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from aegis.cli.wording import counted, moment
 from aegis.domain.account import Account, TradingState
+from aegis.domain.foreign import ORPHANS_DO, told_orphans
 from aegis.domain.ids import PositionId
 from aegis.domain.money import text
 from aegis.store.reading import StoreStatus
@@ -61,16 +62,11 @@ def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
             )
     symbols = ", ".join(symbol for symbol in account.blocked if symbol not in asked)
     if symbols:
-        yield (
-            f"{symbols} differs from the exchange, no entries there: run.py reconcile --dry-run "
-            "says how, run.py resolve settles it"
-        )
+        how = "run.py reconcile --dry-run says how"
+        how += "" if account.orphans else ", run.py resolve settles it"
+        yield f"{symbols} differs from the exchange, no entries there: {how}"
     if account.orphans:
-        orders = ", ".join(account.orphans)
-        yield (
-            f"orders at the exchange that this store does not know: {orders}: "
-            "cancel them there, then run.py reconcile"
-        )
+        yield f"{told_orphans(account.orphans)}: {ORPHANS_DO}"
 
 
 def _halt_to_settle(account: Account) -> Iterator[str]:

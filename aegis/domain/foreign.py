@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -39,6 +40,9 @@ from aegis.domain.risk import is_held, own_side
 from aegis.domain.told import TIMES_OFF_MAX, is_likely, told_sale
 
 TRANSFERRED = "transferred"
+
+ORPHANS_NAMED = 3
+"""Another AEGIS may have made hundreds; `reconcile` and the log name each."""
 
 
 def book_forced_fills(book: Book, command: BookForcedFills, now: Instant) -> Decision:
@@ -260,3 +264,24 @@ def told_missing(position: Position, missing: Decimal) -> str:
         f"position {position.position_id}; say what became of it: run.py resolve "
         f"{position.position_id} {ways}"
     )
+
+
+def told_orphans(orphans: Sequence[str]) -> str:
+    """Return what orders and trades with our tag mean that this store does not know."""
+    return (
+        f"{named_orphans(orphans)} at the exchange: made by an AEGIS, and not from this store; "
+        "another AEGIS trades this account, or this store is an old copy"
+    )
+
+
+def named_orphans(orphans: Sequence[str]) -> str:
+    """Return the first of them, and how many more there are."""
+    more = len(orphans) - ORPHANS_NAMED
+    return ", ".join(orphans[:ORPHANS_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+ORPHANS_DO = (
+    "stop the other one, cancel at the exchange what is open, run.py recover (it shows and books "
+    "what was traded), then run.py resume"
+)
+"""What a person does about them."""

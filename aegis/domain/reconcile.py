@@ -115,8 +115,7 @@ ADVICE: dict[Kind, str] = {
     Kind.AMOUNT_MISMATCH: "none: look at the trade at the exchange",
     Kind.PRICE_MISMATCH: "none: look at the trade at the exchange",
     Kind.UNKNOWN_ORDER: "none: cancel it at the exchange",
-    Kind.ORPHAN: "halt entries; after a restore run recover, else cancel it at the exchange, and "
-    "see that one AEGIS uses the account",
+    Kind.ORPHAN: "halt entries: another AEGIS trades this account, or this store is an old copy",
     Kind.EXTERNAL: "none: it is not ours",
 }
 """What a person does about what no heal was found for."""

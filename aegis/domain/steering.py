@@ -35,7 +35,7 @@ from aegis.domain.events import (
     ReconciliationCompleted,
     TradingStateChanged,
 )
-from aegis.domain.foreign import told_missing
+from aegis.domain.foreign import ORPHANS_DO, named_orphans, told_missing, told_orphans
 from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, is_figure
 from aegis.domain.order import OrderState
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
@@ -114,9 +114,7 @@ def _not_resumable(book: Book) -> Refusal | None:
     if book.account.orphans:
         return Refusal(
             code="orphan",
-            text=f"{', '.join(book.account.orphans)} at the exchange is not known here; after a "
-            "restore: run recover; else cancel it there, see that one AEGIS uses the account, then "
-            "run reconcile",
+            text=f"{named_orphans(book.account.orphans)} not known here: {ORPHANS_DO}",
         )
     if book.account.restored_at is not None:
         return Refusal(
@@ -198,8 +196,7 @@ def complete_reconciliation(book: Book, command: CompleteReconciliation) -> Deci
     orphans = [found.subject for found in command.discrepancies if found.kind == "orphan"]
     if command.is_dry_run or not orphans:
         return completed
-    reason = f"orders with our tag that this store does not know: {', '.join(orphans)}"
-    return (*completed, *halted(book, "orphan", reason))
+    return (*completed, *halted(book, "orphan", told_orphans(orphans)))
 
 
 def note_fact(
