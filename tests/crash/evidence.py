@@ -7,17 +7,18 @@ Two kinds of faults. `unlawful`: what no moment may show, the moment of a kill i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.events import Recorded
-from aegis.domain.ids import EventId
+from aegis.domain.ids import Coin, EventId
 from aegis.domain.instants import instant_of
-from aegis.domain.money import ZERO, plus, total
+from aegis.domain.money import ZERO, minus, plus, total
 from aegis.domain.order import UNSETTLED, Order, OrderState
 from aegis.domain.venue import VenueOrderStatus
 from aegis.exchange.paper_ledger import LedgerView
@@ -34,6 +35,8 @@ STATUS_OF = {
     OrderState.EXPIRED: VenueOrderStatus.EXPIRED,
 }
 """How an order that ended here ended there. One that is not there never arrived."""
+
+NOTHING: Mapping[Coin, Decimal] = MappingProxyType({})
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,12 +120,17 @@ def _unlawful(store: Evidence, ledger: LedgerView) -> Iterator[str]:
             yield f"the exchange holds {held} {coin}: more was sold than was there"
 
 
-def differing(store: Evidence, ledger: LedgerView) -> tuple[str, ...]:
-    """Return in what a store at rest differs from the exchange, to the last digit."""
-    return tuple(_differing(store, ledger))
+def differing(
+    store: Evidence, ledger: LedgerView, owned: Mapping[Coin, Decimal] = NOTHING
+) -> tuple[str, ...]:
+    """Return in what a store at rest differs from the exchange, to the last digit.
+
+    `owned` are coins of the account that are none of AEGIS'.
+    """
+    return tuple(_differing(store, ledger, owned))
 
 
-def _differing(store: Evidence, ledger: LedgerView) -> Iterator[str]:
+def _differing(store: Evidence, ledger: LedgerView, owned: Mapping[Coin, Decimal]) -> Iterator[str]:
     for order in store.in_state(*UNSETTLED, OrderState.INTENT):
         yield f"order {order.client_order_id} is {order.state} still"
     known = {fill.trade_id for fill in store.fills}
@@ -130,7 +138,7 @@ def _differing(store: Evidence, ledger: LedgerView) -> Iterator[str]:
         if fill.trade_id not in known:
             yield f"trade {fill} at the exchange is not in the store"
     yield from _differing_orders(store, ledger)
-    yield from _differing_balances(store.book, ledger)
+    yield from _differing_balances(store.book, ledger, owned)
 
 
 def _differing_orders(store: Evidence, ledger: LedgerView) -> Iterator[str]:
@@ -146,7 +154,9 @@ def _differing_orders(store: Evidence, ledger: LedgerView) -> Iterator[str]:
             yield f"order {order.client_order_id} is {order.state}, {there.status} there"
 
 
-def _differing_balances(book: Book, ledger: LedgerView) -> Iterator[str]:
+def _differing_balances(
+    book: Book, ledger: LedgerView, owned: Mapping[Coin, Decimal]
+) -> Iterator[str]:
     account, held = book.account, book.alive_positions()
     for coin in sorted({*account.balances, *ledger.balances}):
         ours, theirs = account.balances.get(coin, ZERO), ledger.balances.get(coin, ZERO)
@@ -154,8 +164,8 @@ def _differing_balances(book: Book, ledger: LedgerView) -> Iterator[str]:
             yield f"{coin}: {ours} in the store, {theirs} at the exchange"
     for coin in sorted({position.instrument.base for position in held} | set(account.dust)):
         own = total(position.amount for position in held if position.instrument.base == coin)
-        if plus(own, account.dust.get(coin, ZERO)) != ledger.balances.get(coin, ZERO):
-            dust, there = account.dust.get(coin, ZERO), ledger.balances.get(coin, ZERO)
+        dust, there = account.dust.get(coin, ZERO), ledger.balances.get(coin, ZERO)
+        if plus(own, dust) != minus(there, owned.get(coin, ZERO)):
             yield f"{coin}: positions {own} and dust {dust}, {there} at the exchange"
 
 

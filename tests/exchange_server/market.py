@@ -169,12 +169,14 @@ class Market:
         return candle
 
     def _prices(self, name: str, start: int, end: int) -> list[Decimal]:
-        """Return each price from a whole second on, in order, up to an instant."""
+        """Return each price from a whole second on, up to an instant; the one that stands then."""
         pins = self._pins.get(name, [])
         if not pins or pins[0].at >= end:
             step = self._listings[name].price_step
             return [steps * step for steps in self._walk_steps(name, start, end)]
         first, last = (bisect_left(pins, at, key=_pinned_at) for at in (start, end))
+        if first == last and pins[first - 1].is_held:
+            return [pins[first - 1].price]
         pinned = {pin.at for pin in pins[first:last]}
         return [self.last(name, at) for at in sorted({*range(start, end, STEP), *pinned})]
 

@@ -81,6 +81,8 @@ class _Runtime(SeededRuntime):
 class LiveWorld(World):
     """One store and one account at an exchange, and the systems that live on them in turn."""
 
+    incarnation = INCARNATION
+
     def __init__(
         self,
         folder: Path,
@@ -108,7 +110,7 @@ class LiveWorld(World):
         self._answer = self.core.answer
         self.core.answer = self._noting  # type: ignore[method-assign]  # it notes what was silent
         self.desk = Desk(self.core)
-        self.price("40000")
+        self.core.market.pin(INSTRUMENT, 0, Decimal(40_000), is_held=True)
         self._wires = ExitStack()
         base_url = self._wires.enter_context(wired(self.core, self.now))
         own: Settings = {
@@ -140,7 +142,7 @@ class LiveWorld(World):
             log=self.log,
             control=self.people,
             messengers=self.messengers,
-            draw_incarnation=lambda: INCARNATION,
+            draw_incarnation=lambda: self.incarnation,
             ground=Ground(
                 name=market_of(self.config), sources=(), symbols=(SYMBOL,), opens_at=begins_at
             ),
