@@ -39,6 +39,7 @@ class Books:
         self.fills = ledger.fills()
         self._changes = [(c.at, c.coin, c.amount) for c in ledger.balance_changes()]
         self._totals = ledger.balances()
+        self.positions: list[dict[str, object]] = []  # rows, as the exchange tells them
         ids = [int(order.trades_as) for order in self.orders()]
         self._last_id = max([*ids, *map(int, self._versions), _FIRST_ORDER_ID])
 
@@ -92,6 +93,13 @@ class Books:
                 held = reserved.get(order.reserved_coin, ZERO)
                 reserved[order.reserved_coin] = held + order.reserved
         return {coin: (total, reserved.get(coin, ZERO)) for coin, total in totals.items()}
+
+    def position(self, instrument: str) -> tuple[Decimal, Decimal]:
+        """Return a derivative's position, signed, and what it cost; zeros where there is none."""
+        for row in self.positions:
+            if row["instrument_name"] == instrument:
+                return Decimal(str(row["quantity"])), Decimal(str(row["open_pos_cost"]))
+        return ZERO, ZERO
 
     # Changes --------------------------------------------------------------------------------
 
@@ -192,6 +200,42 @@ class Books:
                 updated_at=max(at, order.updated_at),
             ),
             now,
+        )
+
+    def set_position(self, instrument: str, quantity: Decimal, cost: Decimal) -> None:
+        """Let a derivative's position be another one; none at zero."""
+        row: dict[str, object] = {
+            "account_id": "owner",
+            "quantity": f"{quantity:f}",
+            "cost": f"{cost:f}",
+            "open_pos_cost": f"{cost:f}",
+            "open_position_pnl": "0",
+            "session_pnl": "0",
+            "update_timestamp_ms": 0,
+            "instrument_name": instrument,
+            "type": "PERPETUAL_SWAP",
+        }
+        others = [each for each in self.positions if each["instrument_name"] != instrument]
+        self.positions = [*others, *([row] if quantity else [])]
+
+    def reduce(
+        self, order: Order, *, price: Decimal, quantity: Decimal, rate: Decimal, now: int, at: int
+    ) -> Order:
+        """Fill an order against a derivative's position, which cannot turn by it."""
+        held, cost = self.position(order.instrument)
+        signed = quantity.copy_sign(held)
+        assert abs(signed) <= abs(held), f"Expected at most {held} to reduce, was {quantity}"
+        share = cost * signed / held
+        self.set_position(order.instrument, held - signed, cost - share)
+        return self.fill(
+            order,
+            price=price,
+            quantity=quantity,
+            rate=rate,
+            is_maker=False,
+            now=now,
+            at=at,
+            gain=signed * price - share,
         )
 
     def _move(self, fill: Fill, listing: Listing, now: int, gain: Decimal | None) -> None:

@@ -126,7 +126,7 @@ class Core:
         self.market.take_up(kept.pins)
         self.engine.dues = list(kept.dues)
         self.engine.settings = settings or kept.settings
-        self.private.positions = list(kept.positions)
+        self.books.positions = list(kept.positions)
 
     def keep(self) -> None:
         """Write what no event tells of: settings, pinned prices, what is due."""
@@ -138,7 +138,7 @@ class Core:
             pins=self.market.pins,
             dues=tuple(self.engine.dues),
             settings=self.engine.settings,
-            positions=tuple(self.private.positions),
+            positions=tuple(self.books.positions),
         )
         self.ledger.keep("state", msgspec.json.encode(kept).decode())
 

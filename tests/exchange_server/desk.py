@@ -213,41 +213,25 @@ class Desk:
 
     def _position(self, act: Act) -> object:
         quantity, price = _needed(act.quantity, "quantity"), _needed(act.price, "price")
-        others = [p for p in self._core.private.positions if p["instrument_name"] != act.instrument]
-        row = {
-            "account_id": "owner",
-            "quantity": f"{quantity:f}",
-            "cost": f"{quantity * price:f}",
-            "open_pos_cost": f"{quantity * price:f}",
-            "open_position_pnl": "0",
-            "session_pnl": "0",
-            "update_timestamp_ms": 0,
-            "instrument_name": act.instrument,
-            "type": "PERPETUAL_SWAP",
-        }
-        self._core.private.positions = [*others, *([row] if quantity else [])]
-        return {"positions": len(self._core.private.positions)}
+        self._core.books.set_position(act.instrument, quantity, quantity * price)
+        return {"positions": len(self._core.books.positions)}
 
     def _liquidate(self, act: Act, now: int) -> object:
         """Close a position by a forced trade: the cash gets what it gained, less the fee."""
         core = self._core
-        held = [p for p in core.private.positions if p["instrument_name"] == act.instrument]
+        held, _ = core.books.position(act.instrument)
         if not held:
             raise DeskError(f"Expected a position in {act.instrument}")
-        quantity, cost = (Decimal(str(held[0][name])) for name in ("quantity", "open_pos_cost"))
         price = act.price or core.engine.last(act.instrument)
-        order = _forced_order(core.books.new_order_id(), act.instrument, quantity, core, now)
-        core.books.fill(
+        order = _forced_order(core.books.new_order_id(), act.instrument, held, core, now)
+        core.books.reduce(
             core.books.put(order, now),
             price=price,
             quantity=order.quantity,
             rate=core.engine.settings.taker_fee_rate,
-            is_maker=False,
             now=now,
             at=order.created_at,
-            gain=quantity * price - cost,
         )
-        core.private.positions = [p for p in core.private.positions if p is not held[0]]
         return {"order_id": order.order_id, "price": f"{price:f}"}
 
     def _to_order(self, act: Act, now: int) -> object:

@@ -112,6 +112,8 @@ class Engine:
         self, order: Order, price: Decimal, quantity: Decimal, *, is_maker: bool
     ) -> Order | None:
         """Fill a part of an order; None when the coins are not there, and the order has ended."""
+        if LISTINGS[order.instrument].kind == "PERPETUAL_SWAP":
+            return self._reduce(order, price, quantity)
         from_coin = price * quantity if order.side == "BUY" else quantity
         if from_coin > self._books.available(order.reserved_coin) + order.reserved:
             self.end(order, Status.REJECTED if order.filled == 0 else Status.CANCELED, 306)
@@ -123,6 +125,21 @@ class Engine:
             quantity=quantity,
             rate=settings.maker_fee_rate if is_maker else settings.taker_fee_rate,
             is_maker=is_maker,
+            now=self._at,
+            at=self.told(self._at),
+        )
+
+    def _reduce(self, order: Order, price: Decimal, quantity: Decimal) -> Order | None:
+        """Fill a part of an order that may only reduce; None when nothing is left to reduce."""
+        held, _ = self._books.position(order.instrument)
+        if held == 0 or (held > 0) is (order.side == "BUY"):
+            self.end(order, Status.CANCELED)
+            return None
+        return self._books.reduce(
+            order,
+            price=price,
+            quantity=min(quantity, abs(held)),
+            rate=self.settings.taker_fee_rate,
             now=self._at,
             at=self.told(self._at),
         )

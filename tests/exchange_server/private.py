@@ -44,7 +44,6 @@ class Private:
     def __init__(self, books: Books, engine: Engine) -> None:
         self._books = books
         self._engine = engine
-        self.positions: list[dict[str, object]] = []
         plain_side = {
             "private/create-order": self._create,
             "private/cancel-order": self._cancel,
@@ -213,7 +212,7 @@ class Private:
 
     def _positions(self, params: Params, _view: View) -> object:
         name = params.get("instrument_name")
-        return {"data": [p for p in self.positions if name in {None, p["instrument_name"]}]}
+        return {"data": [p for p in self._books.positions if name in {None, p["instrument_name"]}]}
 
     def _networks(self, _params: Params, view: View) -> object:
         coins = sorted({c for each in LISTINGS.values() for c in (each.base, each.quote)})

@@ -16,6 +16,7 @@ from tests.exchange_server.shapes import (
     LISTINGS,
     TRIGGERS,
     WITH_LIMIT,
+    ZERO,
     Listing,
     Order,
     Status,
@@ -41,13 +42,16 @@ def wanted_order(
     """Make the order that is asked for; without a client id it takes the request's id."""
     listing = listing_of(params, engine.settings.halted)
     side, kind, tif, exec_inst = _words(params, is_advanced=is_advanced)
+    is_pair = listing.kind == "CCY_PAIR"
+    if not is_pair and "REDUCE_ONLY" not in exec_inst:
+        raise RefusedError(208)  # of derivatives, only what is held can be sold here
     client_oid = str(params.get("client_oid") or request_id)
     if len(client_oid) > CLIENT_OID_MAX:
         raise RefusedError(40004)
     limit = _price(params, "price", 308, listing) if kind in WITH_LIMIT else None
     ref = _price(params, "ref_price", 229, listing) if kind in TRIGGERS else None
     _check_band(engine, listing, limit)
-    reserved_price = _reserved_price(engine, listing, side, limit, ref)
+    reserved_price = _reserved_price(engine, listing, side, limit, ref) if is_pair else ZERO
     quantity = _quantity(params, listing)
     price = limit or ref or engine.last(listing.name)
     if quantity > listing.amount_max:
@@ -66,8 +70,8 @@ def wanted_order(
         limit_price=limit,
         ref_price=ref,
         status=Status.NEW,
-        fee_coin=listing.base if side == "BUY" else listing.quote,
-        reserved_coin=listing.quote if side == "BUY" else listing.base,
+        fee_coin=listing.base if side == "BUY" and is_pair else listing.quote,
+        reserved_coin=listing.base if side == "SELL" and is_pair else listing.quote,
         reserved_price=reserved_price,
         created_at=told,
         updated_at=told,
@@ -82,7 +86,7 @@ def listing_of(params: Params, halted: Collection[str]) -> Listing:
     listing = LISTINGS.get(name)
     if listing is None:
         raise RefusedError(209)
-    if listing.name in halted or listing.kind != "CCY_PAIR":
+    if listing.name in halted:
         raise RefusedError(208)
     return listing
 

@@ -144,7 +144,10 @@ class LiveWorld(World):
             messengers=self.messengers,
             draw_incarnation=lambda: self.incarnation,
             ground=Ground(
-                name=market_of(self.config), sources=(), symbols=(SYMBOL,), opens_at=begins_at
+                name=market_of(self.config),
+                sources=(),
+                symbols=self.config.exchange.symbols,
+                opens_at=begins_at,
             ),
         )
 

@@ -361,7 +361,7 @@ class World:
     def entries(self) -> list[int]:
         """Return the event ids of the intents to enter."""
         intents = self.history("OrderIntended")
-        return [int(str(e["event_id"])) for e in intents if _data(e)["role"] == "entry"]
+        return [int(str(e["event_id"])) for e in intents if data_of(e)["role"] == "entry"]
 
     def bought(self) -> int:
         """Return how many entries reached the exchange."""
@@ -399,7 +399,7 @@ def _last_instant(status: StoreStatus) -> Instant:
     return instant_of(status.last_event_at)
 
 
-def _data(event: View) -> dict[str, Any]:
+def data_of(event: View) -> dict[str, Any]:
     data = event["data"]
     assert isinstance(data, dict), f"Expected an event's fields, was {data!r}"
     return data
