@@ -9,7 +9,7 @@ from aegis.cli.output import table
 from aegis.cli.wording import NOTHING, amount, moment, money, percent, price
 from aegis.domain.ids import Coin, Symbol
 from aegis.domain.money import ZERO, minus, negative, plus, ratio, text, times
-from aegis.domain.risk import worth
+from aegis.domain.position import worth
 
 View = Mapping[str, object]
 

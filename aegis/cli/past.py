@@ -16,7 +16,8 @@ from aegis.domain.ids import Coin
 from aegis.domain.instants import text_of
 from aegis.domain.money import ZERO, text
 from aegis.domain.points import Point
-from aegis.domain.risk import marked_equity, worth_of
+from aegis.domain.position import worth_of
+from aegis.domain.risk import marked_equity
 from aegis.store.errors import NoStore
 from aegis.store.past import NotInLog, Past, order_view, position_view, read_past
 

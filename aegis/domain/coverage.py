@@ -88,11 +88,8 @@ def lack_of(book: Book, balances: Mapping[Coin, Decimal], position: Position) ->
 
 
 def _own(book: Book, coin: Coin) -> Decimal:
-    return total(
-        position.amount
-        for position in book.alive_positions()
-        if position.instrument.base == coin and not is_derivative(position.symbol)
-    )
+    alive = book.alive_positions()
+    return total(position.amount for position in alive if position.instrument.base == coin)
 
 
 def lacking(book: Book, view: View, position: Position, lack: Decimal) -> Finding:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from aegis.domain.ids import Coin, Instant, PositionId, Symbol
+from aegis.domain.ids import Coin, Instant, PositionId, Symbol, is_derivative
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import (
     HUNDRED,
@@ -147,3 +147,19 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     def entry_price(self) -> Decimal:
         """The mean price of its entry fills, rounded to 34 digits; the intended one before."""
         return self.intended_price if self.entered == 0 else ratio(self.paid, self.entered)
+
+
+def worth_of(position: Position) -> Decimal:
+    """Return what a position is worth at its mark, in quote; see `worth`."""
+    return worth(position.symbol, position.amount, position.cost, position.mark)
+
+
+def worth(symbol: Symbol, amount: Decimal, cost: Decimal, mark: Decimal | None) -> Decimal:
+    """Return what an amount is worth at a mark: coins all of it, a derivative what it has gained.
+
+    No mark, no worth.
+    """
+    if mark is None:
+        return ZERO
+    value = times(amount, mark)
+    return minus(value, cost) if is_derivative(symbol) else value

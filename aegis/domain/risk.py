@@ -25,7 +25,7 @@ from aegis.domain.ids import (
 )
 from aegis.domain.money import ZERO, distance, is_amount, minus, percent_of, plus, times, total
 from aegis.domain.order import Order, OrderState, Role, Side
-from aegis.domain.position import Position, PositionSide, PositionStatus
+from aegis.domain.position import Position, PositionSide, PositionStatus, worth_of
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,22 +134,6 @@ def stop_in_the_way(book: Book, order: Order) -> Order | None:
 def equity_of(book: Book, quote_coin: Coin) -> Decimal:
     """Return the marked equity in quote: the quote balance and own positions at their marks."""
     return marked_equity(book.account, quote_coin, map(worth_of, book.alive_positions()))
-
-
-def worth_of(position: Position) -> Decimal:
-    """Return what a position is worth at its mark, in quote; see `worth`."""
-    return worth(position.symbol, position.amount, position.cost, position.mark)
-
-
-def worth(symbol: Symbol, amount: Decimal, cost: Decimal, mark: Decimal | None) -> Decimal:
-    """Return what an amount is worth at a mark: coins all of it, a derivative what it has gained.
-
-    No mark, no worth.
-    """
-    if mark is None:
-        return ZERO
-    value = times(amount, mark)
-    return minus(value, cost) if is_derivative(symbol) else value
 
 
 def marked_equity(account: Account, quote_coin: Coin, held: Iterable[Decimal]) -> Decimal:

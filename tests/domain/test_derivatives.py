@@ -16,8 +16,9 @@ from aegis.domain.commands import (
     Refusal,
     ResolvePosition,
     StartBalances,
+    StartDay,
 )
-from aegis.domain.events import OrderRejected
+from aegis.domain.events import OrderRejected, PositionImported
 from aegis.domain.findings import Finding, View
 from aegis.domain.ids import (
     ClientOrderId,
@@ -34,6 +35,7 @@ from aegis.domain.position import Position, PositionStatus
 from aegis.domain.reconcile import confirmed, plan
 from aegis.domain.risk import ENTRIES_UNVERIFIED, equity_of, may_go_second
 from aegis.domain.sizing import Sizing
+from aegis.domain.statistics.path import point_of
 from aegis.domain.venue import VenueAccount, VenueTrade
 from aegis.domain.wishes import Origin, Plan, Wish, entry_intent
 from tests.domain.kit import (
@@ -59,6 +61,7 @@ LIMITS = msgspec.structs.replace(NO_LIMITS, quote_coin=USD)
 def desk_with(cash: str = "1000") -> Desk:
     desk = Desk(LIMITS)
     desk.does(StartBalances(balances={USD: Decimal(cash)}))
+    desk.does(StartDay(day_started_at=START, equity=Decimal(cash)))
     return desk
 
 
@@ -178,6 +181,15 @@ def test_a_derivative_that_is_taken_over_brings_no_coins_and_is_worth_its_gain()
     assert equity_of(desk.book, USD) == 1020
 
 
+def test_a_day_that_takes_a_derivative_over_neither_gains_nor_loses_by_it() -> None:
+    desk, _ = holding("2")
+    assert desk.book.account.day_start_equity == equity_of(desk.book, USD) == 1020
+    (taken,) = (each for each in desk.log if isinstance(each.event, PositionImported))
+    point = point_of(desk.book, taken, USD)
+    assert point is not None
+    assert point.transferred == 20
+
+
 def test_an_exit_brings_what_it_gained_less_its_fee_and_the_equity_stays() -> None:
     desk, held = holding("2")
     order = exit_of(held, "0.5", "110")
@@ -241,6 +253,13 @@ def test_coins_of_its_base_say_nothing_of_a_derivative() -> None:
     held = msgspec.structs.replace(account, balances={USD: Decimal(1000), BTC: Decimal("0.1")})
     (finding,) = planned(desk, held)
     assert (finding.discrepancy.subject, finding.discrepancy.found) == ("BTC", "0.1")
+
+
+def test_coins_of_its_base_are_judged_though_a_part_of_it_is_gone() -> None:
+    desk, _ = holding("2")
+    account = seen(desk, {PERPETUAL: "1"})
+    held = msgspec.structs.replace(account, balances={USD: Decimal(1000), BTC: Decimal("0.1")})
+    assert {each.discrepancy.subject for each in planned(desk, held)} == {"position held", "BTC"}
 
 
 def test_spot_coins_are_judged_by_the_balance_though_positions_are_told() -> None:

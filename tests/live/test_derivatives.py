@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from actors import names
+from aegis.cli.holdings import worth_of
 from aegis.domain.commands import ImportPosition
 from aegis.domain.events import Opening
 from aegis.domain.ids import Coin, PositionId, Symbol
@@ -123,7 +124,9 @@ def test_the_owners_position_is_told_and_its_liquidation_is_cash_that_went(
         ("external", "long 0.5 BTC/USD:USD that is not ours", True),
         ("external", "9485.375", True),
     ]
-    assert world.orders_of_ours() == []
+    first, second = world.history("ReconciliationCompleted")
+    counted = [data_of(each)["exchange_positions"] for each in (first, second)]
+    assert (counted, world.orders_of_ours()) == ([1, 0], [])
     world.expect_equal_cash()
 
 
@@ -143,6 +146,12 @@ def test_a_stop_of_our_own_goes_out_reduce_only_and_leaves_the_owners_part(
     assert world.core.books.position(INSTRUMENT)[0] == Decimal("0.3")
     world.expect_equal_cash()
     assert world.verified().problems == ()
+
+
+def test_what_is_taken_over_at_its_price_is_worth_nothing_yet(world: DerivativesWorld) -> None:
+    world.holds("0.2")
+    world.armed().takes_over("0.2")
+    assert [worth_of(each) for each in world.positions("OPEN")] == [0]
 
 
 def test_a_liquidation_of_our_own_is_a_forced_order_with_its_real_fill(

@@ -28,7 +28,7 @@ from aegis.domain.fold.positions import cost_of
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, is_derivative
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
-from aegis.domain.position import Position
+from aegis.domain.position import Position, worth
 from aegis.domain.restores import RecoveryCompleted, StoreRestored
 
 replace = msgspec.structs.replace
@@ -144,10 +144,9 @@ def _with(account: Account, position: Position, event: PositionImported) -> Acco
 
     A derivative brings no coins, and is worth what it has gained.
     """
-    value, balances = times(event.amount, event.price), account.balances
-    if is_derivative(position.symbol):
-        value = minus(value, times(event.amount, event.entry_price))
-    else:
+    balances = account.balances
+    value = worth(event.symbol, event.amount, times(event.amount, event.entry_price), event.price)
+    if not is_derivative(event.symbol):
         balances = with_coin(balances, position.instrument.base, event.amount)
     return replace(
         account,

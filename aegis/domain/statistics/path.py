@@ -27,6 +27,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
 from aegis.domain.money import ONE, ROUNDED, ZERO, minus, negative, plus, ratio, times
+from aegis.domain.position import worth
 from aegis.domain.risk import equity_of
 from aegis.domain.statistics.trades import percentage
 
@@ -108,7 +109,8 @@ def point_of(book: Book, recorded: Recorded, quote: Coin) -> EquityPoint | None:
     if isinstance(event, ExternalChangeSeen) and event.counts_as_equity:
         transferred = event.amount
     elif isinstance(event, PositionImported):
-        transferred = times(event.amount, event.price)
+        cost = times(event.amount, event.entry_price)
+        transferred = worth(event.symbol, event.amount, cost, event.price)
     elif isinstance(event, PositionTransferred):
         transferred = negative(event.value)
     return EquityPoint(at=recorded.at, equity=equity_of(book, quote), transferred=transferred)
