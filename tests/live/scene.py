@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,13 @@ class LiveScene(Scene):
     def view(self) -> LedgerView:
         with self.local.ledger() as ledger:
             return view_of(ledger)
+
+    def check_store(self, found: Evidence) -> None:
+        """Check the store, and that no id was ever sent twice, whatever the exchange made of it."""
+        super().check_store(found)
+        with self.local.ledger() as ledger:
+            asked = Counter(each.client_oid for each in ledger.requests("private/create-order"))
+        assert [order_id for order_id, times in asked.items() if times > 1] == []
 
     @property
     def living(self) -> Process:
