@@ -17,7 +17,9 @@ from tests.live.conftest import Make
 from tests.live.scene import HOLDING, LiveScene
 
 POLL_S = 0.1
-STOP_WITHIN_S = POLL_S + 1
+CALL_DEADLINE_S = 2
+STOP_WITHIN_S = POLL_S + 1 + CALL_DEADLINE_S
+"""A machine that does other things as well; to the point it is held on the seeded clock."""
 
 
 class Ran(NamedTuple):
