@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, account_tag
 from aegis.domain.order import Role
-from tests.crash.evidence import Evidence, Fill, differing, unlawful
+from tests.crash.evidence import NOTHING, Evidence, Fill, differing, unlawful
 from tests.exchange_server.ledger import LedgerReader
 from tests.exchange_server.shapes import Fill as Trade
 from tests.live.agreement import view_of
@@ -80,12 +80,12 @@ class AccountWorld(LiveWorld):
         """Expect store and exchange to be one to the last digit, but for coins of the owner's."""
         assert self.verified().problems == ()
         coins = {Coin(coin): Decimal(amount) for coin, amount in owned.items()}
-        assert tuple(_differing(self.evidence(), self.core.ledger, coins)) == ()
+        assert tuple(differences(self.evidence(), self.core.ledger, coins)) == ()
         assert self.core.ledger.doubles() == {}
 
 
-def _differing(
-    store: Evidence, ledger: LedgerReader, owned: Mapping[Coin, Decimal]
+def differences(
+    store: Evidence, ledger: LedgerReader, owned: Mapping[Coin, Decimal] = NOTHING
 ) -> Iterator[str]:
     """Yield in what they differ; what the owner sold of a position is a forced order here."""
     forced = {key for key, order in store.orders.items() if order.role is Role.FORCED}

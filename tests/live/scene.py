@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 from aegis.domain.order import Order, Role
 from aegis.exchange.paper_ledger import LedgerView
 from tests.crash.evidence import Evidence, look
-from tests.crash.process import Process
+from tests.crash.process import ROOT, WAIT_S_MAX, Process, clean_environment, command_line
 from tests.crash.scene import Scene
 from tests.exchange_server.local import Local
 from tests.live.agreement import view_of
@@ -74,6 +75,18 @@ class LiveScene(Scene):
     def launch(self, errors: Path) -> Process:
         return Process(
             self.folder, self.program, errors, command=COMMAND, environment=self._environment
+        )
+
+    def say(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Give a command as a person does, and wait for its end."""
+        return subprocess.run(
+            command_line(self.folder, self.program, *words),
+            cwd=ROOT,
+            env={**clean_environment(), **self._environment},
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S_MAX,
+            check=False,
         )
 
     def view(self) -> LedgerView:
