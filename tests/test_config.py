@@ -289,6 +289,10 @@ BAD_FILES = [
         '[exchange]\nkind = "derivatives"',
         'config.toml:2: exchange.kind: expected "spot", since mode = "paper" trades coins on pap',
     ),
+    (
+        '[exchange]\nkind = "derivatives"\nsymbols = ["BTC/USD:USD"]',
+        'config.toml:2: exchange.kind: expected "spot", since mode = "paper" trades coins on pap',
+    ),
     ('[exchange]\nkind = "margin"', "config.toml:2: exchange.kind: expected "),
     (
         '[exchange]\nsymbols = ["BTC/USD:USD"]\n[paper]\nbalances = {USD = 1}',

@@ -69,8 +69,9 @@ def _strategy_takes_its_settings(config: Config, names: Names) -> Broken | None:
 
 
 def _balances_hold_the_quote(config: Config, _names: Names) -> Broken | None:
+    """Judge the coins of paper, where it is paper that is traded."""
     quote, held = config.exchange.quote, ", ".join(config.paper.balances)
-    if config.mode == "live" or quote in config.paper.balances:
+    if config.mode == "live" or config.exchange.kind != "spot" or quote in config.paper.balances:
         return None
     needed = f"{quote} among the coins, for {config.exchange.symbols[0]}"
     return Broken(("paper", "balances"), f"expected {needed}, was {held}")
@@ -196,7 +197,10 @@ def _sends(config: Config, names: Names) -> bool:
 _RULES: tuple[tuple[tuple[KeyPath, ...], Rule], ...] = (
     ((("exchange", "name"),), _exchange_is_known),
     ((("strategy", "name"), ("strategy", "params")), _strategy_takes_its_settings),
-    ((("mode",), ("paper", "balances"), ("exchange", "symbols")), _balances_hold_the_quote),
+    (
+        (("mode",), ("paper", "balances"), ("exchange", "kind"), ("exchange", "symbols")),
+        _balances_hold_the_quote,
+    ),
     ((("market", "source"), ("market", "path")), _replay_has_its_files),
     (
         (("market", "source"), ("market", "path"), ("exchange", "symbols")),

@@ -224,6 +224,13 @@ def test_funding_is_recorded_as_cash_that_came_or_went() -> None:
     assert planned(desk, account) == ()
 
 
+def test_a_loss_that_is_owed_is_recorded_like_any_other() -> None:
+    desk = desk_with()
+    account = seen(desk, {}, cash="-3.5")
+    assert heal(desk, account) == ["external"]
+    assert desk.book.account.balances == {USD: Decimal("-3.5")}
+
+
 # What the exchange tells --------------------------------------------------------------------
 
 

@@ -112,7 +112,7 @@ def _open_orders(
 
 
 def _holdings(ways: Ways) -> Generator[Do, Heard, Holdings | RequestRefused | NoAnswer]:
-    heard = yield Do(call=ReadBalances(), urgency=Urgency.ACCOUNT)
+    heard = yield Do(call=ReadBalances(may_owe=ways.has_positions), urgency=Urgency.ACCOUNT)
     balances = value_of(heard, dict)
     if not isinstance(balances, dict):
         return balances

@@ -81,7 +81,12 @@ class ReadOpenOrders(_Value, frozen=True, kw_only=True):
 
 
 class ReadBalances(_Value, frozen=True, kw_only=True):
-    """Answered by a mapping of coin to total balance; a coin without any is absent."""
+    """Answered by a mapping of coin to total balance; a coin without any is absent.
+
+    `may_owe` is an account of derivatives, where a loss may take more of a coin than was there.
+    """
+
+    may_owe: bool = False
 
 
 class ReadPositions(_Value, frozen=True, kw_only=True):

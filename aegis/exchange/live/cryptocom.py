@@ -112,7 +112,7 @@ def _read(call: Call, data: msgspec.Raw) -> Answer:
         case ReadOpenOrders():
             return rows.open_orders(data)
         case ReadBalances():
-            return rows.balances(data)
+            return rows.balances(data, may_owe=call.may_owe)
         case ReadPositions():
             return rows.positions(data)
         case ReadInstruments():

@@ -235,14 +235,15 @@ def _instant(row: _Order | _Trade) -> Instant:
 # Account --------------------------------------------------------------------------------------
 
 
-def balances(data: msgspec.Raw) -> dict[Coin, Decimal]:
+def balances(data: msgspec.Raw, *, may_owe: bool) -> dict[Coin, Decimal]:
     """Return what the wallet holds of each coin; a wallet without rows has to be worth nothing."""
     wallet = the_one(decoded(data, _WALLETS).data, "wallet")
     rows = once(wallet.position_balances, lambda each: each.instrument_name, "coin")
     if not rows and figure(wallet.total_cash_balance, "total_cash_balance") != 0:
         raise Misshapen("no coins, and a cash balance of them")
+    quantity_of = figure if may_owe else zero_or_more
     held = {
-        coin(row.instrument_name, "instrument_name"): zero_or_more(row.quantity, "quantity")
+        coin(row.instrument_name, "instrument_name"): quantity_of(row.quantity, "quantity")
         for row in rows
     }
     return {name: quantity for name, quantity in held.items() if quantity}

@@ -263,6 +263,20 @@ def test_balances_are_whole_and_exact_and_name_no_coin_without_any(exchange: Exc
     }
 
 
+@pytest.mark.parametrize("may_owe", [False, True])
+def test_a_balance_below_zero_is_believed_where_a_loss_may_be_owed(
+    exchange: Exchange, *, may_owe: bool
+) -> None:
+    row = {"instrument_name": "USD", "quantity": "-3.5"}
+    wallet = WALLET | {"position_balances": [row]}
+
+    verdict = exchange.execute(ReadBalances(may_owe=may_owe), {"data": [wallet]}).verdict
+
+    assert isinstance(verdict, Answered if may_owe else Lost)
+    if isinstance(verdict, Answered):
+        assert verdict.value == {"USD": Decimal("-3.5")}
+
+
 def test_positions_are_signed_and_those_of_one_symbol_added_up(exchange: Exchange) -> None:
     row = {"instrument_name": "BTCUSD-PERP", "quantity": "-0.1984"}
     rows = [row, row, row | {"isolation_id": "1", "quantity": "0.1"}]

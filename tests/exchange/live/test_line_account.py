@@ -87,6 +87,14 @@ def test_positions_are_read_where_there_are_some() -> None:
     assert answer.account.positions == told
 
 
+@pytest.mark.parametrize("has_positions", [False, True])
+def test_a_loss_may_be_owed_where_there_are_positions_alone(*, has_positions: bool) -> None:
+    rig = Rig(has_positions=has_positions)
+    rig.venue.say(ReadPositions, Answered(value={}))
+    rig.ask(account())
+    assert set(rig.venue.of(ReadBalances)) == {ReadBalances(may_owe=has_positions)}
+
+
 def test_a_spot_account_has_no_positions() -> None:
     answer = Rig().ask(account())
     assert isinstance(answer, AccountFetched)
