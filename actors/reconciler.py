@@ -52,11 +52,15 @@ from aegis.tuning import Reconfigured, Tuning
 OVERLAP_S = 3600
 """Trades are read again from this long before the last look: exchanges list late."""
 
+NEVER = Instant(0)
+
 SECOND_LOOK_AFTER_S = 1.0
 RETRY_AFTER_S = 2.0
 
 
 AT_START = ReconcileNow(trigger="start")
+WATCH = ReconcileNow(trigger="watch")
+"""A look that leaves no word unless it sees what the last run has not told."""
 
 
 class Stage(Enum):
@@ -75,6 +79,7 @@ class Reconciler(Actor):
     """`interval_s` is real seconds between two runs; `is_healing` false only reports.
 
     `first` is the run that it begins with. `lag_s` is how far the exchange's reads may lag behind.
+    `watch_s` is real seconds between two looks for others on the account, None where nobody is.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Reconciler(Actor):
         is_healing: bool,
         first: ReconcileNow = AT_START,
         lag_s: float = 0.0,
+        watch_s: float | None = None,
     ) -> None:
         super().__init__(context)
         self._tag = tag
@@ -95,6 +101,9 @@ class Reconciler(Actor):
         self._is_healing = is_healing  # in the run under way
         self._will_heal = is_healing  # from the next run on
         self._lag_s = lag_s
+        self._watch_s = watch_s
+        self._watched_until = Instant(0)  # by looks that had nothing to tell
+        self._told: frozenset[tuple[str, ...]] = frozenset()  # differences that stand
         self._stage = Stage.IDLE
         self._run = first
         self._queue: list[ReconcileNow] = []
@@ -108,6 +117,8 @@ class Reconciler(Actor):
 
     def on_started(self) -> None:
         self._timer = self._each_interval()
+        if self._watch_s is not None:
+            self.every(self._watch_s, WATCH)
         self._begin(self._run)
 
     def receive(self, message: ReconcilerMessage) -> None:
@@ -144,6 +155,8 @@ class Reconciler(Actor):
         """Begin, or queue: the run under way may have looked too early for this one."""
         if self._stage is Stage.IDLE:
             self._begin(message)
+        elif message == WATCH:
+            return  # who is looking sees it
         elif message.reply_to is not None or not self._queue:
             self._queue.append(message)
 
@@ -163,11 +176,14 @@ class Reconciler(Actor):
         if self._stage is not Stage.BOOK:
             return
         self._stage = Stage.ACCOUNT
-        since = trades_since(message.book)
+        since = trades_since(message.book, self._watched_until)
         self.tell(names.EXCHANGE_GATEWAY, ReadAccount(trades_since=since, reply_to=self.name))
 
     def _account_read(self, message: AccountRead) -> None:
         if self._stage is not Stage.ACCOUNT:
+            return
+        if message.account is None and self._run == WATCH:
+            self._next()  # whoever needs the exchange says that it does not answer
             return
         if message.account is None:
             if not self._is_waiting_told:
@@ -194,6 +210,10 @@ class Reconciler(Actor):
             self._execute(StartBalances(balances=account.balances))
         view = View(account=account, fills=message.fills, tag=self._tag)
         findings = plan(book, view, limits=self._limits, now=self.clock.now())
+        if self._run == WATCH and _keys_of(findings) == self._told:
+            self._watched_until = account.as_of
+            self._next()
+            return
         if findings and self._first is None:
             self._first = findings
             self._look_later(self._second_look_after_s(findings))
@@ -246,7 +266,14 @@ class Reconciler(Actor):
     def _complete(self) -> None:
         run, account = self._run, self._account
         assert account is not None, "Expected a look at the account before its verdict"
-        discrepancies = tuple(self._outcome_of(finding) for finding in self._confirmed)
+        outcomes = [(each, self._outcome_of(each)) for each in self._confirmed]
+        standing = _keys_of(tuple(each for each, found in outcomes if not found.is_healed))
+        if run == WATCH and len(standing) == len(outcomes) and standing == self._told:
+            self._next()  # what had seemed to differ was on its way
+            return
+        if not run.is_dry_run:
+            self._told = standing
+        discrepancies = tuple(found for _, found in outcomes)
         for found in discrepancies:
             self.log(
                 "DiscrepancyFound",
@@ -278,6 +305,9 @@ class Reconciler(Actor):
                 is_dry_run=run.is_dry_run, discrepancies=command.discrepancies, token=run.token
             )
             self.tell(run.reply_to, report)
+        self._next()
+
+    def _next(self) -> None:
         self._stage = Stage.IDLE
         if self._queue:
             self._begin(self._queue.pop(0))
@@ -295,13 +325,17 @@ def _positions_there(account: VenueAccount, held: tuple[Position, ...]) -> int:
     return sum(account.balances.get(base, 0) > 0 for base in bases)
 
 
-def trades_since(book: Book) -> Instant:
+def _keys_of(findings: tuple[Finding, ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(each.key for each in findings)
+
+
+def trades_since(book: Book, watched_until: Instant = NEVER) -> Instant:
     """Return from when on trades are read: since the last look, or since what is unresolved began.
 
-    Exchanges list late, so a while before.
+    Exchanges list late, so a while before. `watched_until` is of a look that left no word.
     """
     account = book.account
-    begin = account.looked_at or account.reconciled_at or Instant(0)
+    begin = max(account.looked_at or account.reconciled_at or Instant(0), watched_until)
     for position_id in account.unresolved:
         position = book.positions.get(position_id)
         begin = begin if position is None else min(begin, position.opened_at)

@@ -378,6 +378,7 @@ class System:
             ),
             fresh_s=config.market.stale_after_s,
             has_exchange_stop=config.risk.exchange_stop != "off",
+            is_shared=config.mode == "live",
             inspect=self._examination.look,
             unknown_after_s=int(UNKNOWN_AFTER_BARRIERS * (proof.barrier_s or UNPROVABLE_S)),
             deep_interval_s=DEEP_INTERVAL_S if is_watched else None,

@@ -36,6 +36,9 @@ from aegis.store.journal import Store
 from aegis.tuning import Tuning
 from supervisors.spec import Branch, Child, Tree
 
+WATCH_EACH_S = 60.0
+"""An account that others can use is looked at so often: five calls, of hundreds that are free."""
+
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree is started for: its first questions, and who hears the answers.
@@ -61,7 +64,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the actors are given: ports, and intervals in real seconds.
 
     `tuning` returns what applies at the moment when it is called. Without `make_strategy` nobody
-    decides to trade, without `make_backup` nobody makes backups.
+    decides to trade, without `make_backup` nobody makes backups. Others may use an account that
+    `is_shared`.
     """
 
     tag: str
@@ -87,6 +91,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     make_backup: Callable[[str], Made] | None = None
     backup_interval_s: float = 0.0
     has_exchange_stop: bool = False
+    is_shared: bool = False
     errand: Errand = TRADING
 
 
@@ -168,6 +173,7 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
         is_healing=tuning.is_healing,
         first=parts.errand.reconcile,
         lag_s=parts.gateway_patience.lag_s,
+        watch_s=WATCH_EACH_S if parts.is_shared and parts.errand == TRADING else None,
     )
 
 

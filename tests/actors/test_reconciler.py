@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from actors import names
-from actors.reconciler import Reconciler
+from actors.reconciler import WATCH, Reconciler
 from aegis.domain.commands import (
     AcceptOrder,
     CompleteReconciliation,
@@ -248,6 +248,57 @@ def test_of_many_that_ask_for_a_run_meanwhile_one_comes(scene: Scene) -> None:
     scene.settle(ME)
 
     assert len(scene.heard(names.POSITION_STORE, ReadBook)) == 2
+
+
+def test_a_look_for_others_leaves_no_word_where_nothing_differs(scene: Scene) -> None:
+    scene.begin().look(PEACE)
+    scene.completed()
+    scene.tell(ME, WATCH)
+    scene.look(PEACE, number=2)
+    scene.settle(ME)
+
+    assert len(scene.commands(CompleteReconciliation)) == 1
+
+
+def test_a_look_for_others_tells_what_two_looks_saw_and_only_once(scene: Scene) -> None:
+    scene.begin(is_healing=False).look(PEACE)
+    scene.completed()
+    scene.tell(ME, WATCH)
+    scene.look(DEPOSIT, number=2)
+    scene.look(DEPOSIT, number=3)
+    assert [each.subject for each in scene.completed(2).discrepancies] == ["ETH"]
+
+    scene.tell(ME, WATCH)
+    scene.look(DEPOSIT, number=4)
+    scene.settle(ME)
+
+    assert len(scene.commands(CompleteReconciliation)) == 2
+    assert len(scene.heard(names.POSITION_STORE, ReadBook)) == 4
+
+
+def test_a_look_for_others_tells_that_what_stood_is_gone(scene: Scene) -> None:
+    scene.begin(is_healing=False).look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    assert scene.completed().discrepancies
+    scene.tell(ME, WATCH)
+    scene.look(PEACE, number=3)
+
+    assert scene.completed(2).discrepancies == ()
+
+
+def test_a_look_for_others_is_given_up_where_the_exchange_does_not_answer(scene: Scene) -> None:
+    scene.begin().look(PEACE)
+    scene.completed()
+    scene.tell(ME, WATCH)
+    scene.wait_heard(names.POSITION_STORE, ReadBook, 2)
+    scene.show_book(ME)
+    scene.wait_heard(names.EXCHANGE_GATEWAY, ReadAccount, 2)
+    scene.tell(ME, AccountRead(account=None, reason="timed out"))
+    scene.tell(ME, ReconcileNow(trigger="operator"))
+    scene.look(PEACE, number=3)
+
+    assert scene.completed(2).trigger == "operator"
+    assert "ReconciliationWaiting" not in scene.stage.events()
 
 
 def _completion() -> CompleteReconciliation:

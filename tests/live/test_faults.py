@@ -158,7 +158,8 @@ SEEN_AS: dict[Fault, tuple[OrderState, ...]] = {
     **dict.fromkeys(NEVER_ARRIVED + ANSWER_LOST + LATE, (OrderState.UNKNOWN,)),
     **dict.fromkeys(TOO_MANY + KEY_GONE, (OrderState.UNKNOWN,)),
     **dict.fromkeys(UNBELIEVABLE, (OrderState.OPEN, OrderState.UNKNOWN)),
-    **dict.fromkeys(FORGETFUL + EMPTY_LISTS, (OrderState.OPEN,)),
+    **dict.fromkeys(FORGETFUL, (OrderState.FILLED,)),  # by its trades, at the look of the minute
+    **dict.fromkeys(EMPTY_LISTS, (OrderState.OPEN,)),
     **dict.fromkeys((*REJECTED_LATE, Fault.CODE_42901, Fault.REVOKED), (OrderState.REJECTED,)),
     **dict.fromkeys(LAGGING + TWICE + APART, (OrderState.FILLED,)),
     **dict.fromkeys(BANNED, ()),

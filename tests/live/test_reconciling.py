@@ -108,9 +108,8 @@ def test_an_order_that_arrives_after_it_was_proved_absent_is_found(tmp_path: Pat
         world.start()
         world.fault(Fault.LATE_EFFECT, ORDERS, seconds=300, next=1)
         world.run_until(lambda: world.has_said("OrderNotPlaced"))
-        world.run_for(300)
-
-        assert world.say("reconcile").is_done
+        world.run_until(lambda: world.has_said("DiscrepancyFound"))
+        world.run_for(1)
 
         assert world.kinds() == ["ghost"]
         assert world.positions("OPEN")[0]["amount"] == HELD

@@ -53,23 +53,23 @@ def test_the_second_says_so_at_its_start_and_enters_nothing(
     one.expect_truth()
 
 
-def test_two_that_began_together_both_notice_at_their_next_reconciliation(
+def test_two_that_began_together_both_notice_within_two_minutes(
     two: tuple[AccountWorld, AccountWorld],
 ) -> None:
     one, other = two
     one.start()
     other.start()
-    both_for(90, one, other)
+    both_for(120, one, other)
     assert one.entries()
     assert other.entries()
 
     for each in two:
-        assert not each.say("reconcile").is_done
         account = each.status().account
         assert (account.trading_state, account.cause) == ("REDUCING", "orphan")
         assert SAID in account.reason
         held = each.evidence().book.alive_positions()
         assert [text(position.amount) for position in held] == ["0.0099925"]
+        assert len(each.said("DiscrepancyFound")) == len(each.kinds()), "each is said once"
 
 
 def test_many_trades_of_another_are_told_in_one_line(
