@@ -28,6 +28,7 @@ LINE_BYTES_MAX = 4096
 READ_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
 CLOSED_WITHIN_S = 0.05
+UNANSWERED = f"no answer within {ANSWER_TIMEOUT_S:.0f} s; it may be done still: run.py status tells"
 """How often the server looks whether it is closed: a stop has 1 s for everybody."""
 
 PATH_BYTES_MAX = 100
@@ -125,7 +126,7 @@ class ControlServer:
         try:
             reply = replies.get(timeout=ANSWER_TIMEOUT_S)
         except Empty:
-            return Answer(is_done=False, text=f"no answer within {ANSWER_TIMEOUT_S:.0f} s")
+            return Answer(is_done=False, text=UNANSWERED)
         finally:
             with self._lock:
                 del self._waiting[token]

@@ -126,12 +126,24 @@ def test_our_tag_without_an_intent_halts_entries(
     assert world.positions("OPEN")[0]["amount"] == HELD
 
 
-def test_a_resting_order_of_ours_that_the_owner_cancels_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_down", [False, True], ids=["running", "down"])
+def test_a_resting_order_of_ours_that_the_owner_cancels_ends_with_its_part(
+    tmp_path: Path, *, is_down: bool
+) -> None:
     with AccountWorld(tmp_path, matching="by_hand") as world:
         world.start()
         world.run_until(lambda: world.has_said("OrderAccepted"))
         (order,) = world.core.ledger.orders()
-        world.owner("cancel", order_id=order.order_id)
+
+        def act() -> None:
+            world.owner("fill", order_id=order.order_id, quantity="0.004", price="40000")
+            world.owner("cancel", order_id=order.order_id)
+
+        if is_down:
+            world.be_down(600, act)
+        else:
+            act()
         world.run_until(lambda: world.has_said("OrderCanceled"))
-        assert world.positions("OPEN") == ()
+
+        assert world.positions("OPEN")[0]["amount"] == "0.003998"
         world.expect_truth()

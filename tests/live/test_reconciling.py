@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from actors import names
 from aegis.domain.order import OrderState
+from aegis.messages import ReconcileNow
 from tests.exchange_server.faults import Fault
 from tests.live.account import AccountWorld
 from tests.live.world import ORDERS, SYMBOL
@@ -210,4 +212,20 @@ def test_coins_that_an_order_of_the_owner_s_locks_are_sold_once_it_is_gone(
     world.run_until(lambda: world.has_said("DiscrepancyFound", kind="external"))
     world.owner("cancel", order_id=locked["order_id"])
     world.run_until(lambda: world.has_said("PositionClosed"))
+    world.expect_truth()
+
+
+def test_a_balance_that_moves_between_two_looks_is_recorded_once_it_stands(
+    world: AccountWorld,
+) -> None:
+    world.tell(names.RECONCILER, ReconcileNow(trigger="test"))
+    for _ in range(30):
+        world.owner("deposit", coin="USDT", quantity="1")
+        world.run_for(0.5)
+    assert world.kinds() == []
+    assert not world.has_said("ExternalChangeSeen")
+
+    assert world.say("reconcile").is_done
+
+    assert world.said("ExternalChangeSeen")[0].fields["amount"] == "30"
     world.expect_truth()
