@@ -8,6 +8,8 @@ Invariants:
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from aegis.domain.book import Book
 from aegis.domain.commands import EndOrder, RecordFills, Refusal, ResolveOrder
 from aegis.domain.events import (
@@ -24,9 +26,18 @@ from aegis.domain.events import (
     Proposed,
 )
 from aegis.domain.fold import evolve_order, evolve_position
+from aegis.domain.fold.positions import beyond
 from aegis.domain.guard import opening_stops
-from aegis.domain.ids import Instant
-from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, distance, is_amount, is_figure, plus
+from aegis.domain.ids import Instant, is_derivative
+from aegis.domain.money import (
+    FEE_DECIMALS_MAX,
+    ZERO,
+    distance,
+    is_amount,
+    is_figure,
+    minus,
+    plus,
+)
 from aegis.domain.order import TRANSITIONS, UNSETTLED, Fill, Order, OrderState, OrderStep, Role
 from aegis.domain.position import Position
 from aegis.domain.proposals import NOTHING_NEW, Decision, unlawful
@@ -37,14 +48,15 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
     order = book.orders.get(command.client_order_id)
     if order is None:
         return Refusal(code="unknown_order", text=f"{command.client_order_id} is not known")
-    position = book.positions[order.position_id]
+    position, dust = book.positions[order.position_id], own_dust(book, order)
     proposals: list[Proposed] = []
     for fill in command.fills:
         if fill.trade_id in order.trade_ids:
             continue
-        refusal = _fault_of_fill(book, order, position, fill)
+        refusal = _fault_of_fill(book, order, position, fill, dust)
         if refusal is not None:
             return refusal
+        dust = minus(dust, beyond(position, order, fill))
         filled = plus(order.filled, fill.amount)
         event = OrderFilled(
             client_order_id=order.client_order_id,
@@ -66,7 +78,21 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
     return tuple(proposals)
 
 
-def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> Refusal | None:
+def own_dust(book: Book, order: Order) -> Decimal:
+    """Return how much beyond its position an order may have sold, where two exits went: our dust.
+
+    See `risk.may_go_second`: the balance held them both to what is ours.
+    """
+    position = book.positions[order.position_id]
+    if order.role not in (Role.EXIT, Role.PROTECTIVE) or not position.is_alive:
+        return ZERO
+    is_coin = not is_derivative(order.symbol)
+    return book.account.dust.get(position.instrument.base, ZERO) if is_coin else ZERO
+
+
+def _fault_of_fill(
+    book: Book, order: Order, position: Position, fill: Fill, dust: Decimal
+) -> Refusal | None:
     """Return why a fill fits neither the order nor what is held: a person must look."""
     if (order.state, OrderStep.FILL) not in TRANSITIONS:
         return unlawful(order, OrderStep.FILL)
@@ -88,7 +114,7 @@ def _fault_of_fill(book: Book, order: Order, position: Position, fill: Fill) -> 
             text=f"{order.client_order_id}: {fill.trade_id} fills {fill.amount} over "
             f"{order.filled} of {order.amount}",
         )
-    if order.role is not Role.ENTRY and fill.amount > position.amount:
+    if beyond(position, order, fill) > dust:
         return Refusal(
             code="oversold",
             text=f"{order.client_order_id}: {fill.trade_id} sold {fill.amount} of "

@@ -91,7 +91,8 @@ def may_go_second(book: Book, order: Order) -> bool:
     """Say whether an exit may go beside the one exit whose outcome is unknown.
 
     On spot an exchange refuses what the balance does not cover. So where the coins are this
-    position's alone, and not one step more, whichever of the two comes last is refused.
+    position's and our own dust, and not one step more, nobody else's can be sold: whichever of the
+    two comes last is refused, but for what the other has left of position and dust.
     """
     position = book.positions.get(order.position_id)
     if position is None or order.role is not Role.EXIT or order.amount > position.amount:
@@ -108,12 +109,13 @@ def may_go_second(book: Book, order: Order) -> bool:
         each.position_id == position.position_id or each.instrument.base != base
         for each in book.alive_positions()
     )
-    coins = book.account.balances.get(base, ZERO)
+    account = book.account
+    ours = plus(order.amount, account.dust.get(base, ZERO))
     return (
         [each.state in OUT_OF_SIGHT for each in others] == [True]
         and is_alone
-        and book.account.has_balances
-        and minus(coins, order.amount) < step
+        and account.has_balances
+        and minus(account.balances.get(base, ZERO), ours) < step
     )
 
 

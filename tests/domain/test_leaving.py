@@ -6,7 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from aegis.domain.commands import AskForHuman, IntendOrder, RequestCancel, StartBalances
+from aegis.domain.commands import (
+    AskForHuman,
+    IntendOrder,
+    RecordFills,
+    RequestCancel,
+    StartBalances,
+)
 from aegis.domain.guard import ExitReason, ExitWanted
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S, Departure, departure, lost_before
@@ -21,6 +27,7 @@ from tests.domain.kit import (
     Desk,
     accept,
     exit_of,
+    fill,
     quote,
     submit,
 )
@@ -119,6 +126,54 @@ def test_coins_of_the_owner_that_could_be_sold_forbid_a_second_exit(
     desk.holding()
     lost(desk)
     assert (way_out(desk).exit is not None) is goes
+
+
+def beside_dust(owned: str = "0") -> Desk:
+    """Return a desk that holds one coin beside 0.0004 of its own dust, and the owner's coins."""
+    desk = Desk()
+    desk.does(StartBalances(balances={BTC: Decimal(owned), USDT: Decimal(10_000)}))
+    desk.holding("1.0004")
+    sold = desk.accepted(exit_of(desk.position(), "1"))
+    desk.fills(sold, "1")
+    assert desk.book.account.dust == {BTC: Decimal("0.0004")}
+    desk.waits(60)
+    desk.holding()
+    return desk
+
+
+@pytest.mark.parametrize(("owned", "goes"), [("0", True), ("0.00009999", True), ("0.0001", False)])
+def test_own_dust_beside_it_forbids_no_second_exit(*, owned: str, goes: bool) -> None:
+    desk = beside_dust(owned)
+    lost(desk)
+    assert (way_out(desk).exit is not None) is goes
+
+
+def two_exits_of_one_position() -> tuple[Desk, Order, Order]:
+    """Return both, where the first has sold three steps of it, and the second is about to fill."""
+    desk = beside_dust()
+    first = lost(desk)
+    second = desk.accepted(wanted_exit(desk))
+    desk.does(accept(first))
+    desk.fills(first, "0.0003", "98")
+    return desk, first, second
+
+
+def test_what_two_exits_sold_beyond_the_position_was_dust() -> None:
+    desk, first, second = two_exits_of_one_position()
+    desk.fills(second, second.amount, "98")
+    desk.ends(first, OrderStep.CANCEL)
+    assert desk.last_position().status is PositionStatus.CLOSED
+    assert desk.last_position().pnl == Decimal("-1.9706")  # 1.0003 sold at 98, 1 bought at 100
+    assert desk.book.account.dust[BTC] == Decimal("0.0001")
+    assert desk.book.account.balances[BTC] == Decimal("0.0001")
+
+
+def test_what_was_sold_beyond_position_and_dust_is_for_a_person() -> None:
+    desk, first, second = two_exits_of_one_position()
+    desk.fills(first, "0.0002", "98")
+    fills = (fill("t", second.amount, "98"),)
+    sold = RecordFills(client_order_id=second.client_order_id, fills=fills)
+    assert desk.refuses(sold).code == "oversold"
 
 
 def test_an_account_that_was_never_looked_at_bounds_nothing() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from aegis.domain.account import Account
 from aegis.domain.book import Book
@@ -103,10 +103,13 @@ def empty_log() -> Log:
     return log_of(desk.book)
 
 
-def holding_log(there: There, owned: int) -> Log:
-    """Return the log of an account that has entered a position beside the owner's coins."""
+def holding_log(there: There, owned: int, dust: int = 0) -> Log:
+    """Return the log of an account that has entered a position beside coins and dust of before."""
     desk = Desk(NO_LIMITS, keeps=True)
-    desk.does(StartBalances(balances={BTC: Decimal(owned), USDT: Decimal(QUOTE_FIRST)}))
+    coins = {BTC: Decimal(owned + dust), USDT: Decimal(QUOTE_FIRST)}
+    desk.does(StartBalances(balances=coins))
+    if dust:
+        desk.book.account = replace(desk.book.account, dust={BTC: Decimal(dust)})
     order = desk.submitted(entry(str(there.amount)))
     assert order.client_order_id == there.client_order_id, there
     desk.does(accept(order, f"x-{there.number}"))
@@ -194,4 +197,5 @@ def _account_key(account: Account) -> Key:
         account.orphans,
         tuple(sorted(account.unresolved.items())),
         tuple(sorted(account.balances.items())),
+        tuple(sorted(account.dust.items())),
     )

@@ -26,8 +26,8 @@ def _sent_twice(world: World) -> str | None:
 
 
 def _sold_too_much(world: World) -> str | None:
-    """Never more sold by our orders than they hold."""
-    held = 0
+    """Never more sold by our orders than they hold, with the dust that earlier ones left."""
+    held = world.venue.dust_first
     for each in world.venue.orders:
         if each.client_order_id:
             held += each.filled if each.side is Side.BUY else -each.filled

@@ -32,6 +32,14 @@ def beside_owner(troubles: int) -> World:
     return leaving(troubles, owned=2)
 
 
+OUT_OF_SIGHT = ("is intended", "overruns, and stays on its way")
+
+
+def beside_dust(troubles: int) -> World:
+    """Return a world where a second exit is wanted beside one that is out of sight."""
+    return played(leaving(troubles + 1, dust=1), GROUND, *OUT_OF_SIGHT, "is intended")
+
+
 def protected_beside_owner(troubles: int) -> World:
     return protected(troubles, owned=2)
 
@@ -41,6 +49,7 @@ WALKS = {
     "an entry": (entering, GROUND, 1, 3),
     "an exit": (leaving, GROUND, 1, 2),
     "an exit beside coins of the owner": (beside_owner, FEW, 1, 2),
+    "two exits beside our own dust": (beside_dust, GROUND, 1, 2),
     "an exit past a stop at the exchange": (protected, FEW, 0, 1),
     "an exit past a stop, beside coins of the owner": (protected_beside_owner, FEW, 0, 1),
     "an entry, clocks further apart": (entering, SKEWED, 1, 2),
@@ -90,9 +99,6 @@ def test_what_was_lost_ends_as_the_exchange_lets_it(
 ) -> None:
     ended = calm_end(played(begin, ground, *script), ground)
     assert [order.state for order in ended.log.book.orders.values()] == expected
-
-
-OUT_OF_SIGHT = ("is intended", "overruns, and stays on its way")
 
 
 def test_a_second_exit_goes_beside_one_out_of_sight_and_the_balance_is_its_bound() -> None:

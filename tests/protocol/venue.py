@@ -112,10 +112,14 @@ class There(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class Venue(msgspec.Struct, frozen=True, cache_hash=True):
-    """`coins_first` is what the account held of the base coin before the first order here."""
+    """`coins_first` is what the account held of the base coin before the first order here.
+
+    `dust_first` of that was ours.
+    """
 
     coins_first: int = 0
     orders: tuple[There, ...] = ()
+    dust_first: int = 0
 
     def coins(self) -> int:
         held = self.coins_first

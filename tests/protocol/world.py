@@ -88,11 +88,12 @@ def entering(troubles: int) -> World:
     return World(empty_log(), Venue(), entries=1, troubles=troubles)
 
 
-def leaving(troubles: int, *, owned: int = 0) -> World:
-    """Return a world that holds a position, beside the owner's coins, and is about to leave it."""
-    venue = Venue(owned).placed(entry().client_order_id, Side.BUY, AMOUNT, LONG_AGO)
+def leaving(troubles: int, *, owned: int = 0, dust: int = 0) -> World:
+    """Return a world that holds a position, beside others' coins, and is about to leave it."""
+    first = Venue(owned + dust, dust_first=dust)
+    venue = first.placed(entry().client_order_id, Side.BUY, AMOUNT, LONG_AGO)
     entered = venue.orders[0].traded(LONG_AGO, AMOUNT)
-    log = holding_log(entered, owned)
+    log = holding_log(entered, owned, dust)
     return World(log, venue.with_order(entered), is_leaving=True, troubles=troubles)
 
 

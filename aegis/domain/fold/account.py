@@ -24,7 +24,7 @@ from aegis.domain.events import (
     TradingStateChanged,
 )
 from aegis.domain.fold.coins import with_coin, with_coins
-from aegis.domain.fold.positions import cost_of
+from aegis.domain.fold.positions import beyond, cost_of
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, is_derivative
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
@@ -52,8 +52,7 @@ def evolve_account(
         case OrderFilled():
             assert position is not None, f"A fill of no position: {event}"
             assert order is not None, f"A fill of no order: {event}"
-            after = replace(account, balances=_after_fill(account, position, event, order))
-            return _resolved(after, position) if order.role is Role.FORCED else after
+            return _filled(account, position, event, order)
         case ExternalChangeSeen():
             return _transferred(account, event)
         case PositionImported():
@@ -96,6 +95,16 @@ def evolve_account(
             return _reconciled(account, event, at)
         case _:
             return account
+
+
+def _filled(account: Account, position: Position, event: OrderFilled, order: Order) -> Account:
+    """Return the account after a fill of a position as it was before."""
+    after = replace(
+        account,
+        balances=_after_fill(account, position, event, order),
+        dust=_dust_after(account, position, event, order),
+    )
+    return _resolved(after, position) if order.role is Role.FORCED else after
 
 
 def _closed(
@@ -179,6 +188,18 @@ def _unasked(account: Account, position: Position) -> Account:
     open_ends = account.unresolved
     left = {key: missing for key, missing in open_ends.items() if key != position.position_id}
     return account if left == open_ends else replace(account, unresolved=left)
+
+
+def _dust_after(
+    account: Account, position: Position, event: OrderFilled, order: Order
+) -> dict[Coin, Decimal]:
+    """Return the dust after a fill of a position as it was before: what was sold beyond it."""
+    sold, coin = beyond(position, order, event.fill), position.instrument.base
+    if sold == 0:
+        return account.dust
+    left = minus(account.dust.get(coin, ZERO), sold)
+    assert left >= 0, f"Sold {sold} {coin} beyond {position.amount} and all dust: {event}"
+    return with_coin(account.dust, coin, negative(sold))
 
 
 def _after_fill(

@@ -29,7 +29,7 @@ from aegis.domain.fold.coins import with_coin
 from aegis.domain.fold.marks import extremes, marked
 from aegis.domain.ids import Instant, PositionId
 from aegis.domain.money import ZERO, minus, plus, share, times
-from aegis.domain.order import Order, Role
+from aegis.domain.order import Fill, Order, Role
 from aegis.domain.position import Position, PositionStatus
 from aegis.domain.restores import PositionDated
 
@@ -188,12 +188,13 @@ def _left(position: Position, event: OrderFilled) -> Position:
     """Return the position after an exit's fill.
 
     A fee in base beyond what is held was paid from other holdings of that coin, and counts at the
-    price of the sale. One in a third coin is in `fees` alone: nobody knows its worth.
+    price of the sale. One in a third coin is in `fees` alone: nobody knows its worth. What was sold
+    beyond what is held was dust, which had its cost booked already: all that it brings is gain.
     """
     fill, proceeds = event.fill, times(event.fill.amount, event.fill.price)
     fee_base, fee_quote = _fee_parts(position, event)
-    assert fill.amount <= position.amount, f"Sold {fill.amount} of {position.amount}: {event}"
-    wanted = plus(fill.amount, fee_base)
+    sold = min(fill.amount, position.amount)
+    wanted = plus(sold, fee_base)
     gone = min(wanted, position.amount)
     charged = plus(fee_quote, times(minus(wanted, gone), fill.price))
     cost = cost_of(position, gone)
@@ -207,6 +208,11 @@ def _left(position: Position, event: OrderFilled) -> Position:
         fees=with_coin(position.fees, fill.fee_currency, fill.fee),
         fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
     )
+
+
+def beyond(position: Position, order: Order, fill: Fill) -> Decimal:
+    """Return how much of a fill no coins of its position can have been; zero of an entry's."""
+    return ZERO if order.adds else max(ZERO, minus(fill.amount, position.amount))
 
 
 def cost_of(position: Position, amount: Decimal) -> Decimal:
