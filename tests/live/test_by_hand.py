@@ -147,3 +147,24 @@ def test_a_resting_order_of_ours_that_the_owner_cancels_ends_with_its_part(
 
         assert world.positions("OPEN")[0]["amount"] == "0.003998"
         world.expect_truth()
+
+
+@pytest.mark.parametrize(("act", "left"), [("trade", "0.00599"), ("cancel", "0.00999")])
+def test_a_stop_at_the_exchange_follows_what_the_owner_does(
+    tmp_path: Path, act: str, left: str
+) -> None:
+    stops = {"risk": {"stop_loss_pct": 2, "exchange_stop": "disaster"}}
+    with AccountWorld(tmp_path, settings=stops, locks_triggers=False) as world:
+        world.hold()
+        world.run_for(10)
+        _, stop = world.core.ledger.orders()
+        if act == "trade":
+            world.owner("trade", side="SELL", quantity="0.004", price="41000")
+        else:
+            world.owner("cancel", order_id=stop.order_id)
+        world.say("reconcile")
+        world.run_for(10)
+
+        resting = [order.quantity for order in world.core.ledger.orders() if order.is_open]
+        assert resting == [D(left)]
+        world.expect_truth()
