@@ -1,4 +1,4 @@
-"""Real minutes: ten days, a week with fees in the coin received, and with --long a month."""
+"""Real minutes: six days, four with fees in the coin received, and with --long a month."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from tests.real_candles import CANDLES, FORMAT, needs_real_candles
 from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
-LIVES = {"days": ("quote", 15_000), "week": ("received", 10_000), "month": ("quote", 45_031)}
+LIVES = {
+    "six days": ("quote", 8_640),
+    "four days": ("received", 5_760),
+    "month": ("quote", 45_031),
+}
 CUT = 3_000
 MEANT = {"stamp": FORMAT.stamp, "volume": FORMAT.volume}
 BASE, QUOTE = Coin("BTC"), Coin("USDT")
@@ -64,10 +68,11 @@ def config_of_real(folder: Path, candles: Path, *settings: Settings) -> Config:
 
 
 @pytest.fixture(
-    scope="module", params=["days", "week", pytest.param("month", marks=pytest.mark.long)]
+    scope="module",
+    params=["six days", "four days", pytest.param("month", marks=pytest.mark.long)],
 )
 def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replay:
-    return Replay(tmp_path_factory.mktemp(request.param), *LIVES[request.param])
+    return Replay(tmp_path_factory.mktemp("replay"), *LIVES[request.param])
 
 
 def filled_at(fill: View) -> Instant:
