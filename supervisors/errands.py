@@ -12,8 +12,9 @@ Invariants:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,13 +24,19 @@ import msgspec
 from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
-from aegis.domain.answers import change_for, told_change, told_order_resolution, told_resolution
+from aegis.domain.answers import (
+    change_for,
+    told_change,
+    told_first_look,
+    told_order_resolution,
+    told_resolution,
+)
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, Refusal, ResolvePosition
 from aegis.domain.coverage import lack_of
 from aegis.domain.events import Recorded, name_of
 from aegis.domain.foreign import named
-from aegis.domain.ids import Instant, PositionId
+from aegis.domain.ids import Coin, Instant, PositionId
 from aegis.domain.money import text
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
@@ -74,12 +81,18 @@ def act(
     if ask.command == "restore":
         return restore_life(config, ask.backup, messengers, log, progress)
     do = _write if ask.command in WRITTEN else _go
+    balances: Mapping[Coin, Decimal] = {}
     if ask.command not in WRITTEN and is_at_exchange(config, ask):
-        _expect_reachable(config, log)
+        balances = _expect_reachable(config, log)
     if not ask.is_dry_run:
         return do(bag)
+    is_first_look = not config.store.path.exists()
     with _copy_of(config) as copied:
-        return do(msgspec.structs.replace(bag, config=copied, log=_unheard))
+        answer = do(msgspec.structs.replace(bag, config=copied, log=_unheard))
+    if not is_first_look:
+        return answer
+    told = told_first_look(config.exchange.name, balances)
+    return msgspec.structs.replace(answer, text=f"{told}\n{answer.text}")
 
 
 def _go(bag: Bag) -> Answer:
@@ -96,12 +109,12 @@ def _go(bag: Bag) -> Answer:
     return recovery.find() if bag.ask.is_dry_run else recovery.book()
 
 
-def _expect_reachable(config: Config, log: Log) -> None:
+def _expect_reachable(config: Config, log: Log) -> Mapping[Coin, Decimal]:
     from supervisors.reach import expect_reachable
 
     clients = clients_of(config, log)
     assert clients is not None, f"Expected an exchange to ask, was {config.market.source}"
-    expect_reachable(config, clients)
+    return expect_reachable(config, clients)
 
 
 def _unheard(_event: str, /, **_fields: object) -> None:

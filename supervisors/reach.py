@@ -5,9 +5,14 @@ Only for what is asked once and then over: whoever trades starts without, and go
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from aegis.clock import SystemClock
 from aegis.config.model import Config
+from aegis.domain.ids import Coin
 from aegis.exchange.live.calls import (
+    Answer,
     Answered,
     Call,
     Denied,
@@ -23,10 +28,11 @@ TRIES = 2
 NANOS_PER_MS = 1_000_000
 
 
-def expect_reachable(config: Config, clients: Clients) -> None:
+def expect_reachable(config: Config, clients: Clients) -> Mapping[Coin, Decimal]:
     """Make the first call of an errand; raises `ExchangeError` where nobody could do it.
 
-    It blocks, for a few of the client's own time-outs at most.
+    It blocks, for a few of the client's own time-outs at most. Returns what the account has, where
+    one is asked.
     """
     clock = SystemClock()
 
@@ -36,18 +42,21 @@ def expect_reachable(config: Config, clients: Clients) -> None:
     is_live = config.mode == "live"
     client = (clients.private(config, now_ms) if is_live else clients.public(now_ms))()
     symbols = config.exchange.symbols
+    balances: Mapping[Coin, Decimal] = {}
     calls: tuple[Call, ...] = (ReadInstruments(symbols=symbols), ReadQuote(symbol=symbols[0]))
     for call in (ReadBalances(),) if is_live else calls:
         outcome = client(call)
         for _ in range(TRIES - 1):
             outcome = outcome if isinstance(outcome.verdict, Answered) else client(call)
-        _expect_answer(config.exchange.name, outcome)
+        value = _answer_in(config.exchange.name, outcome)
+        balances = value if is_live and isinstance(value, dict) else balances
+    return balances
 
 
-def _expect_answer(name: str, outcome: Outcome) -> None:
+def _answer_in(name: str, outcome: Outcome) -> Answer:
     match outcome.verdict:
-        case Answered():
-            return
+        case Answered(value=value):
+            return value
         case Denied(reason=reason):
             raise KeyDeniedError(f"{name} does not take the key: {reason}")
         case other:

@@ -92,7 +92,7 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
         is_quick = place.config.market.speed == 0
         complain(not_answering(shown(store), holder, is_quick=is_quick))
         return Code.BUSY
-    if is_without_store(place):
+    if is_without_store(place) and not _is_first_look(place, wanted):
         return tell_no_store(store, wanted, is_json=is_json)
     refusal = place.refusal(wanted)
     if refusal is not None:
@@ -105,6 +105,11 @@ def is_without_store(place: Place) -> bool:
     """Say whether nothing is there to act on, nor a mark of what was."""
     store = place.config.store.path
     return not store.exists() and not mark_path(store).exists()
+
+
+def _is_first_look(place: Place, wanted: Ask) -> bool:
+    """Say whether an account is asked before anything trades it: that takes no store."""
+    return wanted.command == "reconcile" and wanted.is_dry_run and place.config.mode == "live"
 
 
 def act_alone(place: Place, wanted: Ask, what: str) -> Answer | Code:

@@ -5,7 +5,8 @@ Pure; the same words from a running AEGIS and from one that was started for this
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
@@ -111,6 +112,12 @@ def _after(position: Position, records: Sequence[Recorded]) -> str:
     gone += [event.amount for event in events if isinstance(event, PositionTransferred)]
     left = minus(position.amount, total(gone))
     return f"OPEN {text(left)} {position.instrument.base}"
+
+
+def told_first_look(exchange: str, balances: Mapping[Coin, Decimal]) -> str:
+    """Return what an account shows that no store knows yet: its coins, by their names."""
+    coins = ", ".join(f"{text(balances[coin])} {coin}" for coin in sorted(balances)) or "no coins"
+    return f"no store yet; {exchange} takes the key, and the account has {coins}"
 
 
 def told_reconciliation(found: Sequence[Discrepancy], *, is_dry_run: bool) -> Answer:

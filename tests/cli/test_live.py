@@ -142,6 +142,32 @@ def test_a_dry_run_changes_nothing_at_the_exchange(live: Place, local: Local, co
     }
 
 
+@pytest.fixture
+def unborn(place: Place, local: Local, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A folder with the settings and the keys, in which nothing has traded yet."""
+    settle(place.folder, local)
+    for name, value in keys_of(local).items():
+        monkeypatch.setenv(name, value)
+    return place
+
+
+def test_the_account_can_be_asked_before_anything_trades_it(unborn: Place) -> None:
+    said = unborn.say("reconcile", "--dry-run", "--live")
+    assert (said.code, said.err) == (0, "")
+    assert "cryptocom takes the key, and the account has " in said.out
+    assert " USDT" in said.out
+    assert not unborn.store.exists()
+
+
+def test_a_first_look_wants_a_key_that_is_taken(
+    unborn: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEGIS_EXCHANGE__SECRET", "another-secret")
+    assert unborn.say("reconcile", "--dry-run", "--live").code == 77
+    monkeypatch.delenv("AEGIS_EXCHANGE__SECRET")
+    assert unborn.say("reconcile", "--dry-run", "--live").code == 78
+
+
 def test_a_key_that_is_not_taken_is_77_in_one_line(
     live: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,16 +177,26 @@ def test_a_key_that_is_not_taken_is_77_in_one_line(
     assert said.err.startswith("cryptocom does not take the key: HTTP 401")
 
 
+def test_a_first_look_wants_an_exchange_that_can_be_reached(unborn: Place) -> None:
+    _point_elsewhere(unborn)
+    assert unborn.say("reconcile", "--dry-run", "--live").code == 69
+
+
 @pytest.mark.parametrize("command", ["reconcile", "flatten", "recover --yes"])
 def test_an_exchange_that_cannot_be_reached_is_69_in_one_line(live: Place, command: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    settings = (live.folder / "config.toml").read_text()
-    was = settings.partition("127.0.0.1:")[2].partition("/")[0]
-    live.configure(settings.replace(f":{was}/", f":{port}/"))
+    _point_elsewhere(live)
     said = live.say(*command.split(), "--live")
     assert (said.code, said.out, said.err.count("\n")) == (69, "", 1)
     assert said.err.startswith("cryptocom cannot be reached: ")
+
+
+def _point_elsewhere(place: Place) -> None:
+    """Have the settings name a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = (place.folder / "config.toml").read_text()
+    was = settings.partition("127.0.0.1:")[2].partition("/")[0]
+    place.configure(settings.replace(f":{was}/", f":{port}/"))
 
 
 def test_an_import_is_refused_where_the_money_is_real(live: Place) -> None:
