@@ -116,7 +116,7 @@ class ExchangeGateway(Actor):
         self._watches: dict[ClientOrderId, Watch] = {}
         self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
         self._readers: list[ReadAccount] = []
-        self._instruments: tuple[Instrument, ...] = ()
+        self._instruments: tuple[Instrument, ...] | None = None
         self._instrument_readers: list[str] = []
 
     def on_started(self) -> None:
@@ -354,7 +354,7 @@ class ExchangeGateway(Actor):
 
     def _compare_instruments(self) -> None:
         """Have each position go by what the exchange lists, whoever told of it before."""
-        for instrument in self._instruments:
+        for instrument in self._instruments or ():
             position = None if self._book is None else self._book.position_of(instrument.symbol)
             if position is not None and position.instrument != instrument:
                 self._execute(
@@ -362,7 +362,7 @@ class ExchangeGateway(Actor):
                 )
 
     def _tell_instruments(self) -> None:
-        if not self._instruments:
+        if self._instruments is None:
             return
         readers, self._instrument_readers = self._instrument_readers, []
         for name in readers:

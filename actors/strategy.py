@@ -96,7 +96,7 @@ class StrategyRunner(Actor):
         self._book: Book | None = None
         self._lives: Lives | None = None
         self._incarnation = Incarnation("")
-        self._instruments: dict[Symbol, Instrument] = {}
+        self._instruments: dict[Symbol, Instrument] | None = None
         self._pupils: dict[Symbol, Pupil] = {}
         self._behind: dict[Symbol, Instant | None] = {}  # and from where they wait for a page
         self._early: dict[Symbol, list[CandleClosed]] = {}  # closed while something is read
@@ -206,8 +206,11 @@ class StrategyRunner(Actor):
             return "the reconciliation with the exchange"
         if self._diagnosed == 0:
             return "the diagnosis"
-        if not self._instruments:
+        if self._instruments is None:
             return "the exchange to say what can be traded"
+        unlisted = [symbol for symbol in self._behind if symbol not in self._instruments]
+        if unlisted:
+            return f"candles of {', '.join(unlisted)}, which the exchange does not list"
         return "the market's history" if self._behind else ""
 
     def _tell_arming(self, message: ReadVitals) -> None:
@@ -372,7 +375,7 @@ class StrategyRunner(Actor):
             atr=self._pupils[said.candle.symbol].range.value,
         )
         origin = Origin(tag=self._tag, incarnation=self._incarnation)
-        instrument = self._instruments.get(wish.symbol)
+        instrument = (self._instruments or {}).get(wish.symbol)
         if said.signal is Signal.ENTER:
             intent = entry_intent(book, wish, self._plan, origin, instrument)
         else:

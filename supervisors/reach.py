@@ -49,7 +49,8 @@ def expect_reachable(config: Config, clients: Clients) -> Mapping[Coin, Decimal]
         for _ in range(TRIES - 1):
             outcome = outcome if isinstance(outcome.verdict, Answered) else client(call)
         value = _answer_in(config.exchange.name, outcome)
-        balances = value if is_live and isinstance(value, dict) else balances
+        if is_live and isinstance(value, Mapping):
+            balances = {Coin(coin): amount for coin, amount in value.items()}
     return balances
 
 

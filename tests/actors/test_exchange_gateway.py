@@ -634,6 +634,16 @@ def test_instruments_are_asked_for_again_until_they_are_known(scene: Scene) -> N
     assert known.instruments == (instrument(),)
 
 
+def test_who_asks_hears_of_an_exchange_that_lists_nothing_that_is_wanted(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(GATEWAY, ReadInstruments(reply_to=names.STRATEGY))
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, InstrumentsFetched(instruments=()))
+
+    (known,) = scene.wait_heard(names.STRATEGY, InstrumentsKnown)
+    assert known.instruments == ()
+
+
 COARSER = InstrumentsFetched(instruments=(instrument(amount_step=Decimal("0.01")),))
 
 

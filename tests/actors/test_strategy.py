@@ -435,6 +435,21 @@ def test_it_says_what_it_waits_for_until_it_is_armed(stage: Stage) -> None:
     ]
 
 
+def test_it_says_that_the_exchange_lists_no_such_symbol(stage: Stage) -> None:
+    scene = Scene(stage)
+    scene.launch(Oracle)
+    scene.wait_heard(names.POSITION_STORE, ReadBook)
+    scene.show_book(ME)
+    scene.tell(ME, PastRead(taught={}, lives=()))
+    scene.publish(ME, reconciled(1))
+    scene.publish(ME, diagnosed(1))
+    scene.tell(ME, InstrumentsKnown(instruments=()))
+    scene.tell(ME, ReadVitals(token=1, reply_to=names.COMMAND_LISTENER))
+
+    (arming,) = scene.wait_heard(names.COMMAND_LISTENER, ArmingRead)
+    assert arming.waits_for == "candles of BTC/USDT, which the exchange does not list"
+
+
 # The past -------------------------------------------------------------------------------------
 
 

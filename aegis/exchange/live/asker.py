@@ -50,7 +50,7 @@ class Questions(Protocol):
         ...
 
     def hear(self, outcome: Outcome) -> None:
-        """Take what came of the last call; short, and it never raises."""
+        """Take what came of the last call, or of the listing before; short, and it never raises."""
         ...
 
 
@@ -153,8 +153,7 @@ class Asker:
             self._answered()
         else:
             self._failed(outcome)
-        if call is not self._listing:
-            self._questions.hear(outcome)
+        self._questions.hear(outcome)
         with self._lock:
             is_closed = self._is_closed
         if not is_closed:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.money import ZERO
-from aegis.exchange.live.calls import Answered, Call, Outcome, ReadCandles
+from aegis.exchange.live.calls import Answered, Call, Outcome, ReadCandles, ReadInstruments
 from aegis.exchange.live.candle_rows import beat_before, closed_rows, later
 from aegis.exchange.live.past import Look, look_for, page_of
 from aegis.exchange.live.tail import AGAIN_S, SETTLE_S, Tail
@@ -102,6 +102,8 @@ class Candles:
     def hear(self, outcome: Outcome) -> None:
         """Take an answer to the last question; without one it stays asked."""
         verdict = outcome.verdict
+        if isinstance(outcome.call, ReadInstruments):
+            return
         if not isinstance(verdict, Answered) or not isinstance(verdict.value, tuple):
             return
         candles = tuple(each for each in verdict.value if isinstance(each, Candle))

@@ -16,6 +16,7 @@ from aegis.domain.commands import Quote
 from aegis.domain.guard import mid_of
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import text_of
+from aegis.domain.instrument import Instrument
 from aegis.domain.money import ZERO, ceil_to, is_amount, minus, ratio, times
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadQuote
 from aegis.messages import MarketMoved
@@ -63,24 +64,43 @@ class Prices:
     def hear(self, outcome: Outcome) -> None:
         """Take an answer; tell its price, or say why it is none."""
         call, verdict = outcome.call, outcome.verdict
-        if not isinstance(verdict, Answered) or not isinstance(call, ReadQuote):
+        if not isinstance(verdict, Answered):
+            return
+        if not isinstance(call, ReadQuote):
+            self._hear_listing(verdict.value)
             return
         symbol, quote = call.symbol, verdict.value
-        now = outcome.server_at or self._clock.now()
-        fault = self._fault_of(symbol, quote, now) if isinstance(quote, Quote) else "no price"
+        fault = (
+            self._fault_of(symbol, quote, outcome.server_at)
+            if isinstance(quote, Quote)
+            else "no price"
+        )
         if fault is not None:
             self._refuse(symbol, fault)
         elif isinstance(quote, Quote):
             self._accept(symbol, quote)
 
-    def _fault_of(self, symbol: Symbol, quote: Quote, now: Instant) -> str | None:
+    def _hear_listing(self, listed: object) -> None:
+        """Say which symbols an exchange does not trade; each is asked for all the same."""
+        told = listed if isinstance(listed, tuple) else ()
+        known = {each.symbol for each in told if isinstance(each, Instrument)}
+        for symbol in sorted(self._due_s.keys() - known):
+            text = (
+                f"{symbol} is not listed at the exchange: nothing is traded; see exchange.symbols"
+            )
+            self._log("SymbolNotListed", level="error", symbol=symbol, text=text)
+
+    def _fault_of(self, symbol: Symbol, quote: Quote, server_at: Instant | None) -> str | None:
         if not (is_amount(quote.bid) and is_amount(quote.ask)):
             return f"expected positive prices, were {quote.bid} and {quote.ask}"
         if quote.bid > quote.ask:
             return f"expected a bid of at most the ask, were {quote.bid} and {quote.ask}"
-        if now - quote.at > self._stale_after_s * NANOS_PER_SECOND:
+        age_s = ((server_at or self._clock.now()) - quote.at) / NANOS_PER_SECOND
+        if age_s > self._stale_after_s:
+            clock = "our clock" if server_at is None else "the exchange's clock"
             return (
-                f"expected a price of the last {self._stale_after_s:g} s, was {text_of(quote.at)}"
+                f"expected a price of the last {self._stale_after_s:g} s, was one of "
+                f"{text_of(quote.at)}, {age_s:.0f} s ago by {clock}"
             )
         last = self._last.get(symbol)
         if last is not None and quote.at < last.at:

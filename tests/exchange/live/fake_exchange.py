@@ -23,6 +23,7 @@ from aegis.exchange.live.calls import (
     ReadQuote,
     Verdict,
 )
+from tests.domain.kit import instrument
 
 BTC_USDT = Symbol("BTC/USDT")
 MINUTE_NS = 60 * NANOS_PER_SECOND
@@ -64,6 +65,7 @@ class FakeExchange:
         self.quote_of: Callable[[Instant], Quote | None] = fair_quote
         self.asked: list[Call] = []
         self.clients = 0
+        self.unlisted: set[Symbol] = set()
 
     def make_client(self) -> Callable[[Call], Outcome]:
         self.clients += 1
@@ -83,7 +85,7 @@ class FakeExchange:
     def _answer(self, call: Call, now: Instant) -> Answer:
         match call:
             case ReadInstruments():
-                return ()
+                return tuple(instrument(each) for each in call.symbols if each not in self.unlisted)
             case ReadQuote():
                 return self.quote_of(now)
             case ReadCandles(symbol=symbol, since=since):

@@ -194,6 +194,14 @@ def test_a_bad_price_is_told_once_and_never_used(stage: Stage, number: int) -> N
     assert len(stage.live(5).moves()) > before
 
 
+def test_a_price_of_another_time_is_told_with_how_far_it_is_off_and_by_which_clock(
+    stage: Stage,
+) -> None:
+    stage.exchange.quote_of = BAD_QUOTES[4]
+    (said,) = stage.begin().live(3).said("TickRefused")
+    assert str(said["text"]).endswith(", 40 s ago by the exchange's clock")
+
+
 def test_a_price_from_before_the_last_one_is_not_used(stage: Stage) -> None:
     stage.begin().live(1)
     stage.exchange.quote_of = lambda now: fair_quote(Instant(now - 5 * NANOS_PER_SECOND))
@@ -205,6 +213,15 @@ def test_a_symbol_that_is_not_priced_is_heard_of_no_more(stage: Stage) -> None:
     stage.exchange.verdicts = lost
     heard_s = stage.live(1).market.heard_at()
     assert stage.live(60).market.heard_at() == heard_s
+
+
+def test_a_symbol_that_the_exchange_does_not_list_is_said_in_words() -> None:
+    stage = Stage(symbols=(BTC_USDT, Symbol("XXX/USDT")))
+    stage.exchange.unlisted.add(Symbol("XXX/USDT"))
+    stage.begin().live(10)
+    (said,) = stage.said("SymbolNotListed")
+    assert said["symbol"] == "XXX/USDT"
+    assert "not listed" in str(said["text"])
 
 
 def test_every_symbol_gets_its_turn() -> None:
