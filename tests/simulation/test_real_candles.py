@@ -1,4 +1,4 @@
-"""Real minutes: six days, four with fees in the coin received, and with --long a month."""
+"""Real minutes: six days with fees in quote, or in the coin received; with --long a month."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
 LIVES = {
-    "six days": ("quote", 8_640),
-    "four days": ("received", 5_760),
+    "in quote": ("quote", 8_640),
+    "in base": ("received", 8_640),
     "month": ("quote", 45_031),
 }
 CUT = 3_000
@@ -69,7 +69,7 @@ def config_of_real(folder: Path, candles: Path, *settings: Settings) -> Config:
 
 @pytest.fixture(
     scope="module",
-    params=["six days", "four days", pytest.param("month", marks=pytest.mark.long)],
+    params=["in quote", "in base", pytest.param("month", marks=pytest.mark.long)],
 )
 def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replay:
     return Replay(tmp_path_factory.mktemp("replay"), *LIVES[request.param])
