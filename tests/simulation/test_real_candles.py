@@ -1,4 +1,4 @@
-"""Real minutes: six days with fees in quote, or in the coin received; with --long a month."""
+"""Real minutes: a week with fees in quote, or in the coin received; with --long a month."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.simulation.one_life import replayed
 from tests.simulation.world import Settings, config_of
 
 LIVES = {
-    "in quote": ("quote", 8_640),
-    "in base": ("received", 8_640),
+    "in quote": ("quote", 10_000),
+    "in base": ("received", 10_000),
     "month": ("quote", 45_031),
 }
 CUT = 3_000
