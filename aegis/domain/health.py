@@ -36,6 +36,8 @@ def judge(
         )
     if cause == "strategy":
         return Health(is_healthy=False, text="the strategy gave up: entries halted, stops guarded")
+    if cause == "key_denied":
+        return Health(is_healthy=False, text="the exchange denied the key: see to it, then resume")
     if is_first:
         return Health(is_healthy=True, text=f"healthy: armed {heartbeat_age_s} s ago")
     if completed == 0:

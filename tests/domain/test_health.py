@@ -51,6 +51,7 @@ def test_what_completes_cycles_is_well(health: Health) -> None:
         (judged(heartbeat_age_s=121, is_first=True), "stuck"),
         (judged(completed=0), "idle"),
         (judged(cause="strategy"), "the strategy gave up"),
+        (judged(cause="key_denied"), "the exchange denied the key"),
         (judged(cause="strategy", is_first=True), "the strategy gave up"),
     ],
 )
