@@ -191,8 +191,19 @@ class CommandListener(Actor):
             told = told_order_resolution(change.command, before, message.refusal)
             self.tell(names.RECONCILER, ReconcileNow(trigger="resolve"))
         else:
-            told = told_change(asked.command, before.account, message.records, message.refusal)
+            told = told_change(
+                asked.command,
+                before.account,
+                message.records,
+                message.refusal,
+                hold=self._hold(),
+            )
         self._answer(asked.token, told)
+
+    def _hold(self) -> str | None:
+        """Return what keeps the exchange out of reach now, where it is a real one."""
+        vitals = self._exchange_vitals()
+        return None if vitals is None else vitals.hold
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
         waiting = self._resolving.pop(message.token, None)

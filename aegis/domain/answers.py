@@ -55,9 +55,17 @@ def change_for(word: str, book: Book, quote_coin: Coin) -> ChangeTradingState:
 
 
 def told_change(
-    word: str, before: Account, records: Sequence[Recorded], refusal: Refusal | None
+    word: str,
+    before: Account,
+    records: Sequence[Recorded],
+    refusal: Refusal | None,
+    *,
+    hold: str | None = None,
 ) -> Answer:
-    """Return the answer to a change of the trading state."""
+    """Return the answer to a change of the trading state.
+
+    `hold` says why the exchange may take nothing now; who leaves everything should know.
+    """
     was = before.trading_state
     why = before.reason or before.cause
     if refusal is not None:
@@ -65,7 +73,12 @@ def told_change(
     changes = [r.event for r in records if isinstance(r.event, TradingStateChanged)]
     if not changes:
         return True, f"{was}{f' ({why})' if why else ''} already, nothing changed"
-    return True, f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}"
+    told = f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}"
+    if word == "resume" and before.is_flattening:
+        told += "; the flatten is called off, and what it had not left yet stays open"
+    if word == "flatten" and hold is not None:
+        told += f"; what cannot be sent now is sent when it can: {hold}"
+    return True, told
 
 
 def told_resolution(

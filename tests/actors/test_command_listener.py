@@ -161,6 +161,22 @@ def test_flatten_sets_the_latch(scene: Scene) -> None:
     assert (command.cause, command.is_flattening) == ("flatten", True)
 
 
+def test_a_resume_says_that_it_calls_off_a_flatten(scene: Scene) -> None:
+    scene.desk.does(halt("flatten", is_flattening=True))
+    scene.say("resume")
+    scene.decide()
+
+    assert "the flatten is called off" in scene.reply().text
+
+
+def test_a_flatten_says_why_nothing_can_be_sent_now(scene: Scene) -> None:
+    scene.exchange = ExchangeVitals(hold="the key is denied", offset_s=None, lanes=())
+    scene.say("flatten")
+    scene.decide()
+
+    assert scene.reply().text.endswith("is sent when it can: the key is denied")
+
+
 def test_a_refusal_is_told_with_its_reason(scene: Scene) -> None:
     scene.desk.does(halt())
     scene.say("resume")
