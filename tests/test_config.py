@@ -283,6 +283,10 @@ BAD_FILES = [
     ("[market]\nspeed = false", "config.toml:2: market.speed: expected 0 (as fast"),
     ('[market]\ntimeframe = "2m"', "config.toml:2: market.timeframe: expected one of 1m, 3m"),
     ("[market]\nseed = -1", "config.toml:2: market.seed: expected a whole number from 0"),
+    (
+        "[exchange]\ncall_deadline_s = 100000",
+        "config.toml:2: exchange.call_deadline_s: expected a number above 0, up to 120",
+    ),
     ("[market]\npoll_interval_s = 0", "config.toml:2: market.poll_interval_s: expected a number a"),
     ('[market]\nstamp = "middle"', "config.toml:2: market.stamp: expected "),
     (
@@ -885,6 +889,12 @@ def test_what_is_shown_loads_to_the_same(loaded: Load) -> None:
     )
     assert loaded(show(config)) == config
     assert "[notify.telegram]" in show(config)
+
+
+def test_the_coins_of_paper_judge_no_entry_of_a_live_account(loaded: Load) -> None:
+    live = 'mode = "live"\n[market]\nsource = "exchange"\nspeed = 1\n'
+    sized = '[sizing]\nmethod = "equity_pct"\nvalue = 50\n'
+    assert loaded(live + sized).sizing.value == 50
 
 
 def test_a_config_says_in_a_few_words_what_would_run(loaded: Load) -> None:

@@ -38,6 +38,8 @@ from aegis.domain.sizing import Method
 
 _MONEY_MAX = "1000000000000000"
 _SECONDS_MAX = 365 * 86_400
+_DEADLINE_S_MAX = 120
+"""A stop whose call hangs longer guards nothing."""
 
 
 def _timeframe(value: object) -> str:
@@ -51,6 +53,7 @@ FilePath = Annotated[Path, BeforeValidator(config_values.path)]
 Flag = Annotated[bool, BeforeValidator(config_values.flag)]
 Count = Annotated[int, BeforeValidator(config_values.whole(1, 1_000_000))]
 IntervalS = Annotated[int, BeforeValidator(config_values.whole(1, _SECONDS_MAX))]
+DeadlineS = Annotated[float, BeforeValidator(config_values.seconds_above_zero(_DEADLINE_S_MAX))]
 IntervalMs = Annotated[int, BeforeValidator(config_values.whole(1, _SECONDS_MAX * 1000))]
 PatienceS = Annotated[float, BeforeValidator(config_values.seconds_above_zero(_SECONDS_MAX))]
 Amount = Annotated[Decimal, BeforeValidator(config_values.decimal_above("0", _MONEY_MAX))]
@@ -95,7 +98,7 @@ class ExchangeConfig(Section):
     )
     base_url: Annotated[str, BeforeValidator(config_values.base_url_or_none)] = ""
     sandbox: Flag = False
-    call_deadline_s: PatienceS = 10.0
+    call_deadline_s: DeadlineS = 10.0
 
     @property
     def quote(self) -> Coin:
