@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from aegis.cli.output import tell_json
+from aegis.cli.codes import Code
+from aegis.cli.output import complain, tell_json
 from aegis.cli.session import (
     AsJson,
     ConfigPath,
@@ -34,6 +35,10 @@ def check(
         from aegis.config.consents import missing_consents
 
         missing = missing_consents(found, is_live_meant=given.is_live_meant)
+        if missing is not None and given.is_live_meant:  # the word of a start: it would end so
+            tell_faults((missing,))
+            complain(missing)
+            return Code.CONFIG
         return show_check(found, given.path, missing, is_json=given.is_json)
 
     def tell_faults(lines: tuple[str, ...]) -> None:

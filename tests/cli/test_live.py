@@ -81,6 +81,16 @@ def test_a_check_of_the_settings_names_the_consents_that_a_start_still_wants(
     assert all(consent in note for consent in CONSENTS)
 
 
+def test_a_check_with_the_word_of_a_start_ends_as_the_start_would(
+    place: Place, local: Local
+) -> None:
+    settle(place.folder, local)
+    said = place.say("config", "check", "--live")
+    assert (said.code, said.out, said.err.count("\n")) == (78, "", 1)
+    assert "AEGIS_EXCHANGE__API_KEY" in said.err
+    assert place.say("config", "check", "--live", "--json").json["ok"] is False
+
+
 @pytest.mark.parametrize("where", ["before", "after", "variable"])
 def test_the_word_at_the_start_may_stand_anywhere(
     live: Place, monkeypatch: pytest.MonkeyPatch, where: str
