@@ -316,7 +316,7 @@ class Guard(Beating):
                 self._execute(off)
         if isinstance(event, Failed) and before is not None:
             order = book.orders[event.client_order_id]
-            if order.role is Role.EXIT:
+            if order.role is Role.EXIT and not book.positions[position_id].is_dust:
                 self._exit_failed(order)
             elif order.role is Role.PROTECTIVE and before.state is not OrderState.CANCELING:
                 self._stop_lost(book, position_id, order.end_reason)

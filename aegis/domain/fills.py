@@ -217,8 +217,7 @@ def consequences(book: Book, position: Position, ended: Order) -> tuple[Proposed
     if position.entered == 0:
         voided = PositionVoided(symbol=position.symbol, reason=ended.end_reason)
         return (Proposed(position_id=position.position_id, event=voided),)
-    price = position.mark or position.intended_price
-    if not position.instrument.is_dust(position.amount, price):
+    if not position.is_dust:
         return ()
     events: list[Event] = []
     pnl = position.pnl

@@ -139,6 +139,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in ALIVE
 
     @property
+    def is_dust(self) -> bool:
+        """Whether what is left is too little to be sold, at its last mark."""
+        return self.instrument.is_dust(self.amount, self.mark or self.intended_price)
+
+    @property
     def has_unvalued_fees(self) -> bool:
         """Whether a fee was in a third coin, whose worth nobody knows: it is in no P&L."""
         return not self.fees.keys() <= {self.instrument.base, self.instrument.quote}

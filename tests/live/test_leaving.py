@@ -1,0 +1,52 @@
+"""Live: a position is left though an exit was lost, and though dust lies beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aegis.domain.ids import NANOS_PER_SECOND
+from aegis.domain.leaving import SECOND_EXIT_AFTER_S
+from tests.domain.kit import BTC
+from tests.exchange_server.faults import Fault
+from tests.live.world import ORDERS, LiveWorld
+
+STALE_S = 5
+"""From the loss of an answer to the price that lets the next exit go, and the call."""
+
+
+@pytest.fixture
+def beside_dust(tmp_path: Path) -> Iterator[LiveWorld]:
+    """A world that holds its second position; the first left dust."""
+    settings = {"risk": {"cooldown_s": 0}}
+    with LiveWorld(tmp_path, period_s=5, settings=settings) as world:
+        world.start().run_until(lambda: world.has_said("PositionOpened"))
+        world.price("38000")
+        world.run_until(lambda: len(world.said("PositionOpened")) > 1)
+        assert world.status().account.dust[BTC] > 0
+        yield world
+
+
+@pytest.fixture
+def left(beside_dust: LiveWorld) -> LiveWorld:
+    """The same world after its stop was hit, and the first exit never arrived."""
+    world = beside_dust
+    world.fault(Fault.DROP_BEFORE, ORDERS, next=1)
+    world.price("36000")
+    world.run_until(lambda: len(world.said("PositionClosed")) > 1)
+    return world
+
+
+def test_own_dust_does_not_hold_back_the_exit_after_a_lost_one(left: LiveWorld) -> None:
+    first, second = left.said("ExitTriggered")[-2:]
+    waited_s = (second.fields["seen_at"] - first.fields["seen_at"]) / NANOS_PER_SECOND
+    assert SECOND_EXIT_AFTER_S <= waited_s <= SECOND_EXIT_AFTER_S + 10 + STALE_S
+    left.expect_truth()
+
+
+def test_what_was_lost_is_no_failure_once_all_is_sold(left: LiveWorld) -> None:
+    left.run_for(180)
+    assert left.said("ExitFailed") == []
+    left.expect_truth()
