@@ -23,7 +23,7 @@ from aegis.domain.answers import (
     told_resolution,
 )
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeTradingState, ResolveOrder, ResolvePosition
+from aegis.domain.commands import ChangeTradingState, Refusal, ResolveOrder, ResolvePosition
 from aegis.domain.ids import Coin
 from aegis.domain.judgement import is_unresolved, line_of
 from aegis.messages import (
@@ -173,10 +173,20 @@ class CommandListener(Actor):
         if not self._changing:
             return  # the store restarted, and answered twice
         asked, book = self._changing.popleft(), message.book
+        if asked.command == "resume" and (refusal := self._lasting_hold()) is not None:
+            self._answer(asked.token, told_change("resume", book.account, (), refusal))
+            return
         command = asked.resolve or change_for(asked.command, book, self._quote_coin)
         self._changed.append(Change(asked=asked, before=book, command=command))
         execute = Execute(command=command, by="operator", reply_to=self.name)
         self.tell(names.POSITION_STORE, execute)
+
+    def _lasting_hold(self) -> Refusal | None:
+        """Return what would hold entries after a `resume` as before it, or None."""
+        vitals = self._exchange_vitals()
+        if vitals is None or vitals.needs_person is None:
+            return None
+        return Refusal(code="held_back", text=vitals.needs_person)
 
     def _tell_change(self, message: Executed) -> None:
         change = next((each for each in self._changed if each.command == message.command), None)

@@ -178,6 +178,8 @@ class ExchangeGateway(Actor):
         event = recorded.event
         if isinstance(event, OrderIntended) or is_of_order(event):
             self._step(event.client_order_id, Told(event=event))
+        if isinstance(event, TradingStateChanged) and event.state is TradingState.ACTIVE:
+            self._is_denied = False  # whoever resumed means to try: a denial halts anew
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
             self._cancel_entries_if_halted()
         if isinstance(event, OrderRejected) and book.orders[event.client_order_id].reduce_only:
@@ -191,7 +193,7 @@ class ExchangeGateway(Actor):
 
     def _cancel_entries_if_halted(self) -> None:
         assert self._book is not None
-        if self._book.account.trading_state is TradingState.ACTIVE:
+        if not self._book.account.calls_off_entries:
             return
         for order in self._book.active_orders():
             self._step(order.client_order_id, Halted())

@@ -96,11 +96,13 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a real exchange; `hold` says why entries wait, None where they need not.
 
     `offset_s` is by how much its clock is ahead of ours, None before it was measured.
+    `needs_person` is the hold that no time ends, and so no `resume` before it was seen to.
     """
 
     hold: str | None
     offset_s: float | None
     lanes: tuple[LaneVitals, ...]
+    needs_person: str | None = None
 
 
 class VitalsDue(Message, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ import msgspec
 from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
+from aegis.domain.account import CANARY
 from aegis.domain.answers import (
     change_for,
     told_change,
@@ -40,6 +41,7 @@ from aegis.domain.ids import Coin, Instant, PositionId
 from aegis.domain.money import text
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
+from aegis.exchange.live.canary import told_over
 from aegis.exchange.paper_ledger import read_ledger
 from aegis.log import logger as log_file
 from aegis.ports import Log
@@ -149,11 +151,21 @@ def _write(bag: Bag) -> Answer:
             _, refusal = _execute(bag, clerk, ask.resolve_order)
             return _answer(told_order_resolution(ask.resolve_order, book, refusal))
         before = store.book.account
+        if ask.command == "resume" and (over := _canary_over(config, store)) is not None:
+            return _answer(told_change("resume", before, (), over))
         command = change_for(ask.command, store.book, config.exchange.quote)
         done = _execute(bag, clerk, command)
         return _answer(told_change(ask.command, before, *done))
     finally:
         store.close()
+
+
+def _canary_over(config: Config, store: Store) -> Refusal | None:
+    """Return why a `resume` would not last past the next entry, or None."""
+    orders_max = config.live.canary_orders
+    if config.mode != "live" or orders_max == 0 or store.entries_sent() < orders_max:
+        return None
+    return Refusal(code=CANARY, text=told_over(orders_max))
 
 
 def _import(bag: Bag, store: Store, clerk: Clerk) -> Answer:

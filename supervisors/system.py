@@ -21,7 +21,7 @@ from aegis.archive.settings import archive_of
 from aegis.clock import read_clocks, wall_text
 from aegis.config.model import Config
 from aegis.config.recorded import recorded_settings
-from aegis.domain.account import TradingState
+from aegis.domain.account import CANARY, TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import ChangeTradingState
 from aegis.domain.ids import EventId, Instant, account_tag
@@ -336,9 +336,9 @@ class System:
         self.directory.tell(None, names.POSITION_STORE, note)
 
     def _canary_over(self, why: str) -> None:
-        """Halt entries where a canary has sent its last one; what is held is guarded."""
+        """Halt entries where a canary has sent its last one; that may fill, and is guarded."""
         self.log("CanaryOver", level="warning", text=why)
-        self._halt("canary", why)
+        self._halt(CANARY, why)
 
     def _cut(self, blocks: int) -> None:
         self.log("RecordingCut", level="warning", blocks=blocks)

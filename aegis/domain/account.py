@@ -21,6 +21,10 @@ class TradingState(StrEnum):
     FROZEN = "FROZEN"  # the store failed; lives in memory only
 
 
+CANARY = "canary"
+"""The cause of a halt when the entries that were to be tried are sent: they are left to fill."""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """`dust` is left over from own positions, too small to sell; part of `balances`.
 
@@ -53,3 +57,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     peak_equity: Decimal = ZERO
     restored_at: Instant | None = None
     version: int = 0
+
+    @property
+    def calls_off_entries(self) -> bool:
+        """Whether entries that are under way are cancelled."""
+        return self.trading_state is not TradingState.ACTIVE and self.cause != CANARY

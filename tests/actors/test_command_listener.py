@@ -136,6 +136,29 @@ def test_halt_and_resume_tell_the_state_before_and_after(scene: Scene) -> None:
     assert scene.reply(2).text == ("REDUCING -> ACTIVE (resume): resumed by the operator")
 
 
+def test_a_resume_that_would_not_last_is_refused_without_asking_the_store(scene: Scene) -> None:
+    why = "the exchange does not take the key"
+    scene.exchange = ExchangeVitals(hold=why, offset_s=None, lanes=(), needs_person=why)
+    scene.desk.does(halt())
+    scene.say("resume")
+    scene.wait_heard(STORE, ReadBook)
+    scene.show_book(ME)
+
+    assert scene.reply() == ControlReply(
+        token=1, is_done=False, text=f"still REDUCING (halted: operator): {why}"
+    )
+    assert scene.commands(ChangeTradingState) == []
+
+
+def test_a_hold_that_time_ends_refuses_no_resume(scene: Scene) -> None:
+    scene.exchange = ExchangeVitals(hold="a ban", offset_s=None, lanes=())
+    scene.desk.does(halt())
+    scene.say("resume")
+    scene.decide()
+
+    assert scene.reply().is_done
+
+
 def test_a_halt_of_what_is_halted_says_so(scene: Scene) -> None:
     for number in (1, 2):
         scene.say("halt")

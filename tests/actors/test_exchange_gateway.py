@@ -72,6 +72,7 @@ from tests.domain.kit import (
     halt,
     instrument,
     quote,
+    resume,
     seconds,
 )
 from tests.stage import Stage
@@ -295,6 +296,17 @@ def test_a_denied_key_halts_entries_once(scene: Scene) -> None:
 
     (halted,) = scene.commands(ChangeTradingState)
     assert (halted.state, halted.cause) == (TradingState.REDUCING, "key_denied")
+
+
+def test_a_key_that_is_still_denied_after_a_resume_halts_again(scene: Scene) -> None:
+    denied = RequestRefused(code=KEY_DENIED, reason="revoked")
+    scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
+    scene.accepted(entry())
+    for count in (1, 2):
+        scene.wait_asked(FindOrder)
+        scene.venue.answer(FindOrder, denied)
+        scene.wait_command(ChangeTradingState, count=count)
+        scene.publish(GATEWAY, halt("key_denied"), resume())
 
 
 def test_a_key_that_is_denied_again_after_it_worked_halts_again(scene: Scene) -> None:
@@ -544,6 +556,15 @@ def test_a_halt_leaves_an_exit_alone(scene: Scene) -> None:
     scene.desk.accepted(exit_of(scene.desk.position()))
     scene.begin()
     scene.publish(GATEWAY, halt())
+    scene.settle(GATEWAY)
+
+    assert scene.commands(RequestCancel) == []
+
+
+def test_a_canary_that_is_over_leaves_its_open_entry_to_fill(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    scene.accepted(entry())
+    scene.publish(GATEWAY, halt("canary"))
     scene.settle(GATEWAY)
 
     assert scene.commands(RequestCancel) == []

@@ -104,7 +104,7 @@ def test_the_word_at_the_start_may_stand_anywhere(
 
 def test_words_on_the_state_want_no_consent(place: Place, lived: Lived) -> None:
     shutil.copytree(lived.folder, place.folder, dirs_exist_ok=True)
-    assert place.say("resume").code == 0
+    assert "canary" in place.say("resume").out  # refused for that, and no consent
     assert place.say("halt").code == 0
     assert place.say("status").code == 0
 
@@ -258,10 +258,12 @@ def test_a_canary_that_is_over_stays_so_over_a_restart_and_a_resume(
     live: Place, local: Local
 ) -> None:
     assert live.say("flatten", "--live").out.count("flat but for dust") == 1
-    assert live.say("resume").code == 0
+    resumed = live.say("resume")
+    assert resumed.code == 1
+    assert "canary's 1 entries are sent" in resumed.out
     aegis = Foreground(live.folder, "run", "--live", environ=keys_of(local))
     try:
-        aegis.wait_for("canary's 1 entries are sent")
+        aegis.wait_for("StrategyArmed")
         aegis.end()
     finally:
         aegis.clear()

@@ -35,6 +35,8 @@ class Canary:
         self._sent = sent
         self._orders_max = orders_max
         self._on_over = on_over
+        self._was_over = sent >= orders_max
+        self._is_told = False
         self._lock = threading.Lock()
 
     def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
@@ -47,38 +49,61 @@ class Canary:
             self._sent += not is_over
             is_last = not is_over and self._sent == self._orders_max
         if is_over:
-            refused = RequestRefused(code=HELD_BACK, reason=self._over())
+            refused = RequestRefused(code=HELD_BACK, reason=told_over(self._orders_max))
             reply_to(ExchangeReplied(request=request, answer=refused))
             return
         self._exchange.submit(request, self._last_heard(reply_to) if is_last else reply_to)
 
     def hold(self) -> str | None:
-        """Return why entries must wait: the canary is over, or the exchange says so."""
-        with self._lock:
-            is_over = self._sent >= self._orders_max
-        return self._over() if is_over else self._exchange.hold()
+        """Return why entries must wait: the canary is over, or the exchange says so.
+
+        Where it was over when this life began, this is the first to say so.
+        """
+        if not self._is_over():
+            return self._exchange.hold()
+        if self._was_over:
+            return self._end()
+        return told_over(self._orders_max)
 
     def vitals(self) -> ExchangeVitals | None:
         """Return what is known of the way to it, and what holds entries here."""
         vitals = self._exchange.vitals()
-        return None if vitals is None else replace(vitals, hold=self.hold())
+        if vitals is None or not self._is_over():
+            return vitals
+        why = told_over(self._orders_max)
+        return replace(vitals, hold=why, needs_person=why)
+
+    def _is_over(self) -> bool:
+        with self._lock:
+            return self._sent >= self._orders_max
+
+    def _end(self) -> str:
+        """Return why there are no more entries; who has to know hears it once."""
+        why = told_over(self._orders_max)
+        with self._lock:
+            is_news, self._is_told = not self._is_told, True
+        if is_news:
+            self._on_over(why)
+        return why
 
     def _last_heard(
         self, reply_to: Callable[[ExchangeReplied], None]
     ) -> Callable[[ExchangeReplied], None]:
-        """Return who hears of the last entry: a halt before that would call it off."""
+        """Return who hears of the last entry: a halt before that would refuse its leave."""
 
         def hear(replied: ExchangeReplied) -> None:
             reply_to(replied)
-            self._on_over(self._over())
+            self._end()
 
         return hear
 
-    def _over(self) -> str:
-        return (
-            f"the canary's {self._orders_max} entries are sent: look at them, then raise "
-            "live.canary_orders, or set it to 0 for no end, and start again"
-        )
+
+def told_over(orders_max: int) -> str:
+    """Return why there are no more entries, and what to do."""
+    return (
+        f"the canary's {orders_max} entries are sent: look at them, then raise "
+        "live.canary_orders, or set it to 0 for no end, and start again"
+    )
 
 
 def is_entry(order: PlaceOrder) -> bool:

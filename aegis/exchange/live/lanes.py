@@ -134,8 +134,7 @@ class LaneDesk:
 
     def is_idle(self, now_s: float) -> bool:
         """Say whether nobody waits, nobody is served, and the key may be tried."""
-        is_denied = self.denied is not None and self.denied.until_s > now_s
-        return not (self.is_busy or self._queue or is_denied)
+        return not (self.is_busy or self._queue or self.denial(now_s))
 
     def _barred(self, now_s: float, ban: Bar, hold: str | None) -> Iterator[tuple[Waiting, Bar]]:
         """Yield who waits, in turn, each with what keeps it back longest."""
@@ -206,6 +205,16 @@ class LaneDesk:
         is_news, self.denied = self.denied is not None, None
         return is_news
 
+    def try_again(self, now_s: float) -> None:
+        """Let a key that was denied be tried at once: it was just taken elsewhere."""
+        if self.denied is not None:
+            self.denied = msgspec.structs.replace(self.denied, until_s=now_s)
+
+    def denial(self, now_s: float) -> str | None:
+        """Return how the key was denied lately, or None."""
+        is_denied = self.denied is not None and self.denied.until_s > now_s
+        return self.denied.reason if self.denied is not None and is_denied else None
+
     def vitals(self, now_s: float) -> LaneVitals:
         """Return how this lane is."""
         state = self.breaker.state(now_s)
@@ -217,8 +226,8 @@ class LaneDesk:
         A key that was denied a while ago may be tried by an entry, too: the trading state, which
         a person has to change back, is what keeps others from it.
         """
-        if self.denied is not None and self.denied.until_s > now_s:
-            return self.denied.reason
+        if (denial := self.denial(now_s)) is not None:
+            return denial
         if self.breaker.state(now_s) is BreakerState.CLOSED:
             return None
         return f"nobody answered the last {self.breaker.failures} calls of {self.name}"

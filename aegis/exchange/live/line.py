@@ -167,8 +167,12 @@ class Line:
         with self._lock:
             now_s = self._clock.monotonic()
             lanes = tuple(lane.vitals(now_s) for lane in self._lanes.values())
-            offset_s = self._server_clock.offset_s()
-            return ExchangeVitals(hold=self._standing.hold(now_s), offset_s=offset_s, lanes=lanes)
+            return ExchangeVitals(
+                hold=self._standing.hold(now_s),
+                offset_s=self._server_clock.offset_s(),
+                lanes=lanes,
+                needs_person=self._standing.denial(now_s),
+            )
 
     def renew(self, make_client: MakeClient) -> None:
         """Use clients made by another from the next call of each lane on: the keys are new."""

@@ -54,6 +54,11 @@ class Standing:
         holds = (lane.hold(now_s) for lane in self._lanes)
         return next((hold for hold in holds if hold is not None), self._server_clock.hold())
 
+    def denial(self, now_s: float) -> str | None:
+        """Return how the key was denied lately, on any lane, or None."""
+        denials = (lane.denial(now_s) for lane in self._lanes)
+        return next((denial for denial in denials if denial is not None), None)
+
     def to_probe(self, now_s: float) -> tuple[LaneDesk, ...]:
         """Return the idle lanes of which a call may tell that what holds entries is over."""
         if self.ban.until_s > now_s:
@@ -92,6 +97,8 @@ class Standing:
             case Answered() | Refused():
                 lane.unlimit(kind)
                 if lane.admit():
+                    for each in self._lanes:
+                        each.try_again(now_s)
                     self._later(partial(self._log, "KeyAccepted", level="warning", lane=lane.name))
         self._count(lane, now_s, is_answer=not isinstance(verdict, Lost | HeldBack))
 

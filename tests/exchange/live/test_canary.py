@@ -99,7 +99,16 @@ def test_it_holds_entries_back_when_it_is_over_and_says_so(sent: Sent) -> None:
     canary.submit(order(Side.BUY), lambda _replied: None)
     vitals = canary.vitals()
     assert vitals is not None
-    assert canary.hold() == vitals.hold is not None
+    assert canary.hold() == vitals.hold == vitals.needs_person is not None
+
+
+def test_one_that_was_over_before_says_so_once_when_somebody_wants_to_enter(sent: Sent) -> None:
+    over: list[str] = []
+    canary = Canary(sent, sent=1, orders_max=1, on_over=over.append)
+    assert canary.vitals() is not None
+    assert over == []
+    assert [canary.hold(), canary.hold()] == over * 2
+    assert len(over) == 1
 
 
 @pytest.mark.parametrize("side", [Side.BUY, Side.SELL])

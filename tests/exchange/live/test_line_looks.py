@@ -44,6 +44,7 @@ from tests.domain.kit import BTC_USDT, START
 from tests.exchange.live.line_kit import (
     DAY_S,
     KEY,
+    OID,
     Rig,
     cancel,
     find,
@@ -366,6 +367,28 @@ def test_a_key_that_is_taken_again_is_said() -> None:
     assert isinstance(rig.ask(find()), OrderNotFound)
     assert rig.line.hold() is None
     assert rig.events()[-1] == "KeyAccepted"
+
+
+def test_a_denial_is_told_as_what_no_time_ends_while_it_is_fresh() -> None:
+    rig = denied()
+    assert rig.line.vitals().needs_person == "the exchange does not take the key: 40101"
+    rig.venue.say(ReadOrder, Answered(value=None))
+    rig.runtime.run_for(61)
+    rig.ask(find())
+    assert rig.line.vitals().needs_person is None
+
+
+def test_a_key_that_one_lane_finds_taken_is_tried_by_the_others_at_once() -> None:
+    rig = Rig().measure()
+    rig.venue.say(ReadOrder, Denied(reason="40101"))
+    rig.ask(find())
+    rig.runtime.run_for(30)
+    rig.venue.say(Place, Denied(reason="40101"), Answered(value=OID))
+    rig.ask(rig.exit(1))
+    rig.runtime.run_for(31)
+    rig.venue.say(ReadOrder, Answered(value=None))
+    rig.ask(find())
+    assert isinstance(rig.ask(rig.entry(2)), OrderPlaced)
 
 
 def test_new_keys_are_tried_at_once_with_a_client_of_their_own() -> None:
