@@ -21,6 +21,7 @@ from aegis.domain.answers import (
     told_order_resolution,
     told_reconciliation,
     told_resolution,
+    told_unread,
 )
 from aegis.domain.book import Book
 from aegis.domain.commands import ChangeTradingState, Refusal, ResolveOrder, ResolvePosition
@@ -50,6 +51,9 @@ from aegis.vitals import (
 )
 
 COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten", "resolve")
+
+COMPARED_WITHIN_S = 25.0
+"""Who waits longer is told why, where the exchange is: a person's connection ends after 30 s."""
 
 VITALS_WITHIN_S = 1.0
 """Who takes longer is told as not answering; a person waits."""
@@ -94,6 +98,7 @@ class CommandListener(Actor):
         self._port = port
         self._exchange_vitals = exchange_vitals
         self._quote_coin = quote_coin
+        self._comparing: set[int] = set()  # tokens: wait for a reconciliation, to whatever end
         self._resolving: dict[int, ControlRequest] = {}  # by token: wait for a reconciliation
         self._changing: deque[ControlRequest] = deque()  # wait for the book
         self._changed: deque[Change] = deque()  # wait for the store's word
@@ -129,6 +134,7 @@ class CommandListener(Actor):
                 self._collect(message.token, arming=message)
             case VitalsDue():
                 self._tell_vitals(message.token)
+                self._tell_silence(message.token)
             case _:
                 assert_never(message)
 
@@ -163,6 +169,19 @@ class CommandListener(Actor):
             token=request.token,
         )
         self.tell(names.RECONCILER, wanted)
+        self._comparing.add(request.token)
+        self.after(COMPARED_WITHIN_S, VitalsDue(token=request.token))
+
+    def _tell_silence(self, token: int) -> None:
+        """Tell who waits for a reconciliation what keeps it; where nothing does it takes long."""
+        if token in self._comparing and (hold := self._hold()) is not None:
+            self._comparing.remove(token)
+            self._resolving.pop(token, None)
+            self._tell_unread(token, hold)
+
+    def _tell_unread(self, token: int, reason: str) -> None:
+        word, text = told_unread(reason)
+        self._port.answer(ControlReply(token=token, is_done=False, text=text, unread=word))
 
     def _ask_book(self, request: ControlRequest) -> None:
         self._changing.append(request)
@@ -216,7 +235,11 @@ class CommandListener(Actor):
         return None if vitals is None else vitals.hold
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
+        self._comparing.discard(message.token)
         waiting = self._resolving.pop(message.token, None)
+        if message.unread:
+            self._tell_unread(message.token, message.unread)
+            return
         if waiting is not None:
             self._ask_book(waiting)
             return

@@ -59,6 +59,9 @@ RETRY_AFTER_S = 2.0
 
 
 AT_START = ReconcileNow(trigger="start")
+UNREAD_MAX = 2
+"""Looks in a row that show nothing until people who wait are told so: they wait 30 s at most."""
+
 WATCH = ReconcileNow(trigger="watch")
 """A look that leaves no word unless it sees what the last run has not told."""
 
@@ -79,6 +82,7 @@ class Reconciler(Actor):
     """`interval_s` is real seconds between two runs; `is_healing` false only reports.
 
     `first` is the run that it begins with. `lag_s` is how far the exchange's reads may lag behind.
+    Who `gives_up` tells a person who waits that the account cannot be read; else all wait on.
     `watch_s` is real seconds between two looks for others on the account, None where nobody is.
     """
 
@@ -93,6 +97,7 @@ class Reconciler(Actor):
         first: ReconcileNow = AT_START,
         lag_s: float = 0.0,
         watch_s: float | None = None,
+        gives_up: bool = False,
     ) -> None:
         super().__init__(context)
         self._tag = tag
@@ -102,6 +107,8 @@ class Reconciler(Actor):
         self._will_heal = is_healing  # from the next run on
         self._lag_s = lag_s
         self._watch_s = watch_s
+        self._gives_up = gives_up
+        self._unread = 0  # looks in a row that showed nothing
         self._watched_until = Instant(0)  # by looks that had nothing to tell
         self._told: frozenset[tuple[str, ...]] = frozenset()  # differences that stand
         self._stage = Stage.IDLE
@@ -182,16 +189,10 @@ class Reconciler(Actor):
     def _account_read(self, message: AccountRead) -> None:
         if self._stage is not Stage.ACCOUNT:
             return
-        if message.account is None and self._run == WATCH:
-            self._next()  # whoever needs the exchange says that it does not answer
-            return
         if message.account is None:
-            if not self._is_waiting_told:
-                self._is_waiting_told = True
-                self.log("ReconciliationWaiting", level="warning", reason=message.reason)
-            self._look_later(RETRY_AFTER_S)
+            self._wait_for_account(message.reason)
             return
-        self._is_waiting_told = False
+        self._unread, self._is_waiting_told = 0, False
         self._account = message.account
         self._stage = Stage.KNOWN
         asked = ReadKnown(
@@ -200,6 +201,32 @@ class Reconciler(Actor):
             reply_to=self.name,
         )
         self.tell(names.POSITION_STORE, asked)
+
+    def _wait_for_account(self, reason: str) -> None:
+        """Look again later, and let nobody wait for it who can be told why."""
+        self._unread += 1
+        if self._gives_up and self._unread >= UNREAD_MAX:
+            self._queue = [each for each in self._queue if not self._tell_unread(each, reason)]
+            if self._tell_unread(self._run, reason):
+                self._next()
+                return
+        if self._run == WATCH:
+            self._next()  # whoever needs the exchange says that it does not answer
+            return
+        if not self._is_waiting_told:
+            self._is_waiting_told = True
+            self.log("ReconciliationWaiting", level="warning", reason=reason)
+        self._look_later(RETRY_AFTER_S)
+
+    def _tell_unread(self, run: ReconcileNow, reason: str) -> bool:
+        """Tell who waits for a run that there will be none; say whether anybody does."""
+        if run.reply_to is None:
+            return False
+        report = ReconciliationReported(
+            is_dry_run=run.is_dry_run, discrepancies=(), token=run.token, unread=reason
+        )
+        self.tell(run.reply_to, report)
+        return True
 
     def _judge(self, message: KnownRead) -> None:
         if self._stage is not Stage.KNOWN:

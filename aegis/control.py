@@ -53,11 +53,12 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What it gets back; `text` may have several lines, `vitals` come where they were asked for.
 
-    `checks` are a diagnosis'.
+    `checks` are a diagnosis', `unread` is why the exchange could not be asked.
     """
 
     is_done: bool
     text: str
+    unread: str = ""
     vitals: Vitals | None = None
     checks: tuple[CheckResult, ...] = ()
 
@@ -131,7 +132,11 @@ class ControlServer:
             with self._lock:
                 del self._waiting[token]
         return Answer(
-            is_done=reply.is_done, text=reply.text, vitals=reply.vitals, checks=reply.checks
+            is_done=reply.is_done,
+            text=reply.text,
+            unread=reply.unread,
+            vitals=reply.vitals,
+            checks=reply.checks,
         )
 
     def answer(self, reply: ControlReply) -> None:

@@ -35,10 +35,7 @@ class MarketMoved(Message, frozen=True, kw_only=True):
 
 
 class CandleClosed(Message, frozen=True, kw_only=True):
-    """`is_warmup` candles teach the strategy and are never traded on.
-
-    `has_gap_before` says that candles are missing between this one and the one before.
-    """
+    """`is_warmup`: it teaches the strategy, no more; `has_gap_before`: some are missing before."""
 
     candle: Candle
     is_warmup: bool
@@ -241,6 +238,7 @@ class ReconciliationReported(Message, frozen=True, kw_only=True):
     is_dry_run: bool
     discrepancies: tuple[Discrepancy, ...]
     token: int = 0
+    unread: str = ""  # why there was none, where the account cannot be read
 
 
 class SecondLook(Message, frozen=True, kw_only=True):
@@ -249,7 +247,7 @@ class SecondLook(Message, frozen=True, kw_only=True):
 
 ReconcilerMessage = (
     ReconcileNow | BookRead | AccountRead | KnownRead | Executed | SecondLook | Reconfigured
-)
+)  # fmt: skip
 
 
 class DiagnoseNow(Message, frozen=True, kw_only=True):
@@ -384,11 +382,12 @@ class ControlRequest(Message, frozen=True, kw_only=True):
 
 
 class ControlReply(Message, frozen=True, kw_only=True):
-    """`is_done` is false when the answer is no; `text` is for people, `checks` a diagnosis'."""
+    """`is_done` is false when the answer is no, `unread` says where the exchange is why."""
 
     token: int
     is_done: bool
     text: str
+    unread: str = ""
     vitals: Vitals | None = None
     checks: tuple[CheckResult, ...] = ()
 

@@ -174,6 +174,7 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
         first=parts.errand.reconcile,
         lag_s=parts.gateway_patience.lag_s,
         watch_s=WATCH_EACH_S if parts.is_shared and parts.errand == TRADING else None,
+        gives_up=parts.errand == TRADING,  # an errand has the time
     )
 
 

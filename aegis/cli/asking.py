@@ -15,6 +15,7 @@ from aegis.cli.wording import no_store_at, shown
 from aegis.config.consents import missing_consents
 from aegis.config.model import Config
 from aegis.control import Answer, Ask, NotRunning, ask
+from aegis.domain.answers import DENIED, UNREACHED
 from aegis.domain.checks import check_of
 from aegis.domain.events import CheckResult
 from aegis.store.lock import holder_of
@@ -44,6 +45,10 @@ class Act(Protocol):
 
 ON_THE_EXCHANGE = frozenset({"reconcile", "diagnose", "flatten", "recover"})
 """What speaks with the exchange, and so wants a live run's consents; the others only write."""
+
+
+UNREAD = {UNREACHED: Code.UNAVAILABLE, DENIED: Code.NO_PERMISSION}
+"""What a command ends with that needs an exchange which cannot be asked."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +140,7 @@ def tell_answer(answer: Answer, *, is_json: bool) -> Code:
         tell_json(told)
     else:
         tell(answer.text)
-    return Code.DONE if answer.is_done else Code.NO
+    return Code.DONE if answer.is_done else UNREAD.get(answer.unread, Code.NO)
 
 
 def check_json(result: CheckResult) -> dict[str, object]:

@@ -31,6 +31,9 @@ from aegis.domain.risk import equity_of
 STEERING = ("halt", "resume", "flatten")
 """Words that change the trading state."""
 
+UNREACHED, DENIED = "unreached", "key_denied"
+"""Why an exchange could not be asked: nobody answered, or it did not take the key."""
+
 Answer = tuple[bool, str]
 """Whether it was done, and what there is to say."""
 
@@ -131,6 +134,12 @@ def told_first_look(exchange: str, balances: Mapping[Coin, Decimal]) -> str:
     """Return what an account shows that no store knows yet: its coins, by their names."""
     coins = ", ".join(f"{text(balances[coin])} {coin}" for coin in sorted(balances)) or "no coins"
     return f"no store yet; {exchange} takes the key, and the account has {coins}"
+
+
+def told_unread(reason: str) -> tuple[str, str]:
+    """Return why an account cannot be read now, as a word and as what to say of it."""
+    word = DENIED if reason.startswith(DENIED) else UNREACHED
+    return word, f"not compared, since the account cannot be read: {reason}"
 
 
 def told_reconciliation(found: Sequence[Discrepancy], *, is_dry_run: bool) -> Answer:

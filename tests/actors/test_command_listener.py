@@ -229,6 +229,26 @@ def test_reconcile_is_told_to_the_reconciler(scene: Scene, *, is_dry_run: bool) 
     )
 
 
+GONE = ResolvePosition(name="p-1", price=None)
+
+
+@pytest.mark.parametrize(
+    ("unread", "word"), [("key_denied: HTTP 401", "key_denied"), ("timed out", "unreached")]
+)
+@pytest.mark.parametrize("command", ["reconcile", "resolve"])
+def test_who_asks_about_an_account_that_cannot_be_read_is_told_why(
+    scene: Scene, command: str, unread: str, word: str
+) -> None:
+    token = scene.say(command) if command == "reconcile" else scene.resolve(GONE)
+    scene.wait_heard(names.RECONCILER, ReconcileNow)
+    report = ReconciliationReported(is_dry_run=False, discrepancies=(), token=token, unread=unread)
+    scene.tell(ME, report)
+
+    reply = scene.reply()
+    assert (reply.is_done, reply.unread) == (False, word)
+    assert reply.text.endswith(unread)
+
+
 def test_answers_find_their_askers_in_any_order(scene: Scene) -> None:
     for _ in range(3):
         scene.say("reconcile")

@@ -40,9 +40,16 @@ BOUGHT = {USDT: Decimal(9_900), Coin("BTC"): Decimal(1)}
 
 
 class Scene(Ensemble):
-    def begin(self, *, is_healing: bool = True, interval_s: float = 3600) -> Scene:
+    def begin(
+        self, *, is_healing: bool = True, interval_s: float = 3600, gives_up: bool = False
+    ) -> Scene:
         build = partial(
-            Reconciler, tag=TAG, limits=LIMITS, interval_s=interval_s, is_healing=is_healing
+            Reconciler,
+            tag=TAG,
+            limits=LIMITS,
+            interval_s=interval_s,
+            is_healing=is_healing,
+            gives_up=gives_up,
         )
         self.stage.launch(ME, build)
         return self
@@ -299,6 +306,24 @@ def test_a_look_for_others_is_given_up_where_the_exchange_does_not_answer(scene:
 
     assert scene.completed(2).trigger == "operator"
     assert "ReconciliationWaiting" not in scene.stage.events()
+
+
+def test_a_person_is_told_at_the_second_look_that_the_account_cannot_be_read(
+    scene: Scene,
+) -> None:
+    scene.begin(gives_up=True)
+    scene.tell(ME, ReconcileNow(trigger="operator", reply_to=ASKER, token=7))
+    for number in (1, 2):
+        scene.wait_heard(names.POSITION_STORE, ReadBook, number)
+        scene.show_book(ME)
+        scene.wait_heard(names.EXCHANGE_GATEWAY, ReadAccount, number)
+        assert scene.heard(ASKER, ReconciliationReported) == []
+        scene.tell(ME, AccountRead(account=None, reason="key_denied: HTTP 401"))
+
+    (report,) = scene.wait_heard(ASKER, ReconciliationReported)
+    assert (report.token, report.unread) == (7, "key_denied: HTTP 401")
+    scene.look(PEACE, number=3)
+    assert scene.completed().trigger == "start"
 
 
 def _completion() -> CompleteReconciliation:

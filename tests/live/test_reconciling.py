@@ -61,10 +61,13 @@ def test_a_sale_whose_trade_is_listed_late_is_booked_once_it_is(world: AccountWo
 
 
 def test_an_account_without_a_wallet_is_not_an_empty_one(world: AccountWorld) -> None:
-    world.fault(Fault.NO_DATA, BALANCES, next=30)
+    world.fault(Fault.NO_DATA, BALANCES)
+    assert "no wallet" in world.say("reconcile").text
+    world.faults()
+    world.run_for(60)
 
     assert world.say("reconcile").text == "0 discrepancies, nothing changed"
-    assert world.has_said("ReconciliationWaiting")
+    assert not world.has_said("DiscrepancyFound")
     world.expect_truth()
 
 
