@@ -29,7 +29,7 @@ from aegis.domain.money import (
 )
 from aegis.domain.order import Order, OrderType, Role
 from aegis.domain.position import Position
-from aegis.domain.risk import is_held, own_side, sellable
+from aegis.domain.risk import gone_of, is_held, own_side, sellable
 
 TRAILING_STEP_PCT = Decimal("0.05")
 """A trailing stop is raised in steps of at least this share of the price: an event each."""
@@ -143,11 +143,11 @@ def exit_order(
 ) -> Order | None:
     """Return the order that leaves a position, or None when nothing of it can be sold.
 
-    A second one is for the whole, as if the one that is out of sight would sell nothing. Without a
-    limit it goes at market.
+    A second one is for the whole, as if the one that is out of sight would sell nothing. What the
+    exchange has no more is not asked for. Without a limit it goes at market.
     """
     free = position.amount if is_second else sellable(book, position)
-    amount = floor_to(free, position.instrument.amount_step)
+    amount = floor_to(minus(free, gone_of(book, position)), position.instrument.amount_step)
     if amount <= 0 or not is_held(position):
         return None
     return Order(

@@ -5,8 +5,8 @@ while AEGIS runs. On spot it may lock the coins, so whoever wants out calls it o
 its end is proved.
 
 Invariants:
-1. One rests at a time; its amount is what is held. Another amount is another order: the first is
-   called off, and has ended, before the next is wanted.
+1. One rests at a time; its amount is what is held, and there. Another amount is another order:
+   the first is called off, and has ended, before the next is wanted.
 2. None is wanted for what is being left, nor while an exit or an entry is under way.
 3. It is moved only when the amount changes, and for nothing else.
 """
@@ -25,7 +25,7 @@ from aegis.domain.money import floor_to, minus, percent_of, times
 from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.pursuit import Pursuit
-from aegis.domain.risk import OUT_OF_SIGHT, is_held, own_side
+from aegis.domain.risk import OUT_OF_SIGHT, gone_of, is_held, own_side
 
 STOP_REASON = "exchange_stop"
 
@@ -95,7 +95,8 @@ def protection(
     orders = book.orders_of(position.position_id)
     ordinal = sum(each.role is Role.PROTECTIVE for each in orders)
     stop, price = stop_of(book, position), disaster_price(position) if is_wanted else None
-    amount = floor_to(position.amount, position.instrument.amount_step)
+    there = minus(position.amount, gone_of(book, position))
+    amount = floor_to(there, position.instrument.amount_step)
     command: IntendOrder | RequestCancel | None = None
     if stop is not None:
         if stop.state in AT_REST and (not is_wanted or stop.remaining != amount):

@@ -61,6 +61,17 @@ def sellable(book: Book, position: Position, besides: Order | None = None) -> De
     return minus(position.amount, promised)
 
 
+def gone_of(book: Book, position: Position) -> Decimal:
+    """Return how much of a position the exchange had no more at the last look, and cannot sell.
+
+    Zero where that leaves nothing to sell: coins may be back, and an exit finds out.
+    """
+    gone = book.account.unresolved.get(position.position_id, ZERO)
+    there = minus(position.amount, gone)
+    price = position.mark or position.intended_price
+    return ZERO if position.instrument.is_dust(there, price) else gone
+
+
 def is_reducing(book: Book, order: Order) -> bool:
     """Class an order from the book: whether it can only make an own position smaller."""
     position = book.positions.get(order.position_id)
@@ -110,7 +121,8 @@ def may_go_second(book: Book, order: Order) -> bool:
         for each in book.alive_positions()
     )
     account = book.account
-    ours = plus(order.amount, account.dust.get(base, ZERO))
+    dust, gone = account.dust.get(base, ZERO), gone_of(book, position)
+    ours = total((order.amount, dust, gone))  # where some is gone, nothing of the owner's is left
     return (
         [each.state in OUT_OF_SIGHT for each in others] == [True]
         and is_alone

@@ -16,6 +16,7 @@ from aegis.domain.commands import (
     AcceptOrder,
     ChangeTradingState,
     Command,
+    CompleteReconciliation,
     EndOrder,
     IntendOrder,
     LoseSight,
@@ -27,13 +28,14 @@ from aegis.domain.commands import (
     SubmitOrder,
 )
 from aegis.domain.decisions import decide
-from aegis.domain.events import Event, Opening, Recorded
+from aegis.domain.events import Discrepancy, Event, Opening, Recorded
 from aegis.domain.ids import (
     NANOS_PER_SECOND,
     ClientOrderId,
     Coin,
     EventId,
     ExchangeOrderId,
+    Generation,
     Incarnation,
     Instant,
     PositionId,
@@ -406,6 +408,30 @@ def resume(equity: str | None = None) -> ChangeTradingState:
         reason="resumed",
         equity=None if equity is None else Decimal(equity),
     )
+
+
+def unresolved(desk: Desk, position: Position, missing: str) -> None:
+    """Let a reconciliation have found that coins of a position are gone."""
+    found = Discrepancy(
+        kind="phantom",
+        symbol=position.symbol,
+        subject=f"position {position.position_id}",
+        expected="",
+        found="",
+        action="",
+        is_healed=False,
+        position_id=position.position_id,
+        missing=Decimal(missing),
+    )
+    command = CompleteReconciliation(
+        generation=Generation(1),
+        trigger="start",
+        exchange_positions=0,
+        local_positions=1,
+        discrepancies=(found,),
+        as_of=desk.now,
+    )
+    desk.does(command)
 
 
 def book_of(records: Iterable[Recorded]) -> Book:

@@ -274,7 +274,7 @@ def test_more_sold_than_held_is_corruption() -> None:
     desk = holding()
     order = desk.accepted(exit_of(desk.position(), "1"))
     desk.book.keep_position(msgspec.structs.replace(desk.position(), amount=Decimal("0.5")))
-    with pytest.raises(AssertionError, match=r"Sold 1 of 0\.5"):
+    with pytest.raises(AssertionError, match=r"Sold 0\.5 BTC beyond 0\.5 and all dust"):
         applied(desk, filled(order, "1", is_complete=True))
 
 

@@ -17,7 +17,7 @@ from aegis.domain.commands import (
 )
 from aegis.domain.coverage import BY_HAND
 from aegis.domain.discrepancies import compare
-from aegis.domain.events import Discrepancy, OrderFilled
+from aegis.domain.events import OrderFilled
 from aegis.domain.findings import Finding, View
 from aegis.domain.ids import (
     ClientOrderId,
@@ -48,6 +48,7 @@ from tests.domain.kit import (
     fill,
     resume,
     seconds,
+    unresolved,
 )
 
 BNB = Coin("BNB")
@@ -111,30 +112,6 @@ def heal(desk: Desk, account: VenueAccount) -> list[str]:
         for command in finding.heal:
             desk.does(command)
     return [str(finding.discrepancy.kind) for finding in findings]
-
-
-def unresolved(desk: Desk, position: Position, missing: str) -> None:
-    """Let a reconciliation have found that coins of a position are gone."""
-    found = Discrepancy(
-        kind="phantom",
-        symbol=position.symbol,
-        subject=f"position {position.position_id}",
-        expected="",
-        found="",
-        action="",
-        is_healed=False,
-        position_id=position.position_id,
-        missing=Decimal(missing),
-    )
-    command = CompleteReconciliation(
-        generation=Generation(1),
-        trigger="start",
-        exchange_positions=0,
-        local_positions=1,
-        discrepancies=(found,),
-        as_of=desk.now,
-    )
-    desk.does(command)
 
 
 def after(desk: Desk, position: Position) -> Position:

@@ -30,6 +30,7 @@ from tests.domain.kit import (
     fill,
     quote,
     submit,
+    unresolved,
 )
 
 WANTED = ExitWanted(reason=ExitReason.STOP_LOSS, trigger_price=None)
@@ -174,6 +175,21 @@ def test_what_was_sold_beyond_position_and_dust_is_for_a_person() -> None:
     fills = (fill("t", second.amount, "98"),)
     sold = RecordFills(client_order_id=second.client_order_id, fills=fills)
     assert desk.refuses(sold).code == "oversold"
+
+
+@pytest.mark.parametrize(("missing", "amount"), [("0.8", "0.2"), ("1", "1"), ("0.9999", "1")])
+def test_an_exit_is_for_what_the_last_look_saw_there_or_for_all_of_it(
+    desk: Desk, missing: str, amount: str
+) -> None:
+    unresolved(desk, desk.position(), missing)
+    assert wanted_exit(desk).amount == Decimal(amount)
+
+
+def test_a_second_exit_for_what_is_there_goes_as_well(desk: Desk) -> None:
+    unresolved(desk, desk.position(), "0.8")
+    lost(desk)
+    assert wanted_exit(desk).amount == Decimal("0.2")
+    desk.submitted(wanted_exit(desk))
 
 
 def test_an_account_that_was_never_looked_at_bounds_nothing() -> None:

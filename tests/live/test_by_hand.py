@@ -99,6 +99,18 @@ def test_coins_of_a_position_that_are_withdrawn_are_unresolved(
     assert "resolve" in world.discrepancies()[0]["action"]
 
 
+def test_what_is_left_of_withdrawn_coins_is_sold_after_one_look(world: AccountWorld) -> None:
+    world.owner("withdraw", coin="BTC", quantity="0.004")
+    world.say("flatten")
+    world.run_until(lambda: world.positions()[0]["amount"] != HELD)
+
+    (position,) = world.positions("OPEN")
+    assert position["amount"] == "0.0040025"  # withdrawn, and what no order can sell
+    assert world.status().account.unresolved == {position["position_id"]: D("0.004")}
+    bounded = [each for each in world.core.ledger.orders() if each.side == "SELL"][-1]
+    assert bounded.quantity == D("0.00599")
+
+
 def test_an_order_of_the_owner_s_is_told_and_left_alone(
     world: AccountWorld, meanwhile: Meanwhile
 ) -> None:
