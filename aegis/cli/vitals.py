@@ -25,14 +25,16 @@ Line = Mapping[str, object]
 
 def show_health(config: Config, *, is_json: bool) -> Code:
     """Show the verdict; the exit code is for a watchdog or a service's check."""
-    pid = holder_of(config.store.path)
-    start = last_of(config.log.path, "Starting")
+    pid, log = holder_of(config.store.path), config.log.path
+    start = last_of(log, "Starting")
     health = judged(
         pid,
         start,
-        last_of(config.log.path, "Heartbeat"),
+        last_of(log, "Heartbeat"),
         now=wall_text(),
         interval_s=math.ceil(config.supervisor.heartbeat_s),
+        is_denied=config.mode == "live"
+        and is_last(last_of(log, "KeyDenied"), start, last_of(log, "KeyAccepted")),
     )
     if is_json:
         told = {"is_healthy": health.is_healthy, "text": health.text, "pid": pid}
@@ -52,7 +54,13 @@ def _last_calls(config: Config) -> object:
 
 
 def judged(
-    pid: int | None, start: Line | None, beat: Line | None, *, now: str, interval_s: int
+    pid: int | None,
+    start: Line | None,
+    beat: Line | None,
+    *,
+    now: str,
+    interval_s: int,
+    is_denied: bool = False,
 ) -> Health:
     """Judge by the log's last lines; a heartbeat from before the last start is another life's."""
     is_own = beat is not None and (start is None or str(start["ts"]) <= str(beat["ts"]))
@@ -65,7 +73,14 @@ def judged(
         is_first=line.get("is_first") is True,
         cause=str(line.get("cause", "")),
         interval_s=interval_s,
+        is_denied=is_denied,
     )
+
+
+def is_last(line: Line | None, *others: Line | None) -> bool:
+    """Say whether a line is there, and was written after the others."""
+    told = [str(other["ts"]) for other in others if other is not None]
+    return line is not None and all(str(line["ts"]) > each for each in told)
 
 
 def _age_s(line: Line, now: str) -> int | None:

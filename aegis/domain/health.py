@@ -20,10 +20,12 @@ def judge(
     is_first: bool,
     cause: str,
     interval_s: int,
+    is_denied: bool = False,
 ) -> Health:
     """Judge by the last heartbeat: its age in real seconds and the cycles it completed.
 
-    `cause` is the trading state's; the first heartbeat comes with the arming and counts nothing.
+    `cause` is the trading state's, which a key that `is_denied` may not be: a halt before it stays.
+    The first heartbeat comes with the arming and counts nothing.
     """
     if holder_pid is None:
         return Health(is_healthy=False, text="stopped: nobody holds the store")
@@ -36,7 +38,7 @@ def judge(
         )
     if cause == "strategy":
         return Health(is_healthy=False, text="the strategy gave up: entries halted, stops guarded")
-    if cause == "key_denied":
+    if is_denied or cause == "key_denied":
         return Health(is_healthy=False, text="the exchange denied the key: see to it, then resume")
     if is_first:
         return Health(is_healthy=True, text=f"healthy: armed {heartbeat_age_s} s ago")

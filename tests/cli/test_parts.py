@@ -13,7 +13,7 @@ from aegis.cli import output
 from aegis.cli.asking import not_answering
 from aegis.cli.settings import config_path
 from aegis.cli.summary import Ending, Result, left_rows, replay_rows
-from aegis.cli.vitals import judged
+from aegis.cli.vitals import is_last, judged
 from aegis.cli.wording import balances, counted, moment, money, price, shown
 from aegis.domain.ids import Coin, Instant
 from aegis.domain.statistics.summary import summarize
@@ -196,6 +196,22 @@ def test_health_is_judged_by_the_last_heartbeat_of_this_life(
     health = judged(pid, START, found, now=NOW, interval_s=20)
     assert health.is_healthy is (verdict == "well")
     assert word in health.text
+
+
+@pytest.mark.parametrize(
+    ("denied_at", "others", "is_so"),
+    [
+        (None, (START, None), False),
+        ("2026-01-01T00:00:30.000Z", (START, None), True),
+        ("2025-12-31T23:59:59.000Z", (START, None), False),
+        ("2026-01-01T00:00:30.000Z", (START, {"ts": "2026-01-01T00:00:40.000Z"}), False),
+        ("2026-01-01T00:00:30.000Z", (START, {"ts": "2026-01-01T00:00:20.000Z"}), True),
+    ],
+)
+def test_a_line_counts_that_is_of_this_life_and_not_taken_back(
+    denied_at: str | None, others: tuple[dict[str, object] | None, ...], *, is_so: bool
+) -> None:
+    assert is_last(None if denied_at is None else {"ts": denied_at}, *others) is is_so
 
 
 def test_who_has_the_store_and_does_not_answer_is_named_where_it_is_known() -> None:

@@ -14,6 +14,7 @@ def judged(
     cause: str = "",
     *,
     is_first: bool = False,
+    is_denied: bool = False,
 ) -> Health:
     return judge(
         holder_pid=holder_pid,
@@ -22,6 +23,7 @@ def judged(
         is_first=is_first,
         cause=cause,
         interval_s=60,
+        is_denied=is_denied,
     )
 
 
@@ -51,6 +53,7 @@ def test_what_completes_cycles_is_well(health: Health) -> None:
         (judged(heartbeat_age_s=121, is_first=True), "stuck"),
         (judged(completed=0), "idle"),
         (judged(cause="strategy"), "the strategy gave up"),
+        (judged(cause="flatten", is_denied=True), "the exchange denied the key"),
         (judged(cause="key_denied"), "the exchange denied the key"),
         (judged(cause="strategy", is_first=True), "the strategy gave up"),
     ],
