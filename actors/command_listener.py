@@ -232,7 +232,7 @@ class CommandListener(Actor):
     def _hold(self) -> str | None:
         """Return what keeps the exchange out of reach now, where it is a real one."""
         vitals = self._exchange_vitals()
-        return None if vitals is None else vitals.hold
+        return None if vitals is None or vitals.is_of_entries else vitals.hold
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
         self._comparing.discard(message.token)

@@ -96,12 +96,14 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a real exchange; `hold` says why entries wait, None where they need not.
 
     `offset_s` is by how much its clock is ahead of ours, None before it was measured.
-    `needs_person` is the hold that no time ends, and so no `resume` before it was seen to.
+    `is_of_entries`: the way is open to all else. `needs_person` is the hold that no time ends, and
+    so no `resume` before it was seen to.
     """
 
     hold: str | None
     offset_s: float | None
     lanes: tuple[LaneVitals, ...]
+    is_of_entries: bool = False
     needs_person: str | None = None
 
 

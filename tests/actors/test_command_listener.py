@@ -200,6 +200,16 @@ def test_a_flatten_says_why_nothing_can_be_sent_now(scene: Scene) -> None:
     assert scene.reply().text.endswith("is sent when it can: the key is denied")
 
 
+def test_what_holds_entries_alone_is_not_in_the_way_of_a_flatten(scene: Scene) -> None:
+    why = "the canary's 3 entries are sent"
+    scene.exchange = ExchangeVitals(hold=why, offset_s=None, lanes=(), is_of_entries=True)
+    scene.say("flatten")
+    scene.decide()
+
+    assert scene.reply().is_done
+    assert why not in scene.reply().text
+
+
 def test_a_refusal_is_told_with_its_reason(scene: Scene) -> None:
     scene.desk.does(halt())
     scene.say("resume")

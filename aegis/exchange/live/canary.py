@@ -71,7 +71,12 @@ class Canary:
         if vitals is None or not self._is_over():
             return vitals
         why = told_over(self._orders_max)
-        return replace(vitals, hold=why, needs_person=why)
+        return replace(
+            vitals,
+            hold=vitals.hold or why,
+            is_of_entries=vitals.hold is None or vitals.is_of_entries,
+            needs_person=vitals.needs_person or why,
+        )
 
     def _is_over(self) -> bool:
         with self._lock:

@@ -65,7 +65,9 @@ class KeyWatch:
     def vitals(self) -> ExchangeVitals | None:
         """Return what is known of the way to it, and what holds entries here."""
         vitals = self._exchange.vitals()
-        return None if vitals is None else replace(vitals, hold=self.hold())
+        if vitals is None or vitals.hold is not None or self._hold is None:
+            return vitals
+        return replace(vitals, hold=self._hold, is_of_entries=True)
 
     def begin(self) -> None:
         """Ask what the key may do, or say that nobody tells."""

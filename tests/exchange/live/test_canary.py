@@ -29,6 +29,7 @@ class Sent:
     def __init__(self) -> None:
         self.requests: list[ExchangeRequest] = []
         self.replies: list[Callable[[], None]] = []
+        self.is_banned = False
 
     def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
         self.requests.append(request)
@@ -39,7 +40,7 @@ class Sent:
         return None
 
     def vitals(self) -> ExchangeVitals | None:
-        return ExchangeVitals(hold=None, offset_s=0.0, lanes=())
+        return ExchangeVitals(hold="a ban" if self.is_banned else None, offset_s=0.0, lanes=())
 
 
 def order(side: Side, number: int = 0) -> PlaceOrder:
@@ -100,6 +101,14 @@ def test_it_holds_entries_back_when_it_is_over_and_says_so(sent: Sent) -> None:
     vitals = canary.vitals()
     assert vitals is not None
     assert canary.hold() == vitals.hold == vitals.needs_person is not None
+    assert vitals.is_of_entries
+
+
+def test_one_that_is_over_hides_nothing_that_holds_all_back(sent: Sent) -> None:
+    sent.is_banned = True
+    vitals = Canary(sent, sent=1, orders_max=1, on_over=lambda _why: None).vitals()
+    assert vitals is not None
+    assert (vitals.hold, vitals.is_of_entries) == ("a ban", False)
 
 
 def test_one_that_was_over_before_says_so_once_when_somebody_wants_to_enter(sent: Sent) -> None:
