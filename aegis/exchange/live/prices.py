@@ -85,9 +85,7 @@ class Prices:
         told = listed if isinstance(listed, tuple) else ()
         known = {each.symbol for each in told if isinstance(each, Instrument)}
         for symbol in sorted(self._due_s.keys() - known):
-            text = (
-                f"{symbol} is not listed at the exchange: nothing is traded; see exchange.symbols"
-            )
+            text = f"{symbol} is not listed at the exchange, see exchange.symbols"
             self._log("SymbolNotListed", level="error", symbol=symbol, text=text)
 
     def _fault_of(self, symbol: Symbol, quote: Quote, server_at: Instant | None) -> str | None:
