@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from actors import names
 from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, FindOrder, PlaceOrder
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import OrderState, Side
 from aegis.exchange.paper import Fault
+from aegis.messages import ReconcileNow
 from supervisors.settings import barrier_s
 from tests.simulation.candles import candle, flat
 from tests.simulation.conftest import MakeWorld
@@ -232,7 +234,7 @@ def test_a_silent_exchange_holds_entries_back_and_lets_exits_through(
     world = make_world(market, script={"enters": [2]}).start()
     world.run_until_candle(10)
     world.faults = on(FetchAccount, UNREADABLE)
-    world.people.say("reconcile")
+    world.tell(names.RECONCILER, ReconcileNow(trigger="doubt"))
     world.run_until(lambda: world.has_said("BreakerOpened"))
     world.run_until(lambda: world.has_said("PositionClosed"))
 
@@ -244,7 +246,7 @@ def test_an_entry_is_held_back_while_the_breaker_is_open(make_world: MakeWorld) 
     world = make_world(flat(40), script={"enters": [20]}).start()
     world.run_until_candle(5)
     world.faults = on(FetchAccount, UNREADABLE)
-    world.people.say("reconcile")
+    world.tell(names.RECONCILER, ReconcileNow(trigger="doubt"))
     world.run_until(lambda: world.has_said("BreakerOpened"))
     world.run_until_candle(22)
 
