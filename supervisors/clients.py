@@ -11,9 +11,9 @@ from pathlib import Path
 
 from aegis.config.model import Config
 from aegis.exchange.live.calls import MakeClient
-from aegis.exchange.live.client import Access, client_maker
-from aegis.exchange.live.door import Keys
-from aegis.exchange.live.markets import Markets
+from aegis.exchange.live.client.client import Access, client_maker
+from aegis.exchange.live.client.door import Keys
+from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profiles import PROFILES
 from aegis.ports import Log
 

@@ -15,8 +15,8 @@ from aegis.config.model import Config
 from aegis.domain.ids import Instant
 from aegis.domain.risk import ENTRIES_UNVERIFIED
 from aegis.exchange.live.canary import Canary
-from aegis.exchange.live.line import Line, leaves_within_s
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.line import Line, leaves_within_s
+from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.rights import KeyWatch
 from aegis.exchange.live.watching import WatchedExchange
 from aegis.ports import Exchange, Log, Runtime

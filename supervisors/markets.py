@@ -62,7 +62,7 @@ def market_in(setting: Setting) -> Opened:
 
 
 def _polled(setting: Setting, clients: Clients) -> Opened:
-    from aegis.exchange.live.market import PolledMarket
+    from aegis.exchange.live.feed.market import PolledMarket
 
     config, clock = setting.config, setting.runtime.clock
     market = PolledMarket(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from aegis.exchange.live.calls import Verdict
-from aegis.exchange.live.classify import Result, judge
-from aegis.exchange.live.evidence import Heard
+from aegis.exchange.live.client.classify import Result, judge
+from aegis.exchange.live.client.evidence import Heard
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
 from tests.documents.log_lines import ROOT
 from tests.exchange.live.answers import PLACE, refusal

@@ -36,8 +36,8 @@ from aegis.dialogue import (
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import OrderType, Side
 from aegis.exchange.called import CalledExchange
-from aegis.exchange.live.line import Line
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.line import Line
+from aegis.exchange.live.line.offset import ServerClock
 from aegis.ports import Exchange
 from supervisors.seeded import Latencies, SeededRuntime
 from tests.exchange.live.line_kit import PROFILE, replace

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-import aegis.exchange.live.line as line_module
+import aegis.exchange.live.line.line as line_module
 from aegis.domain.book import Book
 from aegis.domain.events import Recorded
 from aegis.exchange.live.calls import Call, Cancel, Outcome, Place
-from aegis.exchange.live.client import Client
+from aegis.exchange.live.client.client import Client
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
 from aegis.store.journal import Store
 from tests.crash.process import ROOT

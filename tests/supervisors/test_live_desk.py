@@ -14,7 +14,7 @@ from aegis.config.secret import Secret
 from aegis.dialogue import ExchangeReplied, FetchInstruments
 from aegis.domain.ids import Instant
 from aegis.exchange.live.calls import Answered, Call, MakeClient, Outcome
-from aegis.exchange.live.line import leaves_within_s
+from aegis.exchange.live.line.line import leaves_within_s
 from aegis.exchange.live.profile import Profile
 from aegis.exchange.live.profiles import PROFILES
 from supervisors.clients import Clients

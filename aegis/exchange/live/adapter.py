@@ -45,10 +45,10 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.client import Access, client_maker
-from aegis.exchange.live.door import Keys
+from aegis.exchange.live.client.client import Access, client_maker
+from aegis.exchange.live.client.door import Keys
+from aegis.exchange.live.client.shapes import NANOS_PER_MS
 from aegis.exchange.live.profiles import PROFILES
-from aegis.exchange.live.shapes import NANOS_PER_MS
 
 Figure = Decimal | int | str
 """What a figure may be given as: exact, every one of them."""

@@ -45,8 +45,8 @@ from aegis.exchange.live.calls import (
     ReadTrades,
     Verdict,
 )
-from aegis.exchange.live.line import Line
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.line import Line
+from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.profile import Profile, Rate
 from aegis.vitals import NoteCalls
 from supervisors.seeded import SMOOTH, Fate, FaultPlan, Latencies, SeededRuntime

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aegis.config.secret import Secret
 from aegis.exchange.live.calls import MakeClient
-from aegis.exchange.live.client import Access, Client
-from aegis.exchange.live.door import Keys
-from aegis.exchange.live.markets import Markets
+from aegis.exchange.live.client.client import Access, Client
+from aegis.exchange.live.client.door import Keys
+from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange_server.ccxt_peer import IN_PROCESS, CoreAdapter
 from tests.exchange_server.in_process import SECRET, InProcess

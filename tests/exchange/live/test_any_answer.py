@@ -25,9 +25,9 @@ from aegis.exchange.live.calls import (
     ReadQuote,
     Refused,
 )
-from aegis.exchange.live.client import Access, Client
-from aegis.exchange.live.door import Keys
-from aegis.exchange.live.markets import Markets
+from aegis.exchange.live.client.client import Access, Client
+from aegis.exchange.live.client.door import Keys
+from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
 from tests.exchange.live.answers import BTC, GOOD, OPEN_AT
 from tests.exchange.live.test_market_data import ANSWERS

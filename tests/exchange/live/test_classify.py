@@ -22,8 +22,8 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.classify import Result, judge
-from aegis.exchange.live.evidence import Heard
+from aegis.exchange.live.client.classify import Result, judge
+from aegis.exchange.live.client.evidence import Heard
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.answers import CANCEL, PLACE, READ_ORDER, enveloped, refusal
 

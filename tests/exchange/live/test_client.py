@@ -42,8 +42,8 @@ from aegis.exchange.live.calls import (
     Rights,
     Verdict,
 )
-from aegis.exchange.live.client import Access, client_maker
-from aegis.exchange.live.door import Keys
+from aegis.exchange.live.client.client import Access, client_maker
+from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.profiles import BINANCE, CRYPTOCOM
 from tests.exchange.live.answers import (
     AT,

@@ -16,10 +16,10 @@ from werkzeug import Response
 
 from aegis.config.secret import Secret
 from aegis.exchange.listed import EXCHANGES, PROVEN, SANDBOXES
-from aegis.exchange.live.client import Access, Client
-from aegis.exchange.live.door import IDLE_MS_MAX, Door, Keys, Request, class_named
-from aegis.exchange.live.evidence import Heard, Silence, heard
-from aegis.exchange.live.markets import Markets
+from aegis.exchange.live.client.client import Access, Client
+from aegis.exchange.live.client.door import IDLE_MS_MAX, Door, Keys, Request, class_named
+from aegis.exchange.live.client.evidence import Heard, Silence, heard
+from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profile import Profile
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
 from tests.exchange.live.answers import PLACE
@@ -29,7 +29,7 @@ NOWHERE = "http://127.0.0.1:1/exchange/v1"
 
 ALONE = """
 import json, sys
-from aegis.exchange.live.client import Access, client_maker
+from aegis.exchange.live.client.client import Access, client_maker
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.answers import BTC
 from aegis.exchange.live.calls import ReadQuote
@@ -173,7 +173,7 @@ def test_a_connection_is_used_again_until_it_idled(pause_ms: int, connections: i
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aegis.exchange.live.door.ANSWER_BYTES_MAX", 100_000)
+    monkeypatch.setattr("aegis.exchange.live.client.door.ANSWER_BYTES_MAX", 100_000)
     request = Request(path="x", section=("v1", "private"), verb="POST", params={})
     bodies = {100_000: Heard, 100_001: Silence}
 

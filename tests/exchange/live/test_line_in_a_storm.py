@@ -29,8 +29,8 @@ from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrderStatus
 from aegis.exchange.live.calls import Call, Outcome
-from aegis.exchange.live.line import Line
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.line import Line
+from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.profiles import CRYPTOCOM
 from supervisors.seeded import Latencies, SeededRuntime
 from tests.domain.kit import BTC_USDT, START

@@ -36,8 +36,8 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.line import TALLY_S
-from aegis.exchange.live.tally import Tally
+from aegis.exchange.live.line.line import TALLY_S
+from aegis.exchange.live.line.tally import Tally
 from aegis.vitals import CallFigures
 from supervisors.seeded import Fate
 from tests.domain.kit import BTC_USDT, START

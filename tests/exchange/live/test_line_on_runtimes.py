@@ -24,8 +24,8 @@ from aegis.exchange.live.calls import (
     ReadQuote,
     ReadTrades,
 )
-from aegis.exchange.live.line import Line
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.line import Line
+from aegis.exchange.live.line.offset import ServerClock
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from tests.domain.kit import BTC_USDT
 from tests.exchange.live.line_kit import OID, PROFILE, Rig, account, cancel, find, replace

@@ -32,10 +32,10 @@ from aegis.dialogue import (
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrderStatus
-from aegis.exchange.live.client import Access, client_maker
-from aegis.exchange.live.door import Keys
-from aegis.exchange.live.line import Line
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.client.client import Access, client_maker
+from aegis.exchange.live.client.door import Keys
+from aegis.exchange.live.line.line import Line
+from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.profiles import CRYPTOCOM
 from supervisors.runtime import ThreadRuntime
 from tests.domain.kit import BTC, BTC_USDT

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from aegis.clock import ManualClock, seeded_random
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
-from aegis.exchange.live.breaker import FAILURES_TO_OPEN, BreakerState, LaneBreaker
-from aegis.exchange.live.budget import SHARE, Budget
 from aegis.exchange.live.calls import Page
-from aegis.exchange.live.departing import Departure
-from aegis.exchange.live.offset import DRIFT, ServerClock, bounds_of, narrowed
+from aegis.exchange.live.line.breaker import FAILURES_TO_OPEN, BreakerState, LaneBreaker
+from aegis.exchange.live.line.budget import SHARE, Budget
+from aegis.exchange.live.line.departing import Departure
+from aegis.exchange.live.line.offset import DRIFT, ServerClock, bounds_of, narrowed
+from aegis.exchange.live.line.retry import MOST_S, pause_s
+from aegis.exchange.live.line.windows import Reading, windows
 from aegis.exchange.live.profile import Rate
-from aegis.exchange.live.retry import MOST_S, pause_s
-from aegis.exchange.live.windows import Reading, windows
 from tests.domain.kit import START
 from tests.exchange.live.line_kit import seconds, trade
 

@@ -40,9 +40,9 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.client import Access, Client
-from aegis.exchange.live.door import Keys
-from aegis.exchange.live.markets import Markets
+from aegis.exchange.live.client.client import Access, Client
+from aegis.exchange.live.client.door import Keys
+from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.answers import BTC, PLACE
 from tests.exchange_server import local

@@ -14,9 +14,9 @@ from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Quote
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.exchange.live.asker import PAUSE_S_MAX
 from aegis.exchange.live.calls import Call, Limited, ReadCandles, ReadQuote
-from aegis.exchange.live.market import PolledMarket
+from aegis.exchange.live.feed.asker import PAUSE_S_MAX
+from aegis.exchange.live.feed.market import PolledMarket
 from aegis.messages import (
     CandleClosed,
     HistoryRead,

@@ -25,8 +25,8 @@ from aegis.exchange.live.calls import (
     ReadQuote,
     Verdict,
 )
-from aegis.exchange.live.client import Access, client_maker
-from aegis.exchange.live.door import Keys
+from aegis.exchange.live.client.client import Access, client_maker
+from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.profiles import PROFILES
 from tests.exchange.live.answers import BTC, OPEN_AT
 

@@ -16,8 +16,8 @@ from werkzeug import Response
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.exchange.live.calls import Answered, Lost, ReadInstruments
-from aegis.exchange.live.client import Access, client_maker
-from aegis.exchange.live.markets import FRESH_S, Markets
+from aegis.exchange.live.client.client import Access, client_maker
+from aegis.exchange.live.client.markets import FRESH_S, Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.answers import BTC, INSTRUMENT, enveloped
 

@@ -17,7 +17,6 @@ from aegis.domain.commands import Quote
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import FEE_DECIMALS_MAX, is_amount, is_figure
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
-from aegis.exchange.live import cryptocom
 from aegis.exchange.live.calls import (
     Answered,
     Call,
@@ -30,8 +29,9 @@ from aegis.exchange.live.calls import (
     ReadQuote,
     Verdict,
 )
-from aegis.exchange.live.evidence import Heard
-from aegis.exchange.live.shapes import FIRST, LAST
+from aegis.exchange.live.client import cryptocom
+from aegis.exchange.live.client.evidence import Heard
+from aegis.exchange.live.client.shapes import FIRST, LAST
 from tests.exchange.live.answers import (
     AT,
     BTC,

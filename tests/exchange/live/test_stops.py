@@ -23,7 +23,7 @@ from aegis.exchange.live.calls import (
     Refused,
     Verdict,
 )
-from aegis.exchange.live.client import Client
+from aegis.exchange.live.client.client import Client
 from aegis.exchange.live.profiles import PROFILES
 from tests.exchange.live.answers import BTC, ORDER_ID, PLACE
 from tests.exchange.live.on_core import client_on

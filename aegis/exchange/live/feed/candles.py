@@ -18,9 +18,9 @@ from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.money import ZERO
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadCandles, ReadInstruments
-from aegis.exchange.live.candle_rows import beat_before, closed_rows, later
-from aegis.exchange.live.past import Look, look_for, page_of
-from aegis.exchange.live.tail import AGAIN_S, SETTLE_S, Tail
+from aegis.exchange.live.feed.candle_rows import beat_before, closed_rows, later
+from aegis.exchange.live.feed.past import Look, look_for, page_of
+from aegis.exchange.live.feed.tail import AGAIN_S, SETTLE_S, Tail
 from aegis.messages import CandleClosed, HistoryRead, ReadHistory
 from aegis.ports import Clock, Log, Recorder
 

@@ -27,7 +27,7 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.evidence import Heard, plain
+from aegis.exchange.live.client.evidence import Heard, plain
 from aegis.exchange.live.profile import Profile
 
 OK = 200

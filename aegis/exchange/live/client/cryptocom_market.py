@@ -11,8 +11,8 @@ from aegis.domain.commands import Quote
 from aegis.domain.ids import Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import ONE, ZERO
-from aegis.exchange.live.cryptocom_rows import Rows, instrument_name
-from aegis.exchange.live.shapes import (
+from aegis.exchange.live.client.cryptocom_rows import Rows, instrument_name
+from aegis.exchange.live.client.shapes import (
     Misshapen,
     amount,
     believable,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.exchange.live.calls import Call, Place, ReadOrder
-from aegis.exchange.live.departing import Said
+from aegis.exchange.live.line.departing import Said
 
 PLACED_MAX = 1_000
 """Placings whose leaving is remembered, for looks at them."""

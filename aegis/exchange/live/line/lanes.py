@@ -22,12 +22,12 @@ import msgspec
 
 from aegis.dialogue import HELD_BACK, KEY_DENIED
 from aegis.domain.ids import Instant
-from aegis.exchange.live.breaker import BreakerState, LaneBreaker
-from aegis.exchange.live.budget import Budget
 from aegis.exchange.live.calls import Call, Verdict
+from aegis.exchange.live.line.breaker import BreakerState, LaneBreaker
+from aegis.exchange.live.line.budget import Budget
+from aegis.exchange.live.line.retry import Draw, pause_s
+from aegis.exchange.live.line.steps import LANE_OF, Do, HeldBack, Urgency
 from aegis.exchange.live.profile import Lane, Rate
-from aegis.exchange.live.retry import Draw, pause_s
-from aegis.exchange.live.steps import LANE_OF, Do, HeldBack, Urgency
 from aegis.vitals import LaneVitals
 
 DENIED_PAUSE_S = 60.0

@@ -23,7 +23,7 @@ from aegis.exchange.live.calls import (
     ReadPositions,
     ReadTrades,
 )
-from aegis.exchange.live.steps import (
+from aegis.exchange.live.line.steps import (
     Do,
     Heard,
     Sequence,
@@ -33,7 +33,7 @@ from aegis.exchange.live.steps import (
     later,
     value_of,
 )
-from aegis.exchange.live.windows import Reading
+from aegis.exchange.live.line.windows import Reading
 
 ROUNDS_MAX = 5
 """Readings of an account until nothing moves meanwhile."""

@@ -18,7 +18,6 @@ import msgspec
 from aegis.config.secret import HIDDEN
 from aegis.domain.ids import Instant
 from aegis.domain.instrument import Instrument
-from aegis.exchange.live import cryptocom, market_data
 from aegis.exchange.live.calls import (
     Answer,
     Answered,
@@ -34,12 +33,13 @@ from aegis.exchange.live.calls import (
     Rights,
     Verdict,
 )
-from aegis.exchange.live.classify import OK, without_code
-from aegis.exchange.live.door import Door, Keys, Told
-from aegis.exchange.live.evidence import Heard, Silence
-from aegis.exchange.live.markets import Markets
+from aegis.exchange.live.client import cryptocom, market_data
+from aegis.exchange.live.client.classify import OK, without_code
+from aegis.exchange.live.client.door import Door, Keys, Told
+from aegis.exchange.live.client.evidence import Heard, Silence
+from aegis.exchange.live.client.markets import Markets
+from aegis.exchange.live.client.shapes import NANOS_PER_MS, Misshapen
 from aegis.exchange.live.profile import Profile
-from aegis.exchange.live.shapes import NANOS_PER_MS, Misshapen
 
 PUBLIC = (ReadInstruments, ReadQuote, ReadCandles)
 

@@ -15,7 +15,7 @@ from aegis.domain.ids import Coin, ExchangeOrderId, Instant, Symbol, TradeId
 from aegis.domain.money import FEE_DECIMALS_MAX, ZERO, negative, plus
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
-from aegis.exchange.live.shapes import (
+from aegis.exchange.live.client.shapes import (
     Misshapen,
     amount,
     coin,

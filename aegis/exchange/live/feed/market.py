@@ -24,10 +24,10 @@ from msgspec.structs import replace
 from aegis.domain.candles import Tick
 from aegis.domain.ids import Symbol
 from aegis.domain.money import share
-from aegis.exchange.live.asker import Asker
 from aegis.exchange.live.calls import MakeClient
-from aegis.exchange.live.candles import Candles
-from aegis.exchange.live.prices import Prices
+from aegis.exchange.live.feed.asker import Asker
+from aegis.exchange.live.feed.candles import Candles
+from aegis.exchange.live.feed.prices import Prices
 from aegis.exchange.paced import Venue
 from aegis.messages import CandleClosed, HistoryRead, MarketMoved, MarketNews, ReadHistory
 from aegis.ports import Log, Recorder, Runtime

@@ -43,7 +43,7 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.departing import (
+from aegis.exchange.live.line.departing import (
     Deadline,
     Departure,
     NeverLeft,
@@ -53,14 +53,14 @@ from aegis.exchange.live.departing import (
     without_answer,
     without_secrets,
 )
-from aegis.exchange.live.lanes import LaneDesk, Waiting
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.lanes import LaneDesk, Waiting
+from aegis.exchange.live.line.offset import ServerClock
+from aegis.exchange.live.line.retry import TRIES_MAX, TRIES_MAX_OF_MANY, Draw, pause_s
+from aegis.exchange.live.line.sequences import sequence_of
+from aegis.exchange.live.line.standing import Standing
+from aegis.exchange.live.line.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
+from aegis.exchange.live.line.tally import Tally
 from aegis.exchange.live.profile import Lane, Profile
-from aegis.exchange.live.retry import TRIES_MAX, TRIES_MAX_OF_MANY, Draw, pause_s
-from aegis.exchange.live.sequences import sequence_of
-from aegis.exchange.live.standing import Standing
-from aegis.exchange.live.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
-from aegis.exchange.live.tally import Tally
 from aegis.ports import Log, Runtime, no_log
 from aegis.vitals import ExchangeVitals, NoteCalls
 

@@ -14,7 +14,7 @@ import msgspec
 from aegis.dialogue import HELD_BACK
 from aegis.domain.ids import Instant
 from aegis.exchange.live.calls import Call, Lost, MakeClient, Outcome
-from aegis.exchange.live.steps import HeldBack
+from aegis.exchange.live.line.steps import HeldBack
 from aegis.ports import Clock, Overran, Raised
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import StrEnum
 from math import inf
 
-from aegis.exchange.live.retry import Draw, pause_s
+from aegis.exchange.live.line.retry import Draw, pause_s
 
 FAILURES_TO_OPEN = 5
 PAUSE_S_FIRST = 1.0

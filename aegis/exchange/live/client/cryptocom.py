@@ -21,8 +21,6 @@ from aegis.domain.candles import TIMEFRAMES_S
 from aegis.domain.ids import NANOS_PER_SECOND, Symbol
 from aegis.domain.money import text
 from aegis.domain.order import OrderType
-from aegis.exchange.live import cryptocom_market as market
-from aegis.exchange.live import cryptocom_rows as rows
 from aegis.exchange.live.calls import (
     Answer,
     Answered,
@@ -41,11 +39,13 @@ from aegis.exchange.live.calls import (
     ReadTrades,
     Verdict,
 )
-from aegis.exchange.live.classify import Clean, Result, judge
-from aegis.exchange.live.door import Request
-from aegis.exchange.live.evidence import Heard
+from aegis.exchange.live.client import cryptocom_market as market
+from aegis.exchange.live.client import cryptocom_rows as rows
+from aegis.exchange.live.client.classify import Clean, Result, judge
+from aegis.exchange.live.client.door import Request
+from aegis.exchange.live.client.evidence import Heard
+from aegis.exchange.live.client.shapes import NANOS_PER_MS, Misshapen
 from aegis.exchange.live.profiles import CRYPTOCOM
-from aegis.exchange.live.shapes import NANOS_PER_MS, Misshapen
 
 _ROUNDING_NS = NANOS_PER_SECOND
 """A window's ends may be rounded over there; trades this near to it are left out, no fault."""

@@ -11,14 +11,14 @@ from functools import partial
 from math import inf
 
 from aegis.domain.ids import Instant
-from aegis.exchange.live.breaker import BreakerState
 from aegis.exchange.live.calls import Answered, Call, Denied, Limited, Lost, Refused, Verdict
-from aegis.exchange.live.departing import Said
-from aegis.exchange.live.instants import Instants
-from aegis.exchange.live.lanes import Bar, LaneDesk
-from aegis.exchange.live.offset import ServerClock
+from aegis.exchange.live.line.breaker import BreakerState
+from aegis.exchange.live.line.departing import Said
+from aegis.exchange.live.line.instants import Instants
+from aegis.exchange.live.line.lanes import Bar, LaneDesk
+from aegis.exchange.live.line.offset import ServerClock
+from aegis.exchange.live.line.steps import HeldBack
 from aegis.exchange.live.profile import Lane
-from aegis.exchange.live.steps import HeldBack
 from aegis.ports import Log
 
 BAN_S_MAX = 3600.0

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from aegis.config.secret import Secret
-from aegis.exchange.live.evidence import Heard, Silence, heard
+from aegis.exchange.live.client.evidence import Heard, Silence, heard
 from aegis.exchange.live.profile import Profile
 from aegis.packages import open_shallow
 

@@ -10,7 +10,7 @@ import msgspec
 from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant
 from aegis.exchange.live.calls import ReadCandles
-from aegis.exchange.live.candle_rows import beat_before, closed_rows, later
+from aegis.exchange.live.feed.candle_rows import beat_before, closed_rows, later
 from aegis.messages import HistoryRead, ReadHistory
 
 HISTORY_CANDLES_MAX = 20_000

@@ -37,7 +37,6 @@ from aegis.domain.commands import Quote
 from aegis.domain.ids import Instant
 from aegis.domain.money import ZERO, text
 from aegis.domain.venue import VenueOrder, VenueTrade
-from aegis.exchange.live.account import look_at_account
 from aegis.exchange.live.calls import (
     Answered,
     Cancel,
@@ -50,7 +49,8 @@ from aegis.exchange.live.calls import (
     ReadTrades,
     Skewed,
 )
-from aegis.exchange.live.steps import (
+from aegis.exchange.live.line.account import look_at_account
+from aegis.exchange.live.line.steps import (
     Do,
     Heard,
     HeldBack,
@@ -62,7 +62,7 @@ from aegis.exchange.live.steps import (
     no_of,
     value_of,
 )
-from aegis.exchange.live.windows import Reading
+from aegis.exchange.live.line.windows import Reading
 
 T = TypeVar("T")
 

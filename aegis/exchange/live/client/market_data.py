@@ -16,10 +16,9 @@ from aegis.domain.ids import Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import ZERO
 from aegis.exchange.live.calls import Call, ReadCandles, ReadInstruments, ReadQuote
-from aegis.exchange.live.door import Door, Told
-from aegis.exchange.live.evidence import Heard, Silence
-from aegis.exchange.live.profile import Profile
-from aegis.exchange.live.shapes import (
+from aegis.exchange.live.client.door import Door, Told
+from aegis.exchange.live.client.evidence import Heard, Silence
+from aegis.exchange.live.client.shapes import (
     NANOS_PER_MS,
     Misshapen,
     amount,
@@ -29,6 +28,7 @@ from aegis.exchange.live.shapes import (
     once,
     zero_or_more,
 )
+from aegis.exchange.live.profile import Profile
 
 _TIMEFRAMES = {length_s: name for name, length_s in TIMEFRAMES_S.items()}
 _CANDLE_FIGURES = 6
