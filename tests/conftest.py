@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: tests of processes mostly wait for them."""
-    return (os.cpu_count() or 1) + 1
+    """Return two workers more than there are cores: tests of processes mostly wait for them."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

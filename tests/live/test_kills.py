@@ -19,7 +19,6 @@ ENDS = {
     (Moment.AFTER, "OrderIntended"): (OrderState.INTENT, OrderState.EXPIRED),
     (Moment.AFTER, "OrderSubmitted"): (OrderState.SUBMITTING, OrderState.NOT_PLACED),
     (Moment.UNANSWERED, "Place"): (OrderState.SUBMITTING, OrderState.FILLED),
-    (Moment.BEFORE, "OrderAccepted"): (OrderState.SUBMITTING, OrderState.FILLED),
     (Moment.AFTER, "OrderAccepted"): (OrderState.OPEN, OrderState.FILLED),
     (Moment.AFTER, "OrderFilled"): (OrderState.FILLED, OrderState.FILLED),
 }
@@ -28,7 +27,8 @@ ENDS = {
 SAME_AGAIN = {
     (Moment.BEFORE, "OrderSubmitted"): ENDS[Moment.AFTER, "OrderIntended"],
     (Moment.BEFORE, "Place"): ENDS[Moment.AFTER, "OrderSubmitted"],
-    (Moment.ANSWERED, "Place"): ENDS[Moment.BEFORE, "OrderAccepted"],
+    (Moment.ANSWERED, "Place"): ENDS[Moment.UNANSWERED, "Place"],
+    (Moment.BEFORE, "OrderAccepted"): ENDS[Moment.UNANSWERED, "Place"],
     (Moment.BEFORE, "OrderFilled"): ENDS[Moment.AFTER, "OrderAccepted"],
 }
 """Moments between the same two commits, on the same side of the wire as one above."""
