@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,14 +16,18 @@ from tests.stage import Stage
 
 SEED = 1
 
+# Each worker, and hundreds of processes that tests start, would compile all modules anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long as well")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers more than there are cores: tests of processes mostly wait for them."""
-    return (os.cpu_count() or 1) + 2
+    """Return one worker more than there are cores: tests of processes mostly wait for them."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
