@@ -17,7 +17,7 @@ import msgspec
 from aegis.domain.book import Book
 from aegis.domain.commands import BookForcedFills, CloseUnpriced, Command, RecordExternalChange
 from aegis.domain.events import Discrepancy
-from aegis.domain.findings import Finding, Kind, View, fill_of
+from aegis.domain.findings import Finding, Kind, View, fill_of, not_ours
 from aegis.domain.fold.positions import COST_STEP
 from aegis.domain.ids import (
     Coin,
@@ -207,18 +207,8 @@ def _external_positions(book: Book, view: View) -> Iterator[Finding]:
 
 def _external_position(symbol: Symbol, amount: Decimal) -> Finding:
     side = "long" if amount > 0 else "short"
-    return Finding(
-        key=(Kind.EXTERNAL, "position", symbol, text(amount)),
-        discrepancy=Discrepancy(
-            kind=Kind.EXTERNAL,
-            symbol=None,
-            subject=f"position in {symbol}",
-            expected="nothing",
-            found=f"{side} {text(amount.copy_abs())} {symbol} that is not ours",
-            action="none: it is not ours",
-            is_healed=True,
-        ),
-    )
+    found = f"{side} {text(amount.copy_abs())} {symbol}"
+    return not_ours(("position", symbol, text(amount)), f"position in {symbol}", found)
 
 
 def _external_balance(book: Book, coin: Coin, change: Decimal, unsure: Symbol | None) -> Finding:

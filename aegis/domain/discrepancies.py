@@ -15,7 +15,7 @@ from aegis.domain.book import Book
 from aegis.domain.commands import AcceptOrder, Command, RecordFills, RequestCancel
 from aegis.domain.coverage import held
 from aegis.domain.events import Discrepancy
-from aegis.domain.findings import Finding, Kind, Trade, View, fill_of
+from aegis.domain.findings import Finding, Kind, Trade, View, fill_of, not_ours
 from aegis.domain.ids import ClientOrderId, Symbol, is_own_order
 from aegis.domain.money import ZERO, text
 from aegis.domain.order import UNSETTLED, Fill, Order, OrderState, Role
@@ -180,15 +180,6 @@ def _unknown_order(order: Order, there: VenueOrder) -> Finding:
 
 
 def _external_order(order: VenueOrder) -> Finding:
-    return Finding(
-        key=(Kind.EXTERNAL, "order", order.exchange_order_id),
-        discrepancy=Discrepancy(
-            kind=Kind.EXTERNAL,
-            symbol=None,
-            subject=f"order {order.exchange_order_id}",
-            expected="nothing",
-            found=f"{order.side} {text(order.amount)} {order.symbol} that is not ours",
-            action="none: it is not ours",
-            is_healed=True,
-        ),
-    )
+    key = ("order", order.exchange_order_id)
+    found = f"{order.side} {text(order.amount)} {order.symbol}"
+    return not_ours(key, f"order {order.exchange_order_id}", found)

@@ -55,6 +55,22 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
 
 
+def not_ours(key: tuple[str, ...], subject: str, found: str) -> Finding:
+    """Return what the owner has at the exchange beside us: told, and never touched."""
+    return Finding(
+        key=(Kind.EXTERNAL, *key),
+        discrepancy=Discrepancy(
+            kind=Kind.EXTERNAL,
+            symbol=None,
+            subject=subject,
+            expected="nothing",
+            found=f"{found} that is not ours",
+            action="none: it is not ours",
+            is_healed=True,
+        ),
+    )
+
+
 def fill_of(trade: VenueTrade) -> Fill:
     """Return a trade of the exchange as a fill of ours."""
     return Fill(
