@@ -9,7 +9,7 @@ from aegis.exchange.live.client.classify import Result, judge
 from aegis.exchange.live.client.evidence import Heard
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
 from tests.documents.log_lines import ROOT
-from tests.exchange.live.answers import PLACE, refusal
+from tests.exchange.live.client.answers import PLACE, refusal
 
 DOCUMENT = (ROOT / "docs" / "exchange.md").read_text()
 METHOD = "private/create-order"

@@ -40,8 +40,8 @@ from aegis.exchange.live.line.line import Line
 from aegis.exchange.live.line.offset import ServerClock
 from aegis.ports import Exchange
 from supervisors.seeded import Latencies, SeededRuntime
-from tests.exchange.live.line_kit import PROFILE, replace
-from tests.exchange.live.paper_client import PaperClient
+from tests.exchange.live.line.kit import PROFILE, replace
+from tests.exchange.live.line.paper_client import PaperClient
 from tests.exchange.paper_kit import BTC_USDT, START, Table
 
 DEADLINE_S = 10.0

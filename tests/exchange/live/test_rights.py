@@ -12,7 +12,7 @@ from aegis.exchange.live.calls import Answered, Call, Lost, Outcome, Rights, Ver
 from aegis.exchange.live.profiles import PROFILES
 from aegis.exchange.live.rights import AGAIN_S, MAY_WITHDRAW, KeyWatch
 from supervisors.seeded import SeededRuntime
-from tests.exchange.live.fake_exchange import START
+from tests.exchange.live.feed.fake_exchange import START
 from tests.exchange.live.test_canary import Sent
 
 MAY = Answered(value=Rights(can_trade=True, can_withdraw=True))

@@ -41,7 +41,7 @@ from aegis.exchange.live.line.tally import Tally
 from aegis.vitals import CallFigures
 from supervisors.seeded import Fate
 from tests.domain.kit import BTC_USDT, START
-from tests.exchange.live.line_kit import (
+from tests.exchange.live.line.kit import (
     DAY_S,
     KEY,
     OID,

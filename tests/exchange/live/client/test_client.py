@@ -45,7 +45,7 @@ from aegis.exchange.live.calls import (
 from aegis.exchange.live.client.client import Access, client_maker
 from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.profiles import BINANCE, CRYPTOCOM
-from tests.exchange.live.answers import (
+from tests.exchange.live.client.answers import (
     AT,
     BTC,
     CANCEL,
@@ -365,14 +365,16 @@ def test_a_refusal_in_the_exchanges_words_is_refused(exchange: Exchange) -> None
     body = refusal("private/create-order", 306, "INSUFFICIENT_AVAILABLE_BALANCE", id=NOW_MS)
     exchange.response = Response(body, status=500, content_type="application/json")
 
-    assert exchange.execute(PLACE) == Outcome(
+    outcome = exchange.execute(PLACE)
+
+    assert outcome == Outcome(
         call=PLACE,
         verdict=Refused(
             code="insufficient_funds",
             venue_code="306",
             reason="HTTP 500, code 306 INSUFFICIENT_AVAILABLE_BALANCE",
         ),
-        server_at=exchange.execute(PLACE).server_at,
+        server_at=outcome.server_at,
         http_status=500,
     )
 

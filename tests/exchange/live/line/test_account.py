@@ -24,7 +24,7 @@ from aegis.exchange.live.calls import (
     Verdict,
 )
 from tests.domain.kit import BTC, START, USDT
-from tests.exchange.live.line_kit import (
+from tests.exchange.live.line.kit import (
     DAY_S,
     PROFILE,
     Rig,

@@ -27,7 +27,7 @@ from aegis.messages import (
 )
 from supervisors.seeded import SeededRuntime
 from supervisors.threads import ThreadRuntime
-from tests.exchange.live.fake_exchange import (
+from tests.exchange.live.feed.fake_exchange import (
     BTC_USDT,
     START,
     FakeExchange,

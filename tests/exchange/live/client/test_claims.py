@@ -31,8 +31,8 @@ from aegis.exchange.live.calls import (
     Verdict,
 )
 from aegis.exchange.live.profiles import CRYPTOCOM
-from tests.exchange.live.answers import BTC, PLACE
-from tests.exchange.live.on_core import client_on
+from tests.exchange.live.client.answers import BTC, PLACE
+from tests.exchange.live.client.on_core import client_on
 from tests.exchange_server.faults import KILLS, Fault, Rule
 from tests.exchange_server.in_process import START, InProcess
 

@@ -22,7 +22,7 @@ from aegis.exchange.live.client.evidence import Heard, Silence, heard
 from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profile import Profile
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
-from tests.exchange.live.answers import PLACE
+from tests.exchange.live.client.answers import PLACE
 
 KEY, SECRET = "a-key-that-nobody-has", "a-secret-that-nobody-has"
 NOWHERE = "http://127.0.0.1:1/exchange/v1"
@@ -31,7 +31,7 @@ ALONE = """
 import json, sys
 from aegis.exchange.live.client.client import Access, client_maker
 from aegis.exchange.live.profiles import CRYPTOCOM
-from tests.exchange.live.answers import BTC
+from tests.exchange.live.client.answers import BTC
 from aegis.exchange.live.calls import ReadQuote
 
 execute = client_maker(CRYPTOCOM, Access(base_url="http://127.0.0.1:1"), lambda: 1)()

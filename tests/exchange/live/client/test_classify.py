@@ -25,7 +25,7 @@ from aegis.exchange.live.calls import (
 from aegis.exchange.live.client.classify import Result, judge
 from aegis.exchange.live.client.evidence import Heard
 from aegis.exchange.live.profiles import CRYPTOCOM
-from tests.exchange.live.answers import CANCEL, PLACE, READ_ORDER, enveloped, refusal
+from tests.exchange.live.client.answers import CANCEL, PLACE, READ_ORDER, enveloped, refusal
 
 PLACING, CANCELING = "private/create-order", "private/cancel-order"
 LOOKING, BALANCE = "private/get-order-detail", "private/user-balance"

@@ -28,7 +28,7 @@ from aegis.exchange.live.calls import (
 from aegis.exchange.live.client.client import Access, client_maker
 from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.profiles import PROFILES
-from tests.exchange.live.answers import BTC, OPEN_AT
+from tests.exchange.live.client.answers import BTC, OPEN_AT
 
 OPEN_MS = OPEN_AT // 10**6
 ROW = ["50508.5", "50548.50000000000000001", "50172.5", "50202.0"]

@@ -25,8 +25,8 @@ from aegis.exchange.live.calls import (
 )
 from aegis.exchange.live.client.client import Client
 from aegis.exchange.live.profiles import PROFILES
-from tests.exchange.live.answers import BTC, ORDER_ID, PLACE
-from tests.exchange.live.on_core import client_on
+from tests.exchange.live.client.answers import BTC, ORDER_ID, PLACE
+from tests.exchange.live.client.on_core import client_on
 from tests.exchange_server.in_process import InProcess
 
 STOP = Place(

@@ -21,7 +21,7 @@ from aegis.exchange.live.line.retry import MOST_S, pause_s
 from aegis.exchange.live.line.windows import Reading, windows
 from aegis.exchange.live.profile import Rate
 from tests.domain.kit import START
-from tests.exchange.live.line_kit import seconds, trade
+from tests.exchange.live.line.kit import seconds, trade
 
 DRAWS = st.floats(min_value=0, max_value=1)
 

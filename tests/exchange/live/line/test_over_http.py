@@ -39,7 +39,7 @@ from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.profiles import CRYPTOCOM
 from supervisors.runtime import ThreadRuntime
 from tests.domain.kit import BTC, BTC_USDT
-from tests.exchange.live.line_kit import replace, seconds
+from tests.exchange.live.line.kit import replace, seconds
 from tests.exchange_server.faults import Fault
 from tests.exchange_server.local import Local, in_thread
 from tests.stage import Stage

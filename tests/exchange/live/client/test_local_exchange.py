@@ -44,7 +44,7 @@ from aegis.exchange.live.client.client import Access, Client
 from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
-from tests.exchange.live.answers import BTC, PLACE
+from tests.exchange.live.client.answers import BTC, PLACE
 from tests.exchange_server import local
 from tests.exchange_server.faults import KILLS, Fault
 

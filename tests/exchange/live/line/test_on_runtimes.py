@@ -28,7 +28,7 @@ from aegis.exchange.live.line.line import Line
 from aegis.exchange.live.line.offset import ServerClock
 from supervisors.runtime import SeededRuntime, ThreadRuntime
 from tests.domain.kit import BTC_USDT
-from tests.exchange.live.line_kit import OID, PROFILE, Rig, account, cancel, find, replace
+from tests.exchange.live.line.kit import OID, PROFILE, Rig, account, cancel, find, replace
 from tests.stage import Stage
 
 T = TypeVar("T")

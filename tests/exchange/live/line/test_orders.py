@@ -31,7 +31,7 @@ from aegis.exchange.live.calls import (
 )
 from aegis.exchange.live.profile import Rate
 from supervisors.seeded import Fate
-from tests.exchange.live.line_kit import OID, PROFILE, Rig, cancel, find, replace, seconds
+from tests.exchange.live.line.kit import OID, PROFILE, Rig, cancel, find, replace, seconds
 
 ORDERS = "exchange-orders"
 

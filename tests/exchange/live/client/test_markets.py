@@ -19,7 +19,7 @@ from aegis.exchange.live.calls import Answered, Lost, ReadInstruments
 from aegis.exchange.live.client.client import Access, client_maker
 from aegis.exchange.live.client.markets import FRESH_S, Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
-from tests.exchange.live.answers import BTC, INSTRUMENT, enveloped
+from tests.exchange.live.client.answers import BTC, INSTRUMENT, enveloped
 
 NOW = Instant(1_800_000_000 * NANOS_PER_SECOND)
 TOMORROW = Instant(NOW + (FRESH_S + 1) * NANOS_PER_SECOND)

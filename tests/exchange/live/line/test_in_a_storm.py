@@ -34,7 +34,7 @@ from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.profiles import CRYPTOCOM
 from supervisors.seeded import Latencies, SeededRuntime
 from tests.domain.kit import BTC_USDT, START
-from tests.exchange.live.on_core import client_on
+from tests.exchange.live.client.on_core import client_on
 from tests.exchange_server.faults import storm
 from tests.exchange_server.in_process import InProcess
 

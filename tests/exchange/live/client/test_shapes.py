@@ -32,7 +32,7 @@ from aegis.exchange.live.calls import (
 from aegis.exchange.live.client import cryptocom
 from aegis.exchange.live.client.evidence import Heard
 from aegis.exchange.live.client.shapes import FIRST, LAST
-from tests.exchange.live.answers import (
+from tests.exchange.live.client.answers import (
     AT,
     BTC,
     CANDLE,

@@ -29,8 +29,8 @@ from aegis.exchange.live.client.client import Access, Client
 from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.profiles import CRYPTOCOM, PROFILES
-from tests.exchange.live.answers import BTC, GOOD, OPEN_AT
-from tests.exchange.live.test_market_data import ANSWERS
+from tests.exchange.live.client.answers import BTC, GOOD, OPEN_AT
+from tests.exchange.live.client.test_market_data import ANSWERS
 
 NOWHERE = "http://exchange.invalid"
 NOW_MS = OPEN_AT // 10**6
