@@ -26,6 +26,7 @@ from aegis.domain.checks import CHECKS
 from aegis.domain.commands import Command, CompleteDiagnosis
 from aegis.domain.diagnose import Bounds, examine
 from aegis.domain.events import CheckResult, ReconciliationCompleted
+from aegis.domain.ids import Instant
 from aegis.domain.judgement import (
     Ask,
     Depth,
@@ -111,6 +112,7 @@ class Diagnostician(Actor):
         self._told: dict[str, CheckResult] = {}  # what people know already, by check
 
     def on_started(self) -> None:
+        self._began_at = self.clock.now()
         self._timer = self._each_interval()
         self._want(self._run)
 
@@ -212,9 +214,10 @@ class Diagnostician(Actor):
     def _judge(self, message: Inspected) -> None:
         if self._stage is not Stage.INSPECTION:
             return
-        found = in_order(
-            (*message.judgements, *examine(self._book, self.clock.now(), self._bounds))
-        )
+        guarded_since = self._began_at if self._run.reply_to is None else Instant(0)
+        now, bounds = self.clock.now(), self._bounds
+        seen = examine(self._book, now, bounds, guarded_since)
+        found = in_order((*message.judgements, *seen))
         results = tuple(each.result for each in found)
         if self._first is not None:
             before = self._first

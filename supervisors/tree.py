@@ -39,6 +39,9 @@ from supervisors.spec import Branch, Child, Tree
 WATCH_EACH_S = 60.0
 """An account that others can use is looked at so often: five calls, of hundreds that are free."""
 
+BARE_AFTER_S = 60.0
+"""Real seconds: no pause before a lost stop is placed again at the exchange is longer."""
+
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree is started for: its first questions, and who hears the answers.
@@ -210,6 +213,7 @@ def _strategy(parts: Parts, context: Context) -> Actor:
 
 def _diagnostician(parts: Parts, context: Context) -> Actor:
     tuning = parts.tuning()
+    bare_after_s = int(BARE_AFTER_S / context.runtime.clock.real_s(1.0))
     return Diagnostician(
         context,
         inspect=parts.inspect,
@@ -217,6 +221,7 @@ def _diagnostician(parts: Parts, context: Context) -> Actor:
             limits=tuning.limits,
             stuck_after_days=tuning.stuck_after_days,
             unknown_after_s=parts.unknown_after_s,
+            bare_after_s=bare_after_s if parts.has_exchange_stop else None,
         ),
         interval_s=tuning.diagnose_interval_s,
         deep_interval_s=parts.deep_interval_s,

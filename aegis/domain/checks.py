@@ -129,6 +129,15 @@ CHECKS: tuple[Check, ...] = (
         is_critical=True,
     ),
     Check(
+        name="exchange_stop",
+        reads="positions and orders; not with `risk.exchange_stop` off",
+        finds="none at the exchange where one should have rested for a minute; another amount",
+        holds="each position that should have a stop at the exchange has it",
+        remedy="it is placed again by itself, at a price, after 1, 2, 4 ... 60 s",
+        advice="AEGIS's own stop stands while it runs; the log's `ExchangeStopLost` says why",
+        is_critical=True,
+    ),
+    Check(
         name="stuck",
         reads="when positions were opened",
         finds="a position open for longer than `diagnose.stuck_after_days`",

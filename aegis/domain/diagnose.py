@@ -11,26 +11,41 @@ from aegis.domain.commands import Command, RaiseAlarm, RaiseStop
 from aegis.domain.guard import is_stopless, opening_stops
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.judgement import Judgement, judged
+from aegis.domain.leaving import AT_REST
 from aegis.domain.money import text, times
 from aegis.domain.order import UNSETTLED, Order, Role
 from aegis.domain.position import Position
+from aegis.domain.protection import level_of, stop_of
 from aegis.domain.risk import Limits, exposure_of
 
 SECONDS_PER_DAY = 86_400
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What the book is measured by; `unknown_after_s` is market time."""
+    """What the book is measured by; `unknown_after_s` is market time.
+
+    `bare_after_s`, market time too, is how long a position may be without its stop at the exchange;
+    None where none is wanted.
+    """
 
     limits: Limits
     stuck_after_days: int
     unknown_after_s: int
+    bare_after_s: int | None = None
 
 
-def examine(book: Book, now: Instant, bounds: Bounds) -> tuple[Judgement, ...]:
-    """Return what a book shows of its positions and orders."""
+def examine(
+    book: Book, now: Instant, bounds: Bounds, guarded_since: Instant
+) -> tuple[Judgement, ...]:
+    """Return what a book shows of its positions and orders.
+
+    `guarded_since` is from when on somebody sees to what should rest at the exchange.
+    """
+    after_s = bounds.bare_after_s
+    bare = () if after_s is None else (bare_positions(book, now, after_s, guarded_since),)
     return (
         missing_stops(book),
+        *bare,
         stuck_positions(book, now, bounds.stuck_after_days),
         lost_orders(book, now, bounds.unknown_after_s),
         excesses(book, bounds.limits),
@@ -67,6 +82,39 @@ def _stop_for(position: Position) -> Iterator[Command]:
             "is below it: leaving it now",
         )
     yield RaiseStop(position_id=position.position_id, stop_price=stop, price=mark or stop)
+
+
+def bare_positions(book: Book, now: Instant, after_s: int, guarded_since: Instant) -> Judgement:
+    """Find positions whose stop should rest at the exchange for over `after_s`, and does not.
+
+    One that is out of sight is the orders' finding. The remedy is Guard's: at the next price, after
+    its pause.
+    """
+    gone, other = [], []
+    limit_ns = after_s * NANOS_PER_SECOND
+    for position in book.alive_positions():
+        stop, level = stop_of(book, position), level_of(book, position)
+        since = max(guarded_since, _due_since(book, position))
+        if level is None or now - since <= limit_ns or (stop and stop.state in UNSETTLED):
+            continue
+        if stop is None or stop.state not in AT_REST:
+            gone.append(position.position_id)
+        elif stop.remaining != level.amount:
+            rests, held = text(stop.remaining), text(level.amount)
+            other.append(f"{position.position_id} (for {rests}, and {held} is held)")
+    faults = _named("no stop rests at the exchange for", gone)
+    return judged("exchange_stop", faults + _named("it rests for another amount than", other))
+
+
+def _due_since(book: Book, position: Position) -> Instant:
+    """Return since when a position has been as it is; a stop that never rested changed nothing."""
+    changes = [position.imported_at or position.opened_at]
+    for order in book.orders_of(position.position_id):
+        if not order.is_ended:
+            changes.append(order.submitted_at or order.intended_at)
+        elif order.role is not Role.PROTECTIVE or order.exchange_order_id is not None:
+            changes.append(order.ended_at or order.intended_at)
+    return max(changes)
 
 
 def lost_orders(book: Book, now: Instant, after_s: int) -> Judgement:

@@ -174,4 +174,4 @@ def line_of(result: CheckResult) -> str:
     check = check_of(result.check)
     said = result.details or check.holds
     advice = f" ({check.advice})" if result.status == "finding" else ""
-    return f"{result.status:<7}  {result.check:<12}  {said}{advice}"
+    return f"{result.status:<7}  {result.check:<13}  {said}{advice}"

@@ -30,6 +30,13 @@ from aegis.domain.risk import OUT_OF_SIGHT, gone_of, is_held, own_side
 STOP_REASON = "exchange_stop"
 
 
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a stop should rest at the exchange, and for how much."""
+
+    amount: Decimal
+    price: Decimal
+
+
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done for it now; `ordinal` is of the one that is wanted next."""
 
@@ -94,15 +101,14 @@ def protection(
     """Return what brings the stop at the exchange in line with what is held."""
     orders = book.orders_of(position.position_id)
     ordinal = sum(each.role is Role.PROTECTIVE for each in orders)
-    stop, price = stop_of(book, position), disaster_price(position) if is_wanted else None
-    there = minus(position.amount, gone_of(book, position))
-    amount = floor_to(there, position.instrument.amount_step)
+    stop = stop_of(book, position)
     command: IntendOrder | RequestCancel | None = None
     if stop is not None:
-        if stop.state in AT_REST and (not is_wanted or stop.remaining != amount):
+        is_as_held = stop.remaining == amount_there(book, position)
+        if stop.state in AT_REST and not (is_wanted and is_as_held):
             reason = "the position's amount changed" if is_wanted else "no stop is wanted there"
             command = RequestCancel(client_order_id=stop.client_order_id, reason=reason)
-    elif price is not None and _may_rest(book, position, amount, price):
+    elif is_wanted and (level := level_of(book, position)) is not None:
         order = Order(
             client_order_id=protective_order_id(tag, incarnation, position.position_id, ordinal),
             position_id=position.position_id,
@@ -110,28 +116,37 @@ def protection(
             role=Role.PROTECTIVE,
             side=own_side(position),
             type=OrderType.STOP,
-            amount=amount,
+            amount=level.amount,
             strategy=position.strategy,
             reason=STOP_REASON,
             decision_price=quote.bid,
-            trigger_price=price,
+            trigger_price=level.price,
             bid=quote.bid,
             ask=quote.ask,
             reduce_only=True,
         )
-        command = IntendOrder(order=order) if price < quote.bid else None
+        command = IntendOrder(order=order) if level.price < quote.bid else None
     return Protection(ordinal=ordinal, command=command)
 
 
-def _may_rest(book: Book, position: Position, amount: Decimal, price: Decimal) -> bool:
-    """Say whether a stop may be placed now: nothing moves, and it is not too small for an order."""
+def amount_there(book: Book, position: Position) -> Decimal:
+    """Return what of a position is at the exchange and can be sold there, in whole lots."""
+    there = minus(position.amount, gone_of(book, position))
+    return floor_to(there, position.instrument.amount_step)
+
+
+def level_of(book: Book, position: Position) -> Level | None:
+    """Return the stop that should rest; None while something moves, or where it were too small."""
+    amount, price = amount_there(book, position), disaster_price(position)
     instrument = position.instrument
     is_moving = any(
         each.role is Role.ENTRY and each.state not in OUT_OF_SIGHT
         for each in book.active_orders(position.position_id)
     )
+    if price is None or is_moving or is_left(book, position):
+        return None
     is_enough = amount >= instrument.amount_min and times(amount, price) >= instrument.notional_min
-    return is_enough and amount > 0 and not is_moving and not is_left(book, position)
+    return Level(amount=amount, price=price) if is_enough and amount > 0 else None
 
 
 class Keeper:

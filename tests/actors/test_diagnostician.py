@@ -42,7 +42,7 @@ CHAIN_BROKEN = judged("chain", ("event 2 was changed",))
 ROWS_OK = judged("projections", ())
 ROWS_DIFFER = judged("projections", ("p-1 differs",), RebuildRows())
 ROWS_DOUBTED = judged("projections", ("p-1 differs",))
-BOUNDS = Bounds(limits=LIMITS, stuck_after_days=36_500, unknown_after_s=60)
+BOUNDS = Bounds(limits=LIMITS, stuck_after_days=36_500, unknown_after_s=60, bare_after_s=60)
 SOUND = (CHAIN_OK, ROWS_OK)
 
 Findings = tuple[Judgement, ...]
@@ -191,6 +191,18 @@ def test_a_person_hears_only_what_is_written_down(scene: Scene) -> None:
     scene.completed()
 
     scene.wait_heard(ASKER, DiagnosisReported)
+
+
+def test_a_start_leaves_the_time_to_place_what_should_rest_and_a_person_is_told_at_once(
+    scene: Scene,
+) -> None:
+    scene.desk.waits(-3600)
+    scene.desk.holding()  # long before it began
+    scene.begin(SOUND, SOUND).look()
+    assert scene.completed()["exchange_stop"] == "ok"
+    scene.tell(ME, DiagnoseNow(trigger="operator", reply_to=ASKER))
+    scene.look(2)
+    assert scene.completed(2)["exchange_stop"] == "finding"
 
 
 def test_an_answer_that_comes_twice_changes_nothing(scene: Scene) -> None:
