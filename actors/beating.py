@@ -36,8 +36,12 @@ class Beating(Actor):
         self.beat(book, is_first=True)
 
     def beat(self, book: Book | None, *, is_first: bool = False) -> None:
-        """Say what was completed since the last time: prices watched to their end."""
-        assert book is not None, "Expected a book by the first heartbeat"
+        """Say what was completed since the last time: prices watched to their end.
+
+        While the book is read anew nothing can be said, and the next one tells of it all.
+        """
+        if book is None:
+            return
         self.log(
             "Heartbeat",
             completed=self._completed,

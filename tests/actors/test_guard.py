@@ -27,7 +27,14 @@ from aegis.domain.ids import Generation, Instant, exit_order_id
 from aegis.domain.order import OrderStep, OrderType
 from aegis.domain.position import StopPolicy
 from aegis.domain.sizing import Sizing
-from aegis.messages import CandleClosed, MarketMoved, QuoteRead, ReadBook, ReadQuote
+from aegis.messages import (
+    CandleClosed,
+    HeartbeatDue,
+    MarketMoved,
+    QuoteRead,
+    ReadBook,
+    ReadQuote,
+)
 from aegis.tuning import Reconfigured, Tuning
 from aegis.vitals import PricesRead, ReadVitals
 from supervisors.keeper import Pulse
@@ -46,6 +53,7 @@ from tests.domain.kit import (
     exit_of,
     halt,
     quote,
+    resume,
     seconds,
 )
 from tests.stage import Stage
@@ -384,6 +392,19 @@ def test_heartbeats_begin_with_the_arming_and_say_what_was_completed(holding: Sc
     first, second = [f for event, f in holding.stage.logged if event == "Heartbeat"][:2]
     assert (first["is_first"], first["completed"]) == (True, 1)
     assert (second["is_first"], second["completed"]) == (False, 0)
+
+
+def test_while_it_reads_the_book_anew_a_heartbeat_waits(holding: Scene) -> None:
+    holding.begin(heartbeat_s=0.02)
+    holding.publish(ME, ArmStrategy(generation=Generation(1), strategy="test"))
+    after = holding.desk.book.last_event_id
+    holding.desk.execute(halt())
+    holding.desk.execute(resume())
+    holding.publish_new(ME, after + 1)  # one is missing
+    holding.wait_heard(names.POSITION_STORE, ReadBook, 2)
+    holding.tell(ME, HeartbeatDue())
+
+    holding.does(IntendOrder)  # it lived on
 
 
 def test_before_its_book_it_does_nothing(stage: Stage) -> None:
