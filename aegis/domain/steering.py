@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from aegis.domain.account import Account, TradingState
+from aegis.domain.account import CANARY, Account, TradingState
 from aegis.domain.book import Book
 from aegis.domain.commands import (
     ChangeTradingState,
@@ -82,7 +82,7 @@ def _state_changed(book: Book, command: ChangeTradingState) -> Decision:
     )
 
 
-WEAK_CAUSES = ("daily_loss", "drawdown", "orphan", "disk", "key_denied")
+WEAK_CAUSES = ("daily_loss", "drawdown", "orphan", "disk", "key_denied", CANARY)
 """Causes of a halt that is wanted anew as long as they last: they replace no other."""
 
 

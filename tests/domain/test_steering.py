@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from aegis.domain.account import TradingState
+from aegis.domain.account import CANARY, TradingState
 from aegis.domain.commands import (
     ArmStrategy,
     AskForHuman,
@@ -181,6 +181,14 @@ def test_a_daily_loss_does_not_weaken_what_holds_trading_already(cause: str) -> 
     desk.halted(cause)
     assert desk.does(halt("daily_loss")) == ()
     assert state_of(desk) == held_by(cause)
+
+
+@pytest.mark.parametrize("cause", ["operator", "drawdown", "orphan", "strategy", "flatten"])
+def test_a_canary_that_is_over_spares_no_entry_that_another_halt_calls_off(cause: str) -> None:
+    desk = Desk().funded()
+    desk.halted(cause)
+    assert desk.does(halt(CANARY)) == ()
+    assert desk.book.account.calls_off_entries
 
 
 def test_a_flatten_under_way_outlasts_every_halt() -> None:
