@@ -27,7 +27,7 @@ from aegis.dialogue import (
 )
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeInstrument, Command, SubmitOrder
+from aegis.domain.commands import ChangeInstrument, Command, Quote, SubmitOrder
 from aegis.domain.events import (
     OrderAccepted,
     OrderIntended,
@@ -69,7 +69,7 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.lookout import Breaker, Patience, Prices
+from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time
 from aegis.exchange.outcomes import KEY_DENIED_HALT, is_key_denied, is_out_of_room, reason_of
 from aegis.exchange.protocol import step
 from aegis.messages import (
@@ -303,8 +303,7 @@ class ExchangeGateway(Actor):
                 self._heard_instruments(answer)
             case FetchQuote():
                 if isinstance(answer, QuoteFetched) and answer.quote is not None:
-                    self._prices.see(request.symbol, answer.quote)
-                    self.tell(names.GUARD, QuoteRead(symbol=request.symbol, quote=answer.quote))
+                    self._heard_quote(answer.quote, answer)
             case _:
                 assert_never(request)
 
@@ -339,6 +338,16 @@ class ExchangeGateway(Actor):
         for reader in [r for r in self._readers if r.trades_since == request.trades_since]:
             self._readers.remove(reader)
             self.tell(reader.reply_to, reply)
+
+    def _heard_quote(self, quote: Quote, answer: QuoteFetched) -> None:
+        """Pass a price on that is of now: an exchange goes on to tell the last that it had."""
+        stale_after_s = self._patience.stale_after_s / self.clock.real_s(1.0)
+        fault = fault_of_time(quote.at, answer.as_of, stale_after_s)
+        if fault is not None:
+            self.log("TickRefused", level="warning", symbol=answer.symbol, text=fault)
+            return
+        self._prices.see(answer.symbol, quote)
+        self.tell(names.GUARD, QuoteRead(symbol=answer.symbol, quote=quote))
 
     def _ask_for_market(self) -> None:
         self._submit(FetchInstruments(symbols=self._symbols))

@@ -127,8 +127,11 @@ class AccountFetched(Message, frozen=True, kw_only=True):
 
 
 class QuoteFetched(Message, frozen=True, kw_only=True):
+    """`as_of` is when the exchange told it, on its clock: a quote may be of long before."""
+
     symbol: Symbol
     quote: Quote | None
+    as_of: Instant
 
 
 class InstrumentsFetched(Message, frozen=True, kw_only=True):

@@ -11,7 +11,8 @@ import msgspec
 
 from aegis.dialogue import HELD_BACK, KEY_DENIED, ExchangeAnswer, NoAnswer, RequestRefused
 from aegis.domain.commands import Quote
-from aegis.domain.ids import Symbol
+from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
+from aegis.domain.instants import text_of
 
 FAILURES_TO_OPEN = 5
 """Answers missing in a row until entries are held back; one answer lets them go on."""
@@ -29,6 +30,19 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     stale_after_s: float
     barrier_s: float | None
     lag_s: float = 0.0
+
+
+AHEAD_S_MAX = 5.0
+"""A price of so much later than now was misdated: each one after it would seem older."""
+
+
+def fault_of_time(at: Instant, now: Instant, stale_after_s: float) -> str | None:
+    """Return why a price of an instant is none now, or None; all in the exchange's time."""
+    age_s = (now - at) / NANOS_PER_SECOND
+    if -AHEAD_S_MAX <= age_s <= stale_after_s:
+        return None
+    off = f"{age_s:.0f} s ago" if age_s > 0 else f"{-age_s:.0f} s ahead"
+    return f"expected a price of the last {stale_after_s:g} s, was one of {text_of(at)}, {off}"
 
 
 class Prices:

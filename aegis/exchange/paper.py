@@ -280,11 +280,12 @@ class PaperExchange:
             return _unknown_symbol(request.symbol)
         level = self._levels.get(request.symbol)
         if level is None:
-            return QuoteFetched(symbol=request.symbol, quote=None)
+            return QuoteFetched(symbol=request.symbol, quote=None, as_of=self._clock.now())
         mid = level.tick.price
         bid = floor_to(side_price(Side.SELL, mid, self._rules), instrument.price_step)
         ask = ceil_to(side_price(Side.BUY, mid, self._rules), instrument.price_step)
-        return QuoteFetched(symbol=request.symbol, quote=Quote(bid=bid, ask=ask, at=level.tick.at))
+        quote = Quote(bid=bid, ask=ask, at=level.tick.at)
+        return QuoteFetched(symbol=request.symbol, quote=quote, as_of=self._clock.now())
 
     def _trade(
         self,

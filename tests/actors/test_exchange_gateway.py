@@ -706,9 +706,29 @@ def test_an_exit_that_is_rejected_has_the_instruments_asked_for_again(scene: Sce
 def test_a_price_that_guard_asks_for_comes_from_the_exchange(scene: Scene) -> None:
     scene.begin().tell(GATEWAY, ReadQuote(symbol=BTC_USDT))
     scene.wait_asked(FetchQuote)
-    scene.venue.answer(FetchQuote, QuoteFetched(symbol=BTC_USDT, quote=quote("97")))
+    scene.venue.answer(FetchQuote, told_after(30))
 
     assert scene.wait_heard(names.GUARD, QuoteRead)[0].quote == quote("97")
+
+
+def told_after(after_s: int) -> QuoteFetched:
+    """Return what an exchange tells so many seconds after its last price."""
+    as_of = Instant(START + seconds(after_s))
+    return QuoteFetched(symbol=BTC_USDT, quote=quote("97"), as_of=as_of)
+
+
+@pytest.mark.parametrize("after_s", [31, -6])
+def test_a_price_of_another_time_is_neither_told_nor_entered_at(scene: Scene, after_s: int) -> None:
+    scene.begin().tell(GATEWAY, ReadQuote(symbol=BTC_USDT))
+    scene.wait_asked(FetchQuote)
+    scene.venue.answer(FetchQuote, told_after(after_s))
+    scene.stage.wait_for(lambda: "TickRefused" in scene.stage.events())
+    assert scene.heard(names.GUARD, QuoteRead) == []
+
+    after = scene.desk.book.last_event_id
+    scene.desk.intended(entry())
+    scene.publish_new(GATEWAY, after)
+    assert scene.wait_command(SubmitOrder)[0].quote is None
 
 
 def test_silence_often_enough_opens_the_breaker_and_one_answer_closes_it(scene: Scene) -> None:

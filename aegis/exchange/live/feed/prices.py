@@ -14,11 +14,12 @@ from decimal import Decimal
 from aegis.domain.candles import Tick
 from aegis.domain.commands import Quote
 from aegis.domain.guard import mid_of
-from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
+from aegis.domain.ids import Instant, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import ZERO, ceil_to, is_amount, minus, ratio, times
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadQuote
+from aegis.exchange.lookout import fault_of_time
 from aegis.messages import MarketMoved
 from aegis.ports import Clock, Log
 
@@ -93,13 +94,10 @@ class Prices:
             return f"expected positive prices, were {quote.bid} and {quote.ask}"
         if quote.bid > quote.ask:
             return f"expected a bid of at most the ask, were {quote.bid} and {quote.ask}"
-        age_s = ((server_at or self._clock.now()) - quote.at) / NANOS_PER_SECOND
-        if age_s > self._stale_after_s:
-            clock = "our clock" if server_at is None else "the exchange's clock"
-            return (
-                f"expected a price of the last {self._stale_after_s:g} s, was one of "
-                f"{text_of(quote.at)}, {age_s:.0f} s ago by {clock}"
-            )
+        fault = fault_of_time(quote.at, server_at or self._clock.now(), self._stale_after_s)
+        if fault is not None:
+            whose = "our" if server_at is None else "the exchange's"
+            return f"{fault} by {whose} clock"
         last = self._last.get(symbol)
         if last is not None and quote.at < last.at:
             return f"expected a price since {text_of(last.at)}, was {text_of(quote.at)}"

@@ -87,7 +87,7 @@ def sequence_of(request: ExchangeRequest, ways: Ways) -> Sequence:
         case FetchAccount():
             return look_at_account(request, ways)
         case FetchQuote():
-            return _quote(request)
+            return _quote(request, ways)
         case FetchInstruments():
             return _instruments(request)
         case _:
@@ -176,11 +176,11 @@ def _amount(trades: tuple[VenueTrade, ...]) -> Decimal:
 # The market -----------------------------------------------------------------------------------
 
 
-def _quote(request: FetchQuote) -> Sequence:
+def _quote(request: FetchQuote, ways: Ways) -> Sequence:
     heard = yield Do(call=ReadQuote(symbol=request.symbol), urgency=Urgency.LOOK)
     match heard.verdict:
         case Answered(value=Quote() | None as quote):
-            return QuoteFetched(symbol=request.symbol, quote=quote)
+            return QuoteFetched(symbol=request.symbol, quote=quote, as_of=ways.now())
         case _:
             return no_of(heard)
 

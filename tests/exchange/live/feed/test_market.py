@@ -178,6 +178,7 @@ BAD_QUOTES: list[Callable[[Instant], Quote | None]] = [
     lambda now: replace(fair_quote(now), bid=Decimal(-1)),
     lambda now: replace(fair_quote(now), bid=Decimal("100.02")),
     lambda now: replace(fair_quote(now), at=Instant(now - 40 * NANOS_PER_SECOND)),
+    lambda now: replace(fair_quote(now), at=Instant(now + 40 * NANOS_PER_SECOND)),
     lambda _now: None,
 ]
 
@@ -200,6 +201,12 @@ def test_a_price_of_another_time_is_told_with_how_far_it_is_off_and_by_which_clo
     stage.exchange.quote_of = BAD_QUOTES[4]
     (said,) = stage.begin().live(3).said("TickRefused")
     assert str(said["text"]).endswith(", 40 s ago by the exchange's clock")
+
+
+def test_a_price_a_moment_ahead_is_one(stage: Stage) -> None:
+    """Headers tell whole seconds."""
+    stage.exchange.quote_of = lambda now: fair_quote(Instant(now + NANOS_PER_SECOND))
+    assert len(stage.begin().live(5).moves()) > 1
 
 
 def test_a_price_from_before_the_last_one_is_not_used(stage: Stage) -> None:
