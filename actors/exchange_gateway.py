@@ -69,7 +69,7 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time
+from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time, listing_due_s
 from aegis.exchange.outcomes import KEY_DENIED_HALT, is_key_denied, is_out_of_room, reason_of
 from aegis.exchange.protocol import step
 from aegis.messages import (
@@ -118,6 +118,7 @@ class ExchangeGateway(Actor):
         self._readers: list[ReadAccount] = []
         self._instruments: tuple[Instrument, ...] | None = None
         self._instrument_readers: list[str] = []
+        self._listing_timer: Timer | None = None
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
@@ -147,6 +148,8 @@ class ExchangeGateway(Actor):
             case ReadInstruments():
                 self._instrument_readers.append(message.reply_to)
                 self._tell_instruments()
+            case InstrumentsWanted(is_anew=True):
+                self._ask_for_listing()
             case InstrumentsWanted():
                 self._ask_for_market()
             case _:
@@ -183,7 +186,7 @@ class ExchangeGateway(Actor):
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
             self._cancel_entries_if_halted()
         if isinstance(event, OrderRejected) and book.orders[event.client_order_id].reduce_only:
-            self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))  # changed, maybe
+            self._ask_for_listing()  # changed, maybe
         if is_beginning(event):
             self._compare_instruments()
         if is_of_order(event):
@@ -354,14 +357,27 @@ class ExchangeGateway(Actor):
         for symbol in self._symbols:
             self._submit(FetchQuote(symbol=symbol))
 
+    def _ask_for_listing(self) -> None:
+        self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))
+
+    def _await_listing(self) -> None:
+        due_s = listing_due_s(self._patience, self._symbols, self._instruments or ())
+        if self._listing_timer is not None:
+            self._listing_timer.cancel()
+        if due_s is not None:
+            self._listing_timer = self.after(due_s, InstrumentsWanted(is_anew=True))
+
     def _heard_instruments(self, answer: ExchangeAnswer) -> None:
         if not isinstance(answer, InstrumentsFetched):
             self.log("InstrumentsUnknown", level="warning", reason=reason_of(answer))
             self.after(self._patience.poll_interval_s, InstrumentsWanted())
             return
+        if self._instruments not in (None, answer.instruments):
+            self._instrument_readers.append(names.STRATEGY)
         self._instruments = answer.instruments
         self._tell_instruments()
         self._compare_instruments()
+        self._await_listing()
 
     def _compare_instruments(self) -> None:
         """Have each position go by what the exchange lists, whoever told of it before."""

@@ -213,7 +213,9 @@ class ReadInstruments(Message, frozen=True, kw_only=True):
 
 
 class InstrumentsWanted(Message, frozen=True, kw_only=True):
-    """A timer of the gateway's own: ask the exchange again what can be traded."""
+    """A timer of the gateway's own: ask again what can be traded; `is_anew` where it was told."""
+
+    is_anew: bool = False
 
 
 GatewayMessage = (

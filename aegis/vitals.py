@@ -97,7 +97,8 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
 
     `offset_s` is by how much its clock is ahead of ours, None before it was measured.
     `is_of_entries`: the way is open to all else. `needs_person` is the hold that no time ends, and
-    so no `resume` before it was seen to.
+    so no `resume` before it was seen to. `unlisted` and `halted` are symbols that it does not
+    trade, ever or now.
     """
 
     hold: str | None
@@ -105,6 +106,8 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[LaneVitals, ...]
     is_of_entries: bool = False
     needs_person: str | None = None
+    unlisted: tuple[Symbol, ...] = ()
+    halted: tuple[Symbol, ...] = ()
 
 
 class VitalsDue(Message, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from aegis.domain.ids import Symbol
 from aegis.domain.judgement import Ask, Judgement
-from aegis.domain.surroundings import Clocks, kept_back, stale_symbols, stepped
+from aegis.domain.surroundings import Clocks, kept_back, stale_symbols, stepped, untraded
 from aegis.store.inspection import Inspection
 from aegis.vitals import ExchangeVitals
 from supervisors.backing import Backing
@@ -57,7 +57,9 @@ class Examination:
 
     def _beyond(self) -> tuple[Judgement, ...]:
         vitals = self._exchange_vitals()
-        return () if vitals is None else (kept_back(vitals.hold),)
+        if vitals is None:
+            return ()
+        return (kept_back(vitals.hold), untraded(vitals.unlisted, vitals.halted))
 
     def _around(self, ask: Ask) -> tuple[Judgement, ...]:
         real_time, before = self._real_time, self._clocks

@@ -28,6 +28,7 @@ from aegis.domain.ids import EventId, Instant, account_tag
 from aegis.domain.notices import notice_of
 from aegis.domain.recorded import Fact, RunEnded, SettingsChanged
 from aegis.domain.wishes import Plan
+from aegis.exchange.lookout import LISTING_EACH_S
 from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paper import no_faults
 from aegis.messages import Execute
@@ -362,6 +363,7 @@ class System:
                 stale_after_s=self._stale_after_s(),
                 barrier_s=proof.barrier_s,
                 lag_s=proof.lag_s,
+                listing_each_s=LISTING_EACH_S if config.mode == "live" else None,
             ),
             market=self.market.data,
             on_market_ended=self._market_ended,

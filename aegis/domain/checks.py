@@ -196,6 +196,15 @@ CHECKS: tuple[Check, ...] = (
         advice="`status` and the log say since when; keys, network or this machine's clock mend it",
     ),
     Check(
+        name="symbols",
+        reads="what the exchange said last, each hour, of `exchange.symbols`; not on paper",
+        finds="a symbol that it no longer lists, or has halted",
+        holds="the exchange trades every symbol of the settings",
+        advice="no entry goes out; each exit is refused there, and tried again: take a delisted "
+        "coin out by hand in time",
+        is_critical=True,
+    ),
+    Check(
         name="backup",
         reads="the folder of backups, and what came of the last one; not at `market.speed` 0",
         finds="no good backup for two intervals; one that failed, or has no second copy",

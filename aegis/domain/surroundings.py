@@ -32,6 +32,13 @@ def kept_back(hold: str | None) -> Judgement:
     return judged("exchange", [] if hold is None else [hold])
 
 
+def untraded(unlisted: Sequence[Symbol], halted: Sequence[Symbol]) -> Judgement:
+    """Flag symbols that an exchange does not trade: no order of theirs passes, exits neither."""
+    faults = [f"not listed at the exchange: {', '.join(unlisted)}"] if unlisted else []
+    faults += [f"halted at the exchange: {', '.join(halted)}"] if halted else []
+    return judged("symbols", faults)
+
+
 def stepped(before: Clocks, after: Clocks, last_event_at: Instant, now: Instant) -> Judgement:
     """Flag a wall clock that stepped since the look before, and a store ahead of its clock."""
     passed_ns = after.monotonic_ns - before.monotonic_ns

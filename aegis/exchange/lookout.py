@@ -13,9 +13,15 @@ from aegis.dialogue import HELD_BACK, KEY_DENIED, ExchangeAnswer, NoAnswer, Requ
 from aegis.domain.commands import Quote
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import text_of
+from aegis.domain.instrument import Instrument
 
 FAILURES_TO_OPEN = 5
 """Answers missing in a row until entries are held back; one answer lets them go on."""
+
+
+LISTING_EACH_S = 3600.0
+UNTRADED_S = 300.0
+"""Real seconds between questions for what a real exchange trades; the less while it is not all."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,12 +30,14 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     `lag_s` is how long what the exchange has may stay out of its answers, with a clock margin.
     `barrier_s` is from submission to provable absence: the life of a request, until the exchange
     refuses it as late, and `lag_s`. None where it never refuses: absence can be proved by nobody.
+    `listing_each_s` is how often it is asked what it lists; None where that never changes.
     """
 
     poll_interval_s: float
     stale_after_s: float
     barrier_s: float | None
     lag_s: float = 0.0
+    listing_each_s: float | None = None
 
 
 AHEAD_S_MAX = 5.0
@@ -43,6 +51,17 @@ def fault_of_time(at: Instant, now: Instant, stale_after_s: float) -> str | None
         return None
     off = f"{age_s:.0f} s ago" if age_s > 0 else f"{-age_s:.0f} s ahead"
     return f"expected a price of the last {stale_after_s:g} s, was one of {text_of(at)}, {off}"
+
+
+def listing_due_s(
+    patience: Patience, symbols: tuple[Symbol, ...], told: tuple[Instrument, ...]
+) -> float | None:
+    """Return in how many real seconds to ask what is listed: sooner where not all is traded."""
+    if patience.listing_each_s is None:
+        return None
+    traded = {each.symbol for each in told if each.is_active}
+    is_all = traded.issuperset(symbols)
+    return patience.listing_each_s if is_all else min(patience.listing_each_s, UNTRADED_S)
 
 
 class Prices:

@@ -12,6 +12,7 @@ import pytest
 
 from actors import names
 from actors.exchange_gateway import ExchangeGateway
+from aegis.clock import ManualClock
 from aegis.dialogue import (
     HELD_BACK,
     KEY_DENIED,
@@ -49,11 +50,18 @@ from aegis.domain.commands import (
 from aegis.domain.ids import ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
-from aegis.exchange.lookout import FAILURES_TO_OPEN, Breaker, Patience
+from aegis.exchange.lookout import (
+    FAILURES_TO_OPEN,
+    LISTING_EACH_S,
+    UNTRADED_S,
+    Breaker,
+    Patience,
+)
 from aegis.exchange.outcomes import CLOCKS_APART_S_MAX
 from aegis.messages import (
     AccountRead,
     InstrumentsKnown,
+    InstrumentsWanted,
     QuoteRead,
     ReadAccount,
     ReadBook,
@@ -61,6 +69,7 @@ from aegis.messages import (
     ReadQuote,
     ReconcileNow,
 )
+from supervisors.seeded import SeededRuntime
 from tests.actors.ensemble import Ensemble, tick
 from tests.domain.kit import (
     BTC_USDT,
@@ -116,9 +125,12 @@ class Scene(Ensemble):
         super().__init__(stage)
         self.venue = Venue()
 
-    def begin(self, *, poll_interval_s: float = 2.0) -> Scene:
+    def begin(self, *, poll_interval_s: float = 2.0, listing_each_s: float | None = None) -> Scene:
         patience = Patience(
-            poll_interval_s=poll_interval_s, stale_after_s=30.0, barrier_s=BARRIER_S
+            poll_interval_s=poll_interval_s,
+            stale_after_s=30.0,
+            barrier_s=BARRIER_S,
+            listing_each_s=listing_each_s,
         )
         build = partial(
             ExchangeGateway, exchange=self.venue, symbols=(BTC_USDT,), patience=patience
@@ -701,6 +713,53 @@ def test_an_exit_that_is_rejected_has_the_instruments_asked_for_again(scene: Sce
     assert asked.is_anew
     scene.venue.answer(FetchInstruments, COARSER)
     assert len(scene.wait_command(ChangeInstrument)) == 1
+
+
+LISTED = InstrumentsFetched(instruments=(instrument(),))
+
+
+def test_what_is_listed_is_asked_for_anew_and_the_strategy_hears_of_a_change(scene: Scene) -> None:
+    scene.begin(listing_each_s=0.05).wait_asked(FetchInstruments)
+    scene.tell(GATEWAY, ReadInstruments(reply_to=names.STRATEGY))
+    scene.venue.answer(FetchInstruments, LISTED)
+    for answer in (LISTED, InstrumentsFetched(instruments=())):
+        (asked,) = scene.wait_asked(FetchInstruments)
+        assert asked.is_anew
+        scene.venue.answer(FetchInstruments, answer)
+
+    first, second = scene.wait_heard(names.STRATEGY, InstrumentsKnown, 2)
+    assert (first.instruments, second.instruments) == (LISTED.instruments, ())
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        (LISTED, 0),
+        (InstrumentsFetched(instruments=()), 1),
+        (InstrumentsFetched(instruments=(instrument(is_active=False),)), 1),
+    ],
+)
+def test_what_is_not_traded_is_asked_for_sooner(told: InstrumentsFetched, asked: int) -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime)).begin(listing_each_s=LISTING_EACH_S)
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, told)
+    runtime.run_for(UNTRADED_S + 1)
+    assert len(scene.venue.of(FetchInstruments)) == asked
+    runtime.run_for(LISTING_EACH_S - UNTRADED_S)
+    assert len(scene.venue.of(FetchInstruments)) == 1
+
+
+def test_however_often_it_was_told_what_is_listed_is_asked_for_once_an_hour() -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime)).begin(listing_each_s=LISTING_EACH_S)
+    for _ in range(3):
+        scene.tell(GATEWAY, InstrumentsWanted(is_anew=True))
+    scene.wait_asked(FetchInstruments, 4)
+    for _ in range(4):
+        scene.venue.answer(FetchInstruments, LISTED)
+    runtime.run_for(LISTING_EACH_S + 1)
+    assert len(scene.venue.of(FetchInstruments)) == 1
 
 
 def test_a_price_that_guard_asks_for_comes_from_the_exchange(scene: Scene) -> None:

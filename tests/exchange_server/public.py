@@ -47,8 +47,9 @@ def instant_of(value: object, usual: int) -> int:
 
 
 def instruments(_query: Query, engine: Engine, _market: Market, _now: int) -> dict[str, object]:
-    halted = engine.settings.halted
-    rows = [_instrument(each, is_halted=each.name in halted) for each in LISTINGS.values()]
+    settings = engine.settings
+    listed = [each for name, each in LISTINGS.items() if name not in settings.delisted]
+    rows = [_instrument(each, is_halted=each.name in settings.halted) for each in listed]
     return {"data": rows}
 
 
@@ -82,7 +83,7 @@ def _decimals(step: Decimal) -> int:
 
 
 def tickers(query: Query, engine: Engine, market: Market, now: int) -> dict[str, object]:
-    names = [_known(query)] if "instrument_name" in query else list(LISTINGS)
+    names = [_known(query, engine)] if "instrument_name" in query else list(LISTINGS)
     return {"data": [_ticker(name, engine, market, now) for name in names]}
 
 
@@ -103,13 +104,13 @@ def _ticker(name: str, engine: Engine, market: Market, now: int) -> dict[str, ob
     }
 
 
-def candlestick(query: Query, _engine: Engine, market: Market, now: int) -> dict[str, object]:
+def candlestick(query: Query, engine: Engine, market: Market, now: int) -> dict[str, object]:
     """Give candles with start < open < end, the last ones if there are more than `count`.
 
     The running candle is among them. ccxt asks from one candle before the first that it wants,
     and for microseconds where it has no start.
     """
-    name = _known(query)
+    name = _known(query, engine)
     timeframe = query.get("timeframe", "1m")
     if timeframe not in TIMEFRAMES_S:
         raise RefusedError(40003)
@@ -137,7 +138,7 @@ def candlestick(query: Query, _engine: Engine, market: Market, now: int) -> dict
 
 
 def book(query: Query, engine: Engine, _market: Market, now: int) -> dict[str, object]:
-    name = _known(query)
+    name = _known(query, engine)
     depth = _count(query, 10, 50, named="depth")
 
     def rows(side: str) -> list[list[str]]:
@@ -148,9 +149,9 @@ def book(query: Query, engine: Engine, _market: Market, now: int) -> dict[str, o
     return {"depth": depth, "data": data, "instrument_name": name}
 
 
-def trades(query: Query, _engine: Engine, market: Market, now: int) -> dict[str, object]:
+def trades(query: Query, engine: Engine, market: Market, now: int) -> dict[str, object]:
     """Give a made-up trade for each second's price, newest first."""
-    name = _known(query)
+    name = _known(query, engine)
     end = min(instant_of(query.get("end_ts"), now + 1), now + 1)
     start = instant_of(query.get("start_ts"), end - DAY)
     first = (end - 1) // SECOND * SECOND
@@ -171,11 +172,11 @@ def trades(query: Query, _engine: Engine, market: Market, now: int) -> dict[str,
     return {"data": data}
 
 
-def _known(query: Query) -> str:
+def _known(query: Query, engine: Engine) -> str:
     name = query.get("instrument_name")
     if not name:
         raise RefusedError(40003)
-    if name not in LISTINGS:
+    if name not in LISTINGS or name in engine.settings.delisted:
         raise RefusedError(40004)
     return name
 

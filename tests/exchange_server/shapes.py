@@ -191,7 +191,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `depth`: the value in the quote coin that each level of the book gives each second.
     `unfilled_ends_as`: what IOC and FOK orders come to with what the book did not give.
     `key`: "ok", "revoked", or "html_401" and "html_403", a gateway in front that says it in HTML.
-    `halted`: instruments that take no orders.
+    `halted`: instruments that take no orders. `delisted`: those that are there no more.
     `clock_offset_s`: how far the exchange's clock is ahead of the true one.
     """
 
@@ -214,3 +214,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     maintenance: bool = False
     clock_offset_s: float = 0.0
     halted: tuple[str, ...] = ()
+    delisted: tuple[str, ...] = ()

@@ -34,6 +34,11 @@ def test_a_halted_market_is_not_active(ccxt: Any, place: InProcess) -> None:
     assert ccxt.load_markets()["ETH/USDT"]["active"] is False
 
 
+def test_a_delisted_market_is_unknown(ccxt: Any, place: InProcess) -> None:
+    place.settings(delisted=["ETH_USDT"])
+    assert "ETH/USDT" not in ccxt.load_markets()
+
+
 def test_loading_currencies_is_the_private_call(ccxt: Any, place: InProcess) -> None:
     ccxt.options["fetchCurrencies"]["skipFetchCurrencies"] = False
     ccxt.load_markets()

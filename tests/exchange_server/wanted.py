@@ -6,7 +6,7 @@ numbers of orders are the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from tests.exchange_server.shapes import (
     ZERO,
     Listing,
     Order,
+    Settings,
     Status,
 )
 
@@ -40,7 +41,7 @@ def wanted_order(
     told: int,
 ) -> Order:
     """Make the order that is asked for; without a client id it takes the request's id."""
-    listing = listing_of(params, engine.settings.halted)
+    listing = listing_of(params, engine.settings)
     side, kind, tif, exec_inst = _words(params, is_advanced=is_advanced)
     is_pair = listing.kind == "CCY_PAIR"
     if not is_pair and "REDUCE_ONLY" not in exec_inst:
@@ -79,14 +80,14 @@ def wanted_order(
     )
 
 
-def listing_of(params: Params, halted: Collection[str]) -> Listing:
+def listing_of(params: Params, settings: Settings) -> Listing:
     name = params.get("instrument_name")
     if not isinstance(name, str) or not name:
         raise RefusedError(40004)
     listing = LISTINGS.get(name)
-    if listing is None:
+    if listing is None or listing.name in settings.delisted:
         raise RefusedError(209)
-    if listing.name in halted:
+    if listing.name in settings.halted:
         raise RefusedError(208)
     return listing
 

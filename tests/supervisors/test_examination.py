@@ -14,7 +14,7 @@ from aegis.domain.surroundings import Clocks
 from aegis.store.inspection import Inspection, Places
 from aegis.vitals import ExchangeVitals
 from supervisors.examination import Examination, RealTime
-from tests.domain.kit import BTC_USDT, ETH_USDT, START, seconds
+from tests.domain.kit import BTC_USDT, CRO_USDT, ETH_USDT, START, seconds
 from tests.store.histories import History, open_store
 
 STALE_AFTER_S = 45.0
@@ -106,6 +106,16 @@ def test_what_keeps_entries_from_a_real_exchange_is_found(inspection: Inspection
     vitals = ExchangeVitals(hold="banned for 42 s", offset_s=None, lanes=())
     found = look(Examination(inspection, None, exchange_vitals=lambda: vitals))
     assert found == {"exchange": "banned for 42 s"}
+
+
+def test_what_the_exchange_does_not_trade_is_found(inspection: Inspection) -> None:
+    vitals = ExchangeVitals(
+        hold=None, offset_s=0.0, lanes=(), unlisted=(ETH_USDT,), halted=(BTC_USDT, CRO_USDT)
+    )
+    assert look(Examination(inspection, None, exchange_vitals=lambda: vitals)) == {
+        "symbols": "not listed at the exchange: ETH/USDT; "
+        "halted at the exchange: BTC/USDT, CRO/USDT"
+    }
 
 
 def test_a_way_to_the_exchange_that_is_well_is_no_finding(inspection: Inspection) -> None:

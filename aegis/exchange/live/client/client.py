@@ -5,7 +5,7 @@ Invariants:
 2. What an outcome claims stands in `calls`; what the evidence has to be, in `classify`.
 3. Nothing private leaves without keys, or for an exchange that is not proven.
 4. No outcome holds a secret: what an exchange says is cut, and cleaned of key and secret.
-5. Instruments that were told within a day are not asked for again, and elder ones stand in for an
+5. Instruments that were told within an hour are not asked for again, and elder ones stand in for an
    exchange that tells none.
 """
 
@@ -133,7 +133,7 @@ class Client:
             return Lost(reason=came.reason), None
         verdict = cryptocom.verdict_on(call, request.path, came, self._clean)
         if isinstance(call, ReadInstruments) and isinstance(verdict, Answered):
-            self._markets.keep(_listed(verdict.value), {}, self._now())
+            self._markets.keep(call.symbols, _listed(verdict.value), {}, self._now())
         return verdict, came
 
     def _public(self, call: Call, door: Door) -> tuple[Verdict, Heard | None]:
@@ -153,7 +153,7 @@ class Client:
             case ReadInstruments():
                 markets = market_data.listed(told, call.symbols)
                 found = market_data.instruments(markets)
-                self._markets.keep(found, markets, self._now())
+                self._markets.keep(call.symbols, found, markets, self._now())
                 return found
             case ReadQuote():
                 return market_data.quote(told, call.symbol)

@@ -4,7 +4,8 @@ Invariants:
 1. The file is whole or not there: it is written beside its name, synced, then named.
 2. What cannot be read, or was written of another exchange, is told and counts as absent. So does
    any figure in it that no instrument can have.
-3. A list older than a day is used only where the exchange tells none, and that is told.
+3. A list older than an hour is used only where the exchange tells none, and that is told.
+4. What was asked for and is not told is listed no more, whatever was kept.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from aegis.domain.instrument import Instrument
 from aegis.domain.money import is_amount, is_figure
 
 VERSION = 1
-FRESH_S = 86_400
+FRESH_S = 3_600
+"""A symbol that was taken off the list is known to be within this."""
 BYTES_MAX = 64 * 1024 * 1024
 
 Tell = Callable[[str], None]
@@ -56,7 +58,7 @@ class Markets:
         self._is_read = path is None
 
     def fresh(self, symbols: Collection[Symbol], now: Instant) -> tuple[Instrument, ...] | None:
-        """Return the instruments of all these symbols, if they were told within a day."""
+        """Return the instruments of all these symbols, if they were told within an hour."""
         kept = self._known()
         return _those(kept, symbols) if kept and _is_fresh(kept, now) else None
 
@@ -75,7 +77,11 @@ class Markets:
         return kept.markets.get(symbol) if kept else None
 
     def keep(
-        self, instruments: tuple[Instrument, ...], markets: Mapping[str, Any], now: Instant
+        self,
+        asked: Collection[Symbol],
+        instruments: tuple[Instrument, ...],
+        markets: Mapping[str, Any],
+        now: Instant,
     ) -> None:
         """Remember what the exchange told, in memory and on disk; a disk that fails is told.
 
@@ -90,7 +96,7 @@ class Markets:
             markets=dict(markets),
         )
         if known is not None and _is_fresh(known, now):
-            kept = _together(known, kept)
+            kept = _together(known, kept, asked)
         with self._lock:
             self._kept, self._is_read = kept, True
             if self._path is not None:
@@ -130,8 +136,9 @@ def _is_fresh(kept: _Kept, now: Instant) -> bool:
     return 0 <= now - kept.fetched_at <= FRESH_S * NANOS_PER_SECOND
 
 
-def _together(known: _Kept, told: _Kept) -> _Kept:
-    instruments = {each.symbol: each for each in (*known.instruments, *told.instruments)}
+def _together(known: _Kept, told: _Kept, asked: Collection[Symbol]) -> _Kept:
+    others = (each for each in known.instruments if each.symbol not in asked)
+    instruments = {each.symbol: each for each in (*others, *told.instruments)}
     return msgspec.structs.replace(
         told,
         fetched_at=min(known.fetched_at, told.fetched_at),

@@ -172,6 +172,8 @@ class Line:
                 offset_s=self._server_clock.offset_s(),
                 lanes=lanes,
                 needs_person=self._standing.denial(now_s),
+                unlisted=self._standing.listing.unlisted,
+                halted=self._standing.listing.halted,
             )
 
     def renew(self, make_client: MakeClient) -> None:
@@ -307,7 +309,7 @@ class Line:
             case Said(outcome=Outcome(verdict=verdict, http_status=status)):
                 as_of = self._standing.as_of(waiting.call, value)
                 self._note(waiting.call, value.heard_s - value.left_s, verdict, status)
-                self._standing.learn(lane, type(waiting.call), verdict, now_s)
+                self._standing.learn(lane, waiting.call, verdict, now_s)
             case NeverLeft():
                 verdict = HeldBack(code=HELD_BACK, reason="it could not leave in time")
             case _:
@@ -315,7 +317,7 @@ class Line:
                 verdict = without_answer(departure, value)
                 if isinstance(verdict, Lost):
                     self._note(waiting.call, now_s - sent_s, verdict, None)
-                self._standing.learn(lane, type(waiting.call), verdict, now_s)
+                self._standing.learn(lane, waiting.call, verdict, now_s)
         if waiting.serial == PROBES:
             return
         again_s = self._again_s(waiting, verdict, now_s)

@@ -11,11 +11,21 @@ from functools import partial
 from math import inf
 
 from aegis.domain.ids import Instant
-from aegis.exchange.live.calls import Answered, Call, Denied, Limited, Lost, Refused, Verdict
+from aegis.exchange.live.calls import (
+    Answered,
+    Call,
+    Denied,
+    Limited,
+    Lost,
+    ReadInstruments,
+    Refused,
+    Verdict,
+)
 from aegis.exchange.live.line.breaker import BreakerState
 from aegis.exchange.live.line.departing import Said
 from aegis.exchange.live.line.instants import Instants
 from aegis.exchange.live.line.lanes import Bar, LaneDesk
+from aegis.exchange.live.line.listing import Listing
 from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.line.steps import HeldBack
 from aegis.exchange.live.profile import Lane
@@ -39,6 +49,7 @@ class Standing:
         later: Callable[[Callable[[], None]], None],
     ) -> None:
         self.ban = Bar(-inf, "")
+        self.listing = Listing()
         self._lanes = lanes
         self._server_clock = server_clock
         self._log = log
@@ -83,10 +94,11 @@ class Standing:
             self._tell_of_clocks()
         return self._instants.as_of(call, said)
 
-    def learn(
-        self, lane: LaneDesk, kind: type[Call], verdict: Verdict | HeldBack, now_s: float
-    ) -> None:
+    def learn(self, lane: LaneDesk, call: Call, verdict: Verdict | HeldBack, now_s: float) -> None:
         """Let bans, the key's standing and the breaker follow from what came of a call."""
+        kind = type(call)
+        if isinstance(call, ReadInstruments) and isinstance(verdict, Answered):
+            self.listing.hear(call.symbols, verdict.value)
         match verdict:
             case Limited():
                 self._limit(lane, kind, verdict, now_s)

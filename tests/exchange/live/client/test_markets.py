@@ -21,8 +21,9 @@ from aegis.exchange.live.client.markets import FRESH_S, Markets
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.client.answers import BTC, INSTRUMENT, enveloped
 
+ETH = Symbol("ETH/USDT")
 NOW = Instant(1_800_000_000 * NANOS_PER_SECOND)
-TOMORROW = Instant(NOW + (FRESH_S + 1) * NANOS_PER_SECOND)
+LATER = Instant(NOW + (FRESH_S + 1) * NANOS_PER_SECOND)
 LISTED = Instrument(
     symbol=BTC,
     base=Coin("BTC"),
@@ -48,7 +49,7 @@ class Kept:
 
     def filled(self) -> Markets:
         markets = self.open()
-        markets.keep((LISTED,), {"BTC/USDT": {"id": "BTC_USDT"}}, NOW)
+        markets.keep((BTC,), (LISTED,), {"BTC/USDT": {"id": "BTC_USDT"}}, NOW)
         return markets
 
 
@@ -67,45 +68,54 @@ def test_what_was_told_is_known_to_the_next_process(kept: Kept) -> None:
     assert kept.told == []
 
 
-def test_it_is_fresh_for_a_day_and_never_before_it_was_told(kept: Kept) -> None:
+def test_it_is_fresh_for_an_hour_and_never_before_it_was_told(kept: Kept) -> None:
     markets = kept.filled()
 
     assert markets.fresh((BTC,), Instant(NOW + FRESH_S * NANOS_PER_SECOND)) == (LISTED,)
-    assert markets.fresh((BTC,), TOMORROW) is None
+    assert markets.fresh((BTC,), LATER) is None
     assert markets.fresh((BTC,), Instant(NOW - 1)) is None
 
 
 def test_a_list_that_lacks_a_symbol_answers_for_none(kept: Kept) -> None:
-    markets, both = kept.filled(), (BTC, Symbol("ETH/USDT"))
+    markets, both = kept.filled(), (BTC, ETH)
 
     assert markets.fresh(both, NOW) is None
     assert markets.stale(both, NOW) is None
     assert kept.told == []
 
 
-def test_symbols_that_were_told_on_one_day_are_known_together(kept: Kept) -> None:
-    ether = msgspec.structs.replace(LISTED, symbol=Symbol("ETH/USDT"))
+def test_symbols_that_were_told_within_an_hour_are_known_together(kept: Kept) -> None:
+    ether = msgspec.structs.replace(LISTED, symbol=ETH)
     later = Instant(NOW + NANOS_PER_SECOND)
-    kept.filled().keep((ether,), {"ETH/USDT": {"id": "ETH_USDT"}}, later)
+    kept.filled().keep((ETH,), (ether,), {"ETH/USDT": {"id": "ETH_USDT"}}, later)
 
     after = kept.open()
     assert after.fresh((BTC, ether.symbol), later) == (LISTED, ether)
     assert after.market(BTC) == {"id": "BTC_USDT"}
-    assert after.fresh((ether.symbol,), Instant(TOMORROW - 1)) is None
+    assert after.fresh((ether.symbol,), Instant(LATER - 1)) is None
 
 
-def test_what_was_told_yesterday_goes_when_others_are_told(kept: Kept) -> None:
-    ether = msgspec.structs.replace(LISTED, symbol=Symbol("ETH/USDT"))
+def test_what_was_asked_for_and_is_told_no_more_is_not_kept(kept: Kept) -> None:
     markets = kept.filled()
-    markets.keep((ether,), {}, TOMORROW)
+    markets.keep((BTC, ETH), (msgspec.structs.replace(LISTED, symbol=ETH),), {}, NOW)
 
-    assert markets.fresh((ether.symbol,), TOMORROW) == (ether,)
-    assert markets.fresh((BTC,), TOMORROW) is None
+    assert markets.fresh((ETH,), NOW)
+    assert markets.fresh((BTC,), NOW) is None
+    assert kept.open().stale((BTC,), NOW) is None
+
+
+def test_what_was_told_long_ago_goes_when_others_are_told(kept: Kept) -> None:
+    ether = msgspec.structs.replace(LISTED, symbol=ETH)
+    markets = kept.filled()
+    markets.keep((ETH,), (ether,), {}, LATER)
+
+    assert markets.fresh((ether.symbol,), LATER) == (ether,)
+    assert markets.fresh((BTC,), LATER) is None
 
 
 def test_an_old_list_is_used_and_told(kept: Kept) -> None:
-    assert kept.filled().stale((BTC,), TOMORROW) == (LISTED,)
-    assert kept.told == ["the exchange does not tell what it lists: a list of 24 h ago is used"]
+    assert kept.filled().stale((BTC,), LATER) == (LISTED,)
+    assert kept.told == ["the exchange does not tell what it lists: a list of 1 h ago is used"]
 
 
 @pytest.mark.parametrize(
@@ -205,17 +215,17 @@ def at(httpserver: HTTPServer, kept: Kept) -> At:
     return At(httpserver, kept)
 
 
-def test_a_client_asks_once_a_day_and_no_more(at: At) -> None:
+def test_a_client_asks_once_an_hour_and_no_more(at: At) -> None:
     first = at.verdict()
 
     assert at.verdict() == first
     assert at.asked == 1
-    at.now = TOMORROW
+    at.now = LATER
     assert at.verdict() == first
     assert at.asked == 2
 
 
-def test_a_list_of_today_is_no_answer_to_who_asks_anew(at: At) -> None:
+def test_a_list_of_this_hour_is_no_answer_to_who_asks_anew(at: At) -> None:
     first = at.verdict()
 
     assert at.verdict(msgspec.structs.replace(CALL, is_anew=True)) == first
@@ -229,7 +239,7 @@ def test_a_start_does_not_need_the_exchange(at: At, kept: Kept) -> None:
     assert isinstance(at.verdict(), Lost)
     kept.filled()
     at._make = client_maker(
-        CRYPTOCOM, Access(base_url="http://127.0.0.1:1"), lambda: TOMORROW // 10**6, kept.open()
+        CRYPTOCOM, Access(base_url="http://127.0.0.1:1"), lambda: LATER // 10**6, kept.open()
     )
 
     assert at.verdict() == Answered(value=(LISTED,))
