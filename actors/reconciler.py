@@ -294,7 +294,7 @@ class Reconciler(Actor):
         run, account = self._run, self._account
         assert account is not None, "Expected a look at the account before its verdict"
         outcomes = [(each, self._outcome_of(each)) for each in self._confirmed]
-        standing = _keys_of(tuple(each for each, found in outcomes if not found.is_healed))
+        standing = _keys_of(tuple(each for each, found in outcomes if _stands(each, found)))
         if run == WATCH and len(standing) == len(outcomes) and standing == self._told:
             self._next()  # what had seemed to differ was on its way
             return
@@ -350,6 +350,11 @@ def _positions_there(account: VenueAccount, held: tuple[Position, ...]) -> int:
         return len(account.positions)
     bases = {position.instrument.base for position in held}
     return sum(account.balances.get(base, 0) > 0 for base in bases)
+
+
+def _stands(finding: Finding, outcome: Discrepancy) -> bool:
+    """Say whether the next look finds the same: nothing was done about it."""
+    return not (finding.heal and outcome.is_healed)
 
 
 def _keys_of(findings: tuple[Finding, ...]) -> frozenset[tuple[str, ...]]:

@@ -123,6 +123,15 @@ def test_an_order_of_the_owner_s_is_told_and_left_alone(
     world.expect_truth()
 
 
+def test_an_order_of_the_owner_s_that_rests_is_told_once(world: AccountWorld) -> None:
+    world.owner("order", quantity="0.01", price="30000")
+    world.run_for(120)
+    told = len(world.said("ReconciliationCompleted"))
+    assert world.kinds() == ["external"]
+    world.run_for(300)
+    assert len(world.said("ReconciliationCompleted")) == told
+
+
 @pytest.mark.parametrize("act", ["order", "trade"])
 def test_our_tag_without_an_intent_halts_entries(
     world: AccountWorld, meanwhile: Meanwhile, act: str
