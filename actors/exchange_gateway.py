@@ -66,6 +66,7 @@ from aegis.exchange.heard import (
     StopTimer,
     TakenUp,
     TellLost,
+    TellWaiting,
     Told,
     Watch,
 )
@@ -237,6 +238,8 @@ class ExchangeGateway(Actor):
                 self.tell(names.RECONCILER, ReconcileNow(trigger=effect.trigger))
             case TellLost():
                 self.log("ExitOutcomeUnknown", level="error", client_order_id=order_id)
+            case TellWaiting():
+                self.log("ExitWaits", level="error", client_order_id=order_id)
             case _:
                 assert_never(effect)
 
@@ -269,12 +272,14 @@ class ExchangeGateway(Actor):
             if isinstance(recorded.event, OrderSubmitted):
                 self._step(recorded.event.client_order_id, Leave(at=recorded.at))
         refusal = message.refusal
-        if refusal is None or isinstance(message.command, SubmitOrder):
-            return
         order_id = getattr(message.command, "client_order_id", ClientOrderId(""))
+        if refusal is None:
+            return
         if refusal.mends_with_time and self._active(order_id) is not None:
             self._step(order_id, Declined(refusal=refusal))
             return
+        if isinstance(message.command, SubmitOrder):
+            return  # it has its leave, or its end
         self.log("ExecutionError", level="error", code=refusal.code, text=refusal.text)
         self.tell(names.RECONCILER, ReconcileNow(trigger="execution error"))
 

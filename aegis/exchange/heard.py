@@ -86,7 +86,7 @@ class LookDue(_Value, frozen=True, kw_only=True):
 
 
 class AlarmDue(_Value, frozen=True, kw_only=True):
-    """It went out of sight so long ago that somebody should be told, if it still is."""
+    """It went out of sight, or began to wait, so long ago that somebody should be told."""
 
 
 class LookWanted(_Value, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ class LookLater(_Value, frozen=True, kw_only=True):
 
 
 class AlarmLater(_Value, frozen=True, kw_only=True):
-    """See, after so many real seconds, whether it is out of sight still, whatever was heard."""
+    """See, after so many real seconds, whether it is out of sight, or waits, still."""
 
     delay_s: float
 
@@ -162,5 +162,11 @@ class TellLost(_Value, frozen=True, kw_only=True):
     """Tell people that an exit is out of sight for too long."""
 
 
-Effect = AskLeave | Send | Make | LookLater | AlarmLater | StopTimer | Doubt | TellLost
+class TellWaiting(_Value, frozen=True, kw_only=True):
+    """Tell people that an exit has waited for too long for what stands in its way to end."""
+
+
+Effect = (
+    AskLeave | Send | Make | LookLater | AlarmLater | StopTimer | Doubt | TellLost | TellWaiting
+)
 Step = tuple[Watch, tuple[Effect, ...]]

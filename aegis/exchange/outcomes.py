@@ -258,10 +258,19 @@ def is_told_since(order: Order, account: VenueAccount) -> bool:
 
 def is_exit_lost(order: Order, clock: Clock) -> bool:
     """Say whether an exit is out of sight for so long that somebody should be told."""
-    if order.role is Role.ENTRY or order.unknown_at is None:
-        return False
-    waited_s = clock.real_s((clock.now() - order.unknown_at) / NANOS_PER_SECOND)
-    return waited_s >= SECOND_EXIT_AFTER_S
+    is_lost = order.role is not Role.ENTRY and order.unknown_at is not None
+    return is_lost and _is_long_ago(order.unknown_at, clock)
+
+
+def is_exit_waiting(order: Order, clock: Clock) -> bool:
+    """Say whether an exit was not sent for so long that somebody should be told."""
+    is_waiting = order.role is Role.EXIT and order.state is OrderState.INTENT
+    return is_waiting and _is_long_ago(order.intended_at, clock)
+
+
+def _is_long_ago(instant: Instant | None, clock: Clock) -> bool:
+    passed_ns = clock.now() - (instant or 0)
+    return clock.real_s(passed_ns / NANOS_PER_SECOND) >= SECOND_EXIT_AFTER_S
 
 
 def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:

@@ -60,6 +60,7 @@ from aegis.exchange.heard import (
     StopTimer,
     TakenUp,
     TellLost,
+    TellWaiting,
     Told,
     Watch,
 )
@@ -71,6 +72,7 @@ from aegis.exchange.outcomes import (
     after_placing,
     doubt_of,
     is_exit_lost,
+    is_exit_waiting,
     is_open_in,
     never_sent,
     pause_s,
@@ -113,6 +115,8 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
             return watch, ()
         case AlarmDue():
             return _alarmed(order, watch, (), clock)
+        case Declined() if order.state is OrderState.INTENT:  # asked again at news of the stop
+            return watch, (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
         case CancelHeard() | LookDue() | LookWanted():
             return _look(order, watch)
         case Declined():
@@ -170,7 +174,7 @@ def _told(
         case OrderAccepted():
             return _look(order, replace(_known(watch, patience, clock), looks=0))
         case OrderOutcomeUnknown():
-            watch, effects = _look(order, replace(watch, looks=0))
+            watch, effects = _look(order, replace(watch, looks=0, is_alarmed=False))
             return watch, (*effects, *_alarm(order))
         case OrderFilled():
             return replace(watch, looks=0), ()
@@ -212,10 +216,12 @@ def _found(
 
 
 def _alarmed(order: Order, watch: Watch, effects: tuple[Effect, ...], clock: Clock) -> Step:
-    """Tell people of an exit that is out of sight for too long, once."""
-    if watch.is_alarmed or not is_exit_lost(order, clock):
+    """Tell people once of an exit that is out of sight, or not sent, for too long."""
+    is_lost, is_waiting = is_exit_lost(order, clock), is_exit_waiting(order, clock)
+    if watch.is_alarmed or not (is_lost or is_waiting):
         return watch, effects
-    return replace(watch, is_alarmed=True), (*effects, TellLost())
+    told = TellLost() if is_lost else TellWaiting()
+    return replace(watch, is_alarmed=True), (*effects, told)
 
 
 def _made(

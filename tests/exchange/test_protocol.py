@@ -20,6 +20,7 @@ from aegis.exchange.heard import (
     Step,
     TakenUp,
     TellLost,
+    TellWaiting,
     Told,
     Watch,
 )
@@ -73,6 +74,16 @@ def test_people_are_told_once() -> None:
     watch, _ = after(lost_exit(), AlarmDue(), now_s=SECOND_EXIT_AFTER_S)
     _, effects = after(lost_exit(), AlarmDue(), now_s=60, watch=watch)
     assert effects == ()
+
+
+def test_who_was_told_that_an_exit_waits_is_told_as_well_that_it_is_out_of_sight() -> None:
+    desk = Desk()
+    waiting = desk.order(desk.intended(exit_of(desk.holding())))
+    watch, effects = after(waiting, AlarmDue(), now_s=SECOND_EXIT_AFTER_S)
+    assert effects == (TellWaiting(),)
+    watch, _ = after(lost_exit(), told_lost(lost_exit()), now_s=60, watch=watch)
+    _, effects = after(lost_exit(), AlarmDue(), now_s=60, watch=watch)
+    assert effects == (TellLost(),)
 
 
 def test_people_are_not_told_of_an_exit_that_was_found() -> None:

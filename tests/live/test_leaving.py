@@ -10,11 +10,14 @@ import pytest
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from tests.domain.kit import BTC
-from tests.exchange_server.faults import Fault
+from tests.exchange_server.faults import Fault, Rule
 from tests.live.world import ORDERS, LiveWorld
 
 STALE_S = 5
 """From the loss of an answer to the price that lets the next exit go, and the call."""
+
+
+OF_STOPS = ("private/advanced/cancel-order", "private/advanced/get-order-detail")
 
 
 @pytest.fixture
@@ -50,3 +53,20 @@ def test_what_was_lost_is_no_failure_once_all_is_sold(left: LiveWorld) -> None:
     left.run_for(180)
     assert left.said("ExitFailed") == []
     left.expect_truth()
+
+
+def test_an_exit_that_waits_for_a_stop_that_does_not_answer_is_told_of(tmp_path: Path) -> None:
+    stops = {"risk": {"stop_loss_pct": 2, "exchange_stop": "disaster"}}
+    with LiveWorld(tmp_path, settings=stops) as world:
+        world.start().run_until(lambda: len(world.core.ledger.orders()) > 1)
+        world.run_for(5)
+        world.faults(*(Rule(fault=Fault.SILENCE_BEFORE, endpoint=each) for each in OF_STOPS))
+        world.price("39000")
+        world.run_until(lambda: world.has_said("ExitWaits"))
+        (triggered,), (told,) = world.said("ExitTriggered"), world.said("ExitWaits")
+        waited_s = (told.fields["seen_at"] - triggered.fields["seen_at"]) / NANOS_PER_SECOND
+        assert SECOND_EXIT_AFTER_S <= waited_s <= SECOND_EXIT_AFTER_S + 1
+        assert len(world.core.ledger.orders()) == len(("the entry", "its stop"))
+        world.faults()
+        world.run_until(lambda: world.has_said("PositionClosed"))
+        world.expect_truth()

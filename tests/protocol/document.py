@@ -48,6 +48,7 @@ from aegis.exchange.heard import (
     StopTimer,
     TakenUp,
     TellLost,
+    TellWaiting,
     Told,
     Watch,
 )
@@ -129,7 +130,7 @@ def _word(effect: Effect) -> str:
             return "stop the timer"
         case Doubt():
             return "have the books compared"
-        case TellLost():
+        case TellLost() | TellWaiting():
             return "tell people"
         case _:
             raise AssertionError(f"Expected an effect with a word, was {effect}")

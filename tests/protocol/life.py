@@ -43,6 +43,7 @@ from aegis.exchange.heard import (
     StopTimer,
     TakenUp,
     TellLost,
+    TellWaiting,
     Told,
     Watch,
 )
@@ -191,7 +192,7 @@ class Life:
                 self._timers.discard(order_id)
             case TellLost():
                 self._told |= {"lost"}
-            case Doubt() | AlarmLater():
+            case Doubt() | AlarmLater() | TellWaiting():
                 pass  # people are told at a time; comparing with the books may happen at any time
 
     def _execute(self, command: Command, *, is_answer_wanted: bool) -> None:
@@ -214,12 +215,12 @@ class Life:
             if isinstance(recorded.event, OrderSubmitted):
                 key = recorded.event.client_order_id
                 self._inbox.append((key, Leave(at=recorded.at)))
-        if refusal is None or isinstance(command, SubmitOrder):
+        if refusal is None:
             return
         order_id = getattr(command, "client_order_id", ClientOrderId(""))
         if refusal.mends_with_time:
             self._inbox.append((order_id, Declined(refusal=refusal)))
-        else:
+        elif not isinstance(command, SubmitOrder):
             self._told |= {f"refused {refusal.code}"}
 
 
