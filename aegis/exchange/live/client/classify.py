@@ -81,7 +81,8 @@ def judge(
         if heard.status != OK:
             return Lost(reason=f"HTTP {heard.status} with a code of success")
         return Result(envelope.result)
-    said = clean(f"HTTP {heard.status}, code {plain(code)} {plain(envelope.message or '')}".strip())
+    words = (plain(clean(each)) for each in (code, envelope.message or ""))  # cleaned, then cut
+    said = f"HTTP {heard.status}, code {' '.join(words)}".strip()
     definite = _refusal(profile, call, code, heard, said) if echo.is_this else None
     return definite or _not_now(profile, code, heard, said) or without_code(call, heard, said)
 

@@ -23,7 +23,7 @@ from aegis.exchange.live.calls import (
     Verdict,
 )
 from aegis.exchange.live.client.classify import Result, judge
-from aegis.exchange.live.client.evidence import Heard
+from aegis.exchange.live.client.evidence import SAID_LENGTH_MAX, Heard
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.client.answers import CANCEL, PLACE, READ_ORDER, enveloped, refusal
 
@@ -200,6 +200,13 @@ def test_what_the_exchange_says_is_cleaned_cut_and_on_one_line() -> None:
     assert "***" in verdict.reason
     assert verdict.reason.isprintable()
     assert len(verdict.reason) < 200
+
+
+def test_no_secret_is_cut_in_two_and_half_of_it_told() -> None:
+    for before in range(SAID_LENGTH_MAX):
+        heard = Heard(status=400, body=refusal(PLACING, 306, "x" * before + "a-key"))
+        verdict = judge(CRYPTOCOM, PLACE, PLACING, heard, lambda said: said.replace("a-key", "***"))
+        assert "a-" not in getattr(verdict, "reason", ""), before
 
 
 CODES = st.one_of(st.sampled_from([str(code) for code in ALL_CODES]), st.text(max_size=6))
