@@ -35,7 +35,7 @@ from aegis.dialogue import (
 )
 from aegis.domain.commands import Quote
 from aegis.domain.ids import Instant
-from aegis.domain.money import ZERO, text
+from aegis.domain.money import ZERO, text, total
 from aegis.domain.venue import VenueOrder, VenueTrade
 from aegis.exchange.live.calls import (
     Answered,
@@ -170,7 +170,7 @@ def _is_of(trade: VenueTrade, order: VenueOrder) -> bool:
 
 
 def _amount(trades: tuple[VenueTrade, ...]) -> Decimal:
-    return sum((trade.amount for trade in trades), ZERO)
+    return total(trade.amount for trade in trades)
 
 
 # The market -----------------------------------------------------------------------------------

@@ -163,6 +163,14 @@ def test_not_found_counts_no_more_time_than_has_passed_since_the_placing() -> No
     assert (answer.as_of - placed.sent_at) / 1e9 == pytest.approx(5.0, abs=0.1)
 
 
+def test_trades_of_many_digits_make_up_exactly_what_was_filled() -> None:
+    """More of them than a decimal has by default."""
+    rig = Rig()
+    rig.venue.say(ReadOrder, Answered(value=venue_order("100000000000.00000000000000000001")))
+    rig.venue.say(ReadTrades, page(trade(1, "100000000000"), trade(2, "0.00000000000000000001")))
+    assert isinstance(rig.ask(find()), OrderFound)
+
+
 # The market -----------------------------------------------------------------------------------
 
 
