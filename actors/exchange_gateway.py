@@ -277,11 +277,9 @@ class ExchangeGateway(Actor):
             return
         if refusal.mends_with_time and self._active(order_id) is not None:
             self._step(order_id, Declined(refusal=refusal))
-            return
-        if isinstance(message.command, SubmitOrder):
-            return  # it has its leave, or its end
-        self.log("ExecutionError", level="error", code=refusal.code, text=refusal.text)
-        self.tell(names.RECONCILER, ReconcileNow(trigger="execution error"))
+        elif not isinstance(message.command, SubmitOrder):  # which has its leave, or its end
+            self.log("ExecutionError", level="error", code=refusal.code, text=refusal.text)
+            self.tell(names.RECONCILER, ReconcileNow(trigger="execution error"))
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
