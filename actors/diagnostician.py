@@ -60,6 +60,10 @@ from aegis.tuning import Reconfigured, Tuning
 
 INSPECTION_DEADLINE_S = 60.0
 
+RECONCILED_WITHIN_S = 30.0
+"""So long an errand's question waits for what a reconciliation learns of the exchange: whether it
+answers, and by which clock. Where it does not answer, that is what is told."""
+
 replace = msgspec.structs.replace
 
 Inspect = Callable[[Ask], tuple[Judgement, ...]]
@@ -102,6 +106,8 @@ class Diagnostician(Actor):
         self._intervals = 0
         self._stage = Stage.IDLE
         self._run = first
+        self._is_errand = first.reply_to is not None
+        self._awaited: tuple[DiagnoseNow, Timer] | None = None
         self._depth = Depth.DEEP
         self._queue: list[DiagnoseNow] = []
         self._book = Book()
@@ -158,7 +164,11 @@ class Diagnostician(Actor):
                 continue
             if self._stage is Stage.REMEDY:
                 self._look()  # the store restarted, and may never say what came of the remedy
-            if self._stage is not Stage.BOOK or self._first is not None:
+            if self._awaited is not None:
+                (errand, timer), self._awaited = self._awaited, None
+                timer.cancel()
+                self._want(errand)
+            elif self._stage is not Stage.BOOK or self._first is not None:
                 self._want(DiagnoseNow(trigger="start"))  # a first book to come has it already
 
     def _want(self, message: DiagnoseNow) -> None:
@@ -195,8 +205,11 @@ class Diagnostician(Actor):
         """Wait for the first reconciliation; then look at all that is not in the book."""
         if self._stage is not Stage.BOOK:
             return
+        is_errand, self._is_errand = self._is_errand, False
         is_too_early = message.reconciled == 0 and self._first is None
-        if is_too_early and self._run.reply_to is None:
+        if is_too_early and is_errand:
+            self._awaited = self._run, self.after(RECONCILED_WITHIN_S, self._run)
+        if is_too_early and (is_errand or self._run.reply_to is None):
             self._next()  # the completion of the first one will ask again
             return
         self._book = message.book

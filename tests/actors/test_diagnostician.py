@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from actors import names
-from actors.diagnostician import Diagnostician
+from actors.diagnostician import AT_START, RECONCILED_WITHIN_S, Diagnostician
+from aegis.clock import ManualClock
 from aegis.domain.checks import CHECKS
 from aegis.domain.commands import (
     ChangeTradingState,
@@ -29,8 +30,9 @@ from aegis.messages import (
     ReadBook,
     StoreMended,
 )
+from supervisors.seeded import SeededRuntime
 from tests.actors.ensemble import Ensemble
-from tests.domain.kit import LIMITS, Desk
+from tests.domain.kit import LIMITS, START, Desk
 from tests.stage import Stage
 
 ME = names.DIAGNOSTICIAN
@@ -54,7 +56,7 @@ class Scene(Ensemble):
         self.asked: list[Ask] = []
         self.inspections: list[Findings | Exception] = []
 
-    def begin(self, *inspections: Findings | Exception) -> Scene:
+    def begin(self, *inspections: Findings | Exception, first: DiagnoseNow = AT_START) -> Scene:
         """Launch it; each look into the store finds the next of `inspections`."""
         self.inspections = list(inspections)
         build = partial(
@@ -63,6 +65,7 @@ class Scene(Ensemble):
             bounds=BOUNDS,
             interval_s=3600,
             deep_interval_s=3 * 3600,
+            first=first,
         )
         self.stage.launch(ME, build)
         self.wait_heard(STORE, ReadBook)
@@ -105,6 +108,41 @@ def test_it_waits_for_the_first_reconciliation(scene: Scene) -> None:
     scene.look(2)
 
     assert set(scene.completed().values()) == {"ok"}
+
+
+ERRAND = DiagnoseNow(trigger="start", reply_to=ASKER, token=7)
+
+
+def test_an_errand_s_question_waits_for_the_reconciliation() -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime)).begin(SOUND, first=ERRAND).look(reconciled=0)
+    runtime.run_for(RECONCILED_WITHIN_S - 1)
+    assert scene.asked == []
+    scene.publish(ME, reconciliation("start"))
+    scene.look(2)
+    scene.completed()
+
+    (report,) = scene.wait_heard(ASKER, DiagnosisReported)
+    assert report.token == 7
+    runtime.run_for(RECONCILED_WITHIN_S)
+    assert len(scene.heard(STORE, ReadBook)) == 2
+
+
+def test_an_errand_s_question_is_answered_where_the_reconciliation_was_quicker(
+    scene: Scene,
+) -> None:
+    scene.begin(SOUND, first=ERRAND).look(reconciled=1)
+    scene.completed()
+    scene.wait_heard(ASKER, DiagnosisReported)
+
+
+def test_an_errand_s_question_is_answered_where_nobody_can_reconcile() -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime)).begin(SOUND, first=ERRAND).look(reconciled=0)
+    runtime.run_for(RECONCILED_WITHIN_S)
+    scene.look(2, reconciled=0)
+    scene.completed()
+    scene.wait_heard(ASKER, DiagnosisReported)
 
 
 def test_each_start_of_the_trading_branch_is_diagnosed(scene: Scene) -> None:

@@ -22,6 +22,7 @@ class Done(NamedTuple):
     running: Answer
     before: Evidence
     down_dry: Said
+    diagnosed: Said
     after_dry: Evidence
     down: Said
     resolved: Said
@@ -49,6 +50,7 @@ def done(make_live: Make) -> Done:
         running,
         before,
         down_dry=scene.say("reconcile", "--dry-run", "--live"),
+        diagnosed=scene.say("diagnose", "--dry-run", "--live"),
         after_dry=look(scene.store),
         down=scene.say("reconcile", "--live"),
         resolved=scene.say("resolve", position.position_id, "--transferred"),
@@ -66,6 +68,13 @@ def test_a_dry_run_while_it_is_down_tells_and_writes_nothing(done: Done) -> None
     assert (done.down_dry.returncode, done.down_dry.stderr) == (0, "")
     assert "the exchange lacks 0.0005 BTC" in done.down_dry.stdout
     assert done.after_dry.head_hash == done.before.head_hash
+
+
+def test_a_diagnosis_while_it_is_down_has_measured_what_it_tells_of(done: Done) -> None:
+    found = [line.split()[:2] for line in done.diagnosed.stdout.splitlines()]
+    assert ["ok", "exchange"] in found
+    assert ["ok", "symbols"] in found
+    assert "measured" not in done.diagnosed.stdout
 
 
 def test_what_nobody_can_tell_is_asked_in_words_that_answer_it(done: Done) -> None:
