@@ -68,6 +68,7 @@ def _polled(setting: Setting, clients: Clients) -> Opened:
     market = PolledMarket(
         config.exchange.symbols,
         timeframe_s=config.market.timeframe_s,
+        candles_page=clients.profile.candles_page,
         poll_interval_s=config.market.poll_interval_s,
         stale_after_s=config.market.stale_after_s,
         deadline_s=config.exchange.call_deadline_s,

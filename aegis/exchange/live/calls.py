@@ -116,7 +116,8 @@ class ReadQuote(_Value, frozen=True, kw_only=True):
 class ReadCandles(_Value, frozen=True, kw_only=True):
     """Answered by a tuple of `Candle` that open at or after `since`, eldest first, at most a page.
 
-    The last may not be closed yet: who asks looks at `close_at`.
+    The last may not be closed yet: who asks looks at `close_at`. An exchange may look no further
+    than a page's time: none there says nothing of what comes after.
     """
 
     symbol: Symbol

@@ -39,7 +39,8 @@ Reply = Callable[[HistoryRead], None]
 class Candles:
     """What to ask of candles, and what came of it; implements `asker.Questions`.
 
-    `tell` hears each candle as it closes. `want` is called on any thread, the others one at a time.
+    `page` is how many candles' time an answer speaks of at least. `tell` hears each candle as it
+    closes. `want` is called on any thread, the others one at a time.
     """
 
     def __init__(
@@ -47,19 +48,22 @@ class Candles:
         symbols: tuple[Symbol, ...],
         *,
         timeframe_s: int,
+        page: int,
         clock: Clock,
         log: Log,
         recorder: Recorder | None,
         tell: Callable[[CandleClosed], None],
     ) -> None:
         self._timeframe_s = timeframe_s
+        self._page = page
         self._clock = clock
         self._log = log
         self._recorder = recorder
         self._tell = tell
         self._begins_at = beat_before(clock.now(), timeframe_s)
         self._tails = {
-            symbol: Tail(symbol, timeframe_s, self._begins_at, log) for symbol in symbols
+            symbol: Tail(symbol, self._begins_at, timeframe_s=timeframe_s, page=page, log=log)
+            for symbol in symbols
         }
         self._again_s = dict.fromkeys(symbols, 0.0)  # not before, where it was not there yet
         self._lock = threading.Lock()
@@ -76,7 +80,7 @@ class Candles:
 
     def want(self, wanted: ReadHistory, reply_to: Reply) -> bool:
         """Take a question, or answer it where nothing is to be asked; say whether something is."""
-        look = look_for(wanted, self._tails[wanted.symbol].closed_until, self._timeframe_s)
+        look = self._look_for(wanted)
         if look.is_empty:
             reply_to(page_of(look, ()))
             return False
@@ -127,9 +131,12 @@ class Candles:
         with self._lock:
             wanted = next(iter(self._wanted), None)
         if wanted is not None:
-            closed_until = self._tails[wanted.symbol].closed_until
-            return look_for(wanted, closed_until, self._timeframe_s), 0.0
+            return self._look_for(wanted), 0.0
         return self._unrecorded(), min(waits[nearest], IDLE_S)
+
+    def _look_for(self, wanted: ReadHistory) -> Look:
+        until = self._tails[wanted.symbol].closed_until
+        return look_for(wanted, until, timeframe_s=self._timeframe_s, page=self._page)
 
     def _wait_s(self, tail: Tail) -> float:
         """Return the real seconds until a symbol's next candle is worth asking for."""
@@ -195,7 +202,8 @@ class Candles:
         self._read(rows.candles)
         for candle in rows.candles:
             recorder.see(candle)
-        self._recorded_until[symbol] = rows.candles[-1].close_at if rows.candles else until
+        over = min(until, later(since, self._page, self._timeframe_s))
+        self._recorded_until[symbol] = rows.candles[-1].close_at if rows.candles else over
 
 
 def _closed_by(outcome: Outcome, clock: Clock) -> Instant:

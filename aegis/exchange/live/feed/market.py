@@ -50,6 +50,7 @@ class PolledMarket:
         symbols: tuple[Symbol, ...],
         *,
         timeframe_s: int,
+        candles_page: int,
         poll_interval_s: float,
         stale_after_s: float,
         deadline_s: float,
@@ -75,6 +76,7 @@ class PolledMarket:
         self._candles = Candles(
             symbols,
             timeframe_s=timeframe_s,
+            page=candles_page,
             clock=clock,
             log=log,
             recorder=recorder,

@@ -19,12 +19,16 @@ back, an average over 1,000 candles has kept e^-40."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """A question, with the instants that its page lies between."""
+    """A question, with the instants that its answer lies between.
+
+    `page` is how many candles' time an answer speaks of at least.
+    """
 
     wanted: ReadHistory
     start: Instant
     until: Instant
     timeframe_s: int
+    page: int
     is_cut: bool
 
     @property
@@ -39,7 +43,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return self.start >= self.until
 
 
-def look_for(wanted: ReadHistory, until: Instant, timeframe_s: int) -> Look:
+def look_for(wanted: ReadHistory, until: Instant, *, timeframe_s: int, page: int) -> Look:
     """Return where the answer to a question begins and ends; `until` is the last close."""
     asked = until if wanted.after is None else min(wanted.after, until)
     start = min(asked, later(until, -wanted.least, timeframe_s))
@@ -49,16 +53,18 @@ def look_for(wanted: ReadHistory, until: Instant, timeframe_s: int) -> Look:
         start=max(start, eldest),
         until=until,
         timeframe_s=timeframe_s,
+        page=page,
         is_cut=start < eldest,
     )
 
 
 def page_of(look: Look, answer: tuple[Candle, ...]) -> HistoryRead:
-    """Return the page that an answer makes; one without any candle is the last."""
+    """Return the page that an answer makes; one without any candle ends with its time."""
     since = beat_before(look.start, look.timeframe_s)
     rows = closed_rows(answer, since=since, closed_by=look.until, timeframe_s=look.timeframe_s)
     candles = tuple(each for each in rows.candles if each.close_at > look.start)
-    until = candles[-1].close_at if candles else look.until
+    over = min(look.until, later(since, look.page, look.timeframe_s))
+    until = candles[-1].close_at if candles else over
     return HistoryRead(
         symbol=look.wanted.symbol,
         after=look.wanted.after,

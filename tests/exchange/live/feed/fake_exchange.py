@@ -61,6 +61,7 @@ class FakeExchange:
         self.verdicts: Callable[[Call], Verdict | None] = lambda _call: None
         self.lags = 0  # candles that are closed and not shown yet
         self.missing: set[int] = set()
+        self.tells_window = False  # a page's time alone, not a page of what is there
         self.others: dict[int, Candle] = {}  # told instead of the true one
         self.quote_of: Callable[[Instant], Quote | None] = fair_quote
         self.asked: list[Call] = []
@@ -98,6 +99,7 @@ class FakeExchange:
         first = -(-(since - START) // MINUTE_NS)
         under_way = (now - START) // MINUTE_NS
         shown = range(first, under_way + 1 - self.lags)
+        shown = shown[:PAGE] if self.tells_window else shown
         told = [number for number in shown if number not in self.missing][:PAGE]
         return tuple(
             self.others.get(

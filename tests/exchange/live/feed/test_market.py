@@ -14,7 +14,7 @@ from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Quote
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.exchange.live.calls import Call, Limited, ReadCandles, ReadQuote
+from aegis.exchange.live.calls import Answered, Call, Limited, ReadCandles, ReadQuote
 from aegis.exchange.live.feed.asker import PAUSE_S_MAX
 from aegis.exchange.live.feed.market import PolledMarket
 from aegis.messages import (
@@ -29,6 +29,7 @@ from supervisors.seeded import SeededRuntime
 from supervisors.threads import ThreadRuntime
 from tests.exchange.live.feed.fake_exchange import (
     BTC_USDT,
+    PAGE,
     START,
     FakeExchange,
     candle_of,
@@ -85,6 +86,7 @@ class Stage:
         self.market = PolledMarket(
             symbols,
             timeframe_s=60,
+            candles_page=PAGE,
             poll_interval_s=2.0,
             stale_after_s=30.0,
             deadline_s=5.0,
@@ -290,6 +292,31 @@ def test_what_the_exchange_has_not_is_a_gap(stage: Stage) -> None:
     ]
 
 
+@pytest.mark.parametrize("gap", [range(11, 11 + PAGE), range(11, 30)], ids=["a page", "pages"])
+def test_what_comes_after_a_gap_of_pages_is_told(stage: Stage, gap: range) -> None:
+    stage.exchange.tells_window, stage.exchange.missing = True, set(gap)
+    closes = stage.begin().live_until_minute(gap.stop + 2).closes()
+    assert [(each.candle, each.has_gap_before) for each in closes] == [
+        (candle_of(10), False),
+        (candle_of(gap.stop), True),
+        (candle_of(gap.stop + 1), False),
+    ]
+
+
+def test_an_answer_without_candles_that_comes_once_is_no_gap(stage: Stage) -> None:
+    stage.exchange.tells_window = True
+    stage.begin().live_until_minute(11)
+    stage.exchange.verdicts = lost
+    stage.live_until_minute(11 + 2 * PAGE)
+    empty = iter([Answered(value=())])
+    stage.exchange.verdicts = lambda call: (
+        next(empty, None) if isinstance(call, ReadCandles) else None
+    )
+    closes = stage.live(30).closes()
+    assert not any(each.has_gap_before for each in closes)
+    assert closes[-1].candle == candle_of(10 + 2 * PAGE)
+
+
 def test_a_candle_that_reads_otherwise_later_is_told_of_and_stays(stage: Stage) -> None:
     stage.begin().live_until_minute(11)
     stage.exchange.others[10] = replace(candle_of(10), volume=Decimal(61))
@@ -440,6 +467,26 @@ def test_an_empty_answer_is_believed_when_it_comes_again(stage: Stage) -> None:
     assert stage.exchange.counts()["ReadCandles"] == asked + 2
 
 
+@pytest.mark.parametrize("gap", [range(2, 2 + PAGE), range(2, 9)], ids=["a page", "pages"])
+def test_history_goes_on_after_a_gap_of_pages(stage: Stage, gap: range) -> None:
+    stage.exchange.tells_window, stage.exchange.missing = True, set(gap)
+    page = stage.begin().page(minute(2))
+    assert (page.candles, page.is_last) == ((), False)
+    found = page.candles
+    while not page.is_last:
+        page = stage.page(page.until)
+        found += page.candles
+    assert found == tuple(map(candle_of, range(gap.stop, 10)))
+
+
+def test_the_recording_goes_on_after_a_gap_of_pages() -> None:
+    kept = Kept(known_until=minute(1))
+    stage = Stage(recorder=kept)
+    stage.exchange.tells_window, stage.exchange.missing = True, set(range(1, 8))
+    stage.begin().live_until_minute(12)
+    assert kept.seen == [candle_of(number) for number in range(8, 12)]
+
+
 # The recording, and who trades on paper -----------------------------------------------------
 
 
@@ -509,6 +556,7 @@ def test_on_threads_prices_and_history_come_as_well() -> None:
     market = PolledMarket(
         (BTC_USDT,),
         timeframe_s=60,
+        candles_page=PAGE,
         poll_interval_s=0.01,
         stale_after_s=30.0,
         deadline_s=5.0,
