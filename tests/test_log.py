@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -259,6 +260,29 @@ def test_a_reader_that_has_gone_away_does_no_harm(path: Path, written: Written) 
     log("One")
     log("Two")
     assert [record["event"] for record in written()] == ["One", "Two"]
+
+
+def test_a_pipe_that_nobody_empties_keeps_nobody_waiting(path: Path, written: Written) -> None:
+    """As a terminal that somebody holds with Ctrl-S: no actor may wait for it to go on."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as console, os.fdopen(reader, "rb") as reading:
+        log = _quiet(path, console=console)
+
+        def say_much() -> None:
+            for _ in range(400):
+                log("Said", text="x" * 1000)
+
+        many = Thread(target=say_much, daemon=True)
+        many.start()
+        many.join(5)
+        is_waiting = many.is_alive()
+        shown = os.read(reader, 1 << 20)
+        many.join(5)
+        assert not is_waiting
+        assert len(written()) == 400
+        assert shown.startswith(b"08:14:02 Said text=xxx")
+        log("Again")
+        assert os.read(reading.fileno(), 1 << 20).endswith(b"08:14:02 Again\n")
 
 
 def test_a_line_is_in_the_pipe_before_the_next_step() -> None:

@@ -7,12 +7,14 @@ Invariants:
 1. A line is one JSON object: `ts`, `level`, `event`, then the fields in the order given.
 2. A registered secret stands in no line: not in a field, a name, an exception or its trace.
 3. What cannot be written is counted and told once; it neither raises nor is tried again.
-4. A line is flushed when it is written, also into a pipe.
+4. A line is flushed when it is written, also into a pipe. A terminal that is held up, or a pipe
+   that nobody empties, misses lines and keeps nobody waiting: who logs may be guarding.
 """
 
 from __future__ import annotations
 
 import logging
+import select
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,6 +44,13 @@ ALWAYS: Final = frozenset({"Starting", "Heartbeat"})
 _RANKS: Final[Mapping[object, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _RESERVED: Final = frozenset({"ts", "level", "event"})
 _LIBRARIES: Final = ("urllib3", "requests", "ccxt", "pykka")
+
+
+_PART_CHARS: Final = 1000
+"""Of a line, written at once: a pipe with any room has some for 4096 bytes."""
+
+_ROOM_WITHIN_MS: Final = 200
+"""How long a console that was not held up may take to have room; a slow reader misses nothing."""
 
 
 class Log:
@@ -132,6 +141,7 @@ class _Desk:
         self._lock = RLock()  # a finaliser that logs may run inside of a write
         self._untold = 0
         self._is_told = False
+        self._is_held_up = False  # the console
 
     def stamped(self, _desk: object, level: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Put the time, level and event first."""
@@ -190,13 +200,28 @@ class _Desk:
         if console is None:
             return
         encoding = console.encoding or "utf-8"
+        line = words.encode(encoding, "backslashreplace").decode(encoding) + "\n"
         try:
-            console.write(words.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-            console.flush()
+            for begin in range(0, len(line), _PART_CHARS):
+                if not self._has_room(console):
+                    return
+                console.write(line[begin : begin + _PART_CHARS])
+                console.flush()
         except BlockingIOError:
-            pass  # a terminal that is held up misses a line
+            pass  # it was made so by somebody else, and misses a line
         except (OSError, ValueError):  # whoever read the pipe is gone, or it was closed
             self._console = None
+
+    def _has_room(self, console: TextIO) -> bool:
+        """Say whether a console takes a part of a line without making anybody wait."""
+        try:
+            descriptor = console.fileno()
+        except OSError:
+            return True  # it is in memory
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        self._is_held_up = not poll.poll(0 if self._is_held_up else _ROOM_WITHIN_MS)
+        return not self._is_held_up
 
 
 class _Bound(BoundLoggerBase):
