@@ -186,7 +186,8 @@ def _part_of(trade: VenueTrade, most: Decimal) -> Fill:
 
 
 def _forced(view: View, position: Position, trades: tuple[Fill, ...]) -> BookForcedFills:
-    first = next(t for t in view.account.trades if t.trade_id == trades[0].trade_id)
+    named = (position.symbol, trades[0].trade_id)
+    first = next(t for t in view.account.trades if (t.symbol, t.trade_id) == named)
     return BookForcedFills(
         position_id=position.position_id,
         client_order_id=forced_order_id(view.tag, position.symbol, first.trade_id),

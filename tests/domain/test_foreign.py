@@ -140,6 +140,14 @@ def test_a_sale_is_an_order_of_role_forced() -> None:
     )  # fmt: skip
 
 
+def test_a_sale_is_of_its_own_symbol_though_another_s_trade_has_its_id() -> None:
+    desk, _ = holding()
+    other = sale("5", symbol=ETH_USDT, exchange_order_id=ExchangeOrderId("x-eth"))
+    heal(desk, seen(desk, {USDT: "1010"}, other, sale("1")))
+    (order,) = (each for each in desk.orders.values() if each.role is Role.FORCED)
+    assert order.exchange_order_id == "x-h-1"
+
+
 def test_several_sales_that_together_took_it_are_one_order() -> None:
     desk, held = holding()
     trades = (sale("0.4", "110"), sale("0.6", "120", trade_id="h-2"))

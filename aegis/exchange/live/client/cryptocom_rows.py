@@ -169,7 +169,7 @@ def open_orders(data: msgspec.Raw) -> tuple[VenueOrder, ...]:
 def trades(data: msgspec.Raw) -> tuple[tuple[VenueTrade, ...], int]:
     """Return trades, eldest first, and how many rows told of them."""
     rows = decoded(data, _TRADES).data
-    found = once((_trade(row) for row in rows), lambda each: each.trade_id, "trade_id")
+    found = once(map(_trade, rows), lambda each: (each.symbol, each.trade_id), "trade_id")
     return tuple(sorted(found, key=lambda each: (each.at, each.trade_id))), len(rows)
 
 

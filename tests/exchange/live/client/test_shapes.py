@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from aegis.domain.candles import Candle, fault_of
 from aegis.domain.commands import Quote
@@ -179,6 +180,15 @@ def test_milliseconds_in_another_unit_are_lost(at: object) -> None:
 )
 def test_an_order_that_contradicts_itself_or_the_question_is_lost(other: dict[str, Any]) -> None:
     assert isinstance(read(READ_ORDER, ORDER | other), Lost)
+
+
+def test_trades_of_two_symbols_may_have_one_id() -> None:
+    """A trade's name is its symbol and its id together, here as in the store."""
+    call = replace(READ_TRADES, symbol=None)
+    page = read(call, listed(call, TRADE, TRADE | {"instrument_name": "ETH_USDT"}))
+    assert isinstance(page, Answered)
+    assert isinstance(page.value, Page)
+    assert {trade.symbol for trade in page.value.trades} == {"BTC/USDT", "ETH/USDT"}
 
 
 @pytest.mark.parametrize(
