@@ -159,10 +159,12 @@ def after_finding(order: Order, found: OrderFound) -> tuple[Command, ...]:
             AcceptOrder(client_order_id=order_id, exchange_order_id=venue.exchange_order_id)
         )
     commands.extend(_new_fills(order, found.trades))
-    step = ENDING_STEPS.get(venue.status)
+    step, reason = ENDING_STEPS.get(venue.status), venue.reason
+    if venue.status is VenueOrderStatus.FILLED and venue.filled < order.amount:
+        step, reason = OrderStep.CANCEL, "the exchange took less than was asked, and filled that"
     if step is not None:
         commands.append(
-            EndOrder(client_order_id=order_id, step=step, filled=venue.filled, reason=venue.reason)
+            EndOrder(client_order_id=order_id, step=step, filled=venue.filled, reason=reason)
         )
     return tuple(commands)
 

@@ -402,6 +402,16 @@ def test_an_open_order_is_looked_at_again(scene: Scene) -> None:
     scene.wait_asked(FindOrder)
 
 
+def test_an_order_that_is_over_and_filled_less_than_was_asked_ends_with_that(scene: Scene) -> None:
+    scene.begin().tell(GATEWAY, tick("100"))
+    order = scene.accepted(entry("2"))
+    scene.venue.answer(FindOrder, found(order, VenueOrderStatus.FILLED, "1"))
+
+    assert scene.wait_command(RecordFills)[0].fills[0].amount == 1
+    (ended,) = scene.wait_command(EndOrder)
+    assert (ended.step, ended.filled) == (OrderStep.CANCEL, Decimal(1))
+
+
 def test_a_fill_that_is_booked_already_is_not_told_again(scene: Scene) -> None:
     scene.begin(poll_interval_s=0.05).tell(GATEWAY, tick("100"))
     order = scene.accepted(entry())
