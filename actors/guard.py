@@ -15,12 +15,7 @@ from actors.beating import Beating
 from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
-from aegis.domain.commands import (
-    Command,
-    IntendOrder,
-    Quote,
-    RaiseStop,
-)
+from aegis.domain.commands import Command, IntendOrder, Quote, RaiseStop
 from aegis.domain.events import (
     OrderCanceled,
     OrderExpired,
@@ -36,8 +31,10 @@ from aegis.domain.guard import (
     ExitWanted,
     Extremes,
     is_mark_due,
+    last_known,
     quote_of,
     raised_along,
+    wanted_unseen,
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, PositionId, Symbol
@@ -191,13 +188,22 @@ class Guard(Beating):
         return verdict is Verdict.BELIEVED
 
     def _check_feed(self) -> None:
-        """Ask the exchange itself for the price of what is held, where the feed is silent."""
-        now = self.clock.monotonic()
-        for position in self._book.alive_positions() if self._book else ():
+        """Ask the exchange itself for the price of what is held, where the feed is silent.
+
+        Where it tells none either, who leaves goes on at market, which needs none.
+        """
+        now, book, check_s = self.clock.monotonic(), self._book, self._feed_check_s
+        for position in book.alive_positions() if book else ():
             silent_s = now - self._moved_at.setdefault(position.symbol, now)
-            if self._feed_check_s is not None and silent_s >= self._feed_check_s:
-                self.log("FeedSilent", level="warning", symbol=position.symbol, silent_s=silent_s)
-                self.tell(names.EXCHANGE_GATEWAY, ReadQuote(symbol=position.symbol))
+            if book is None or check_s is None or silent_s < check_s:
+                continue
+            self.log("FeedSilent", level="warning", symbol=position.symbol, silent_s=silent_s)
+            self.tell(names.EXCHANGE_GATEWAY, ReadQuote(symbol=position.symbol))
+            unseen_s = now - self._seen_at.get(position.symbol, now - silent_s)
+            wanted = wanted_unseen(book, position)
+            if wanted is not None and unseen_s >= 2 * check_s:
+                last = self._belief.last.get(position.symbol)
+                self._leave(book, position, wanted, last or last_known(position, self.clock.now()))
 
     def _watch(self, book: Book, position: Position, quote: Quote) -> None:
         wanted = watch(position, quote.bid)

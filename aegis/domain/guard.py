@@ -98,6 +98,19 @@ def watch(position: Position, bid: Decimal) -> ExitWanted | RaiseStop | None:
     return raised(position, bid)
 
 
+def wanted_unseen(book: Book, position: Position) -> ExitWanted | None:
+    """Return the exit that is wanted whatever the price is; None where one would have to say so."""
+    if not is_held(position) or not (position.leaving or book.account.is_flattening):
+        return None
+    return ExitWanted(reason=ExitReason(position.leaving or ExitReason.FLATTEN), trigger_price=None)
+
+
+def last_known(position: Position, at: Instant) -> Quote:
+    """Return what a position was last seen at, for want of any price."""
+    price = position.mark or position.entry_price
+    return Quote(bid=price, ask=price, at=at)
+
+
 def _stop_reason(position: Position) -> ExitReason:
     first, stop = position.stop_first, position.stop_price
     trails = position.policy.trailing_stop_pct > 0

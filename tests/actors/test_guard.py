@@ -459,6 +459,21 @@ def test_a_price_from_the_exchange_itself_triggers_the_stop(holding: Scene) -> N
     assert intent.order.reason == "stop_loss"
 
 
+@pytest.mark.parametrize("is_wanted", [False, True])
+def test_without_any_price_what_is_being_left_is_left_and_nothing_else(
+    seeded_stage: Stage, *, is_wanted: bool
+) -> None:
+    scene = Scene(seeded_stage)
+    scene.desk.holding()
+    scene.begin(feed_check_s=1)
+    if is_wanted:
+        scene.publish(ME, halt("flatten", is_flattening=True))
+    assert isinstance(seeded_stage.runtime, SeededRuntime)
+    seeded_stage.runtime.run_for(10)
+
+    assert [each.order.reason for each in scene.commands(IntendOrder)] == ["flatten"] * is_wanted
+
+
 def test_where_nothing_is_held_nobody_is_asked(seeded_stage: Stage) -> None:
     scene = Scene(seeded_stage).begin(feed_check_s=1)
     assert isinstance(seeded_stage.runtime, SeededRuntime)

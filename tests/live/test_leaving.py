@@ -11,12 +11,14 @@ from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from tests.domain.kit import BTC
 from tests.exchange_server.faults import Fault, Rule
+from tests.live.account import AccountWorld
 from tests.live.world import ORDERS, LiveWorld
 
 STALE_S = 5
 """From the loss of an answer to the price that lets the next exit go, and the call."""
 
 
+STALE_AFTER_S = 30
 OF_STOPS = ("private/advanced/cancel-order", "private/advanced/get-order-detail")
 
 
@@ -69,4 +71,19 @@ def test_an_exit_that_waits_for_a_stop_that_does_not_answer_is_told_of(tmp_path:
         assert len(world.core.ledger.orders()) == len(("the entry", "its stop"))
         world.faults()
         world.run_until(lambda: world.has_said("PositionClosed"))
+        world.expect_truth()
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["seen before", "since a start"])
+def test_a_flatten_leaves_though_the_exchange_tells_no_price(
+    tmp_path: Path, *, is_new: bool
+) -> None:
+    with AccountWorld(tmp_path) as world:
+        world.hold().fault(Fault.HTML_429, "public")
+        if is_new:
+            world.be_down(60)
+            world.run_for(5)
+        world.say("flatten")
+        world.run_for(3 * STALE_AFTER_S)
+        assert world.has_said("PositionClosed")
         world.expect_truth()
