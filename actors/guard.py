@@ -39,9 +39,9 @@ from aegis.domain.guard import (
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, PositionId, Symbol
 from aegis.domain.instants import day_start
-from aegis.domain.leaving import departure, flat, lost_before
+from aegis.domain.leaving import departure, flat, found_few_takers, lost_before
 from aegis.domain.losses import after_close
-from aegis.domain.order import Order, OrderState, OrderType, Role
+from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.position import Position
 from aegis.domain.protection import Keeper, alarm_of, called_off, is_left
 from aegis.domain.pursuit import Pursuit
@@ -344,7 +344,7 @@ class Guard(Beating):
 
     def _exit_failed(self, order: Order) -> None:
         """Tell it, and let the next wait; one that found no taker goes on at the next price."""
-        if order.type is OrderType.LIMIT and order.state is not OrderState.REJECTED:
+        if found_few_takers(order):
             self.log(
                 "ExitUnfilled",
                 level="warning",

@@ -8,7 +8,9 @@ Invariants:
 3. An exit that rests is called off, and has ended, before the next one goes.
 4. An exit goes at market. Only after a leap of the price beyond the collar, which may be a wrong
    price or an empty book, it goes by a limit that takes what is there at once: a collar below the
-   price; then two; and then at market, with an alarm.
+   price; then two; and then at market, with an alarm. One that no book has seen, as it was refused
+   or never placed, counts for nothing: the next goes by the same limit. But where the order itself
+   was refused, its limit may be why, and the next goes at market.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ SECOND_EXIT_AFTER_S = 10
 
 LIMITED_EXITS_MAX = 2
 """So many exits go by a limit, each a collar wider than the one before; the next goes at market."""
+
+INVALID_ORDER = "invalid_order"
+"""What the end of an order begins with that the exchange refused for what it was, at any time."""
 
 RETRY_AFTER_S_MAX = 60
 
@@ -86,15 +91,16 @@ def departure(
     return Departure(ordinal=ordinal, cancels=cancels, exit=order, alarm=alarm)
 
 
+def found_few_takers(order: Order) -> bool:
+    """Say whether an exit by a limit was in the exchange's book, and ended with some of it left."""
+    was_taken = order.exchange_order_id is not None
+    is_short = order.state in (OrderState.CANCELED, OrderState.EXPIRED)
+    return _is_limited(order) and was_taken and is_short
+
+
 def limited_exits(book: Book, position: Position) -> int:
-    """Return how many exits by a limit were sent, and ended with something left to sell."""
-    return sum(
-        order.role is Role.EXIT
-        and order.type is OrderType.LIMIT
-        and order.submitted_at is not None
-        and order.is_ended
-        for order in book.orders_of(position.position_id)
-    )
+    """Return how many exits by a limit found too few takers."""
+    return sum(map(found_few_takers, book.orders_of(position.position_id)))
 
 
 def exit_limit(
@@ -111,8 +117,11 @@ def exit_limit(
     It counts from the worse of the bid and the level that was crossed: a venue that knows candles
     only fills a target there, however far the price went beyond.
     """
+    sent = [o for o in book.orders_of(position.position_id) if _is_limited(o) and o.submitted_at]
+    if not (sent or has_leapt) or (sent and _is_itself_refused(sent[-1])):
+        return None
     limited = limited_exits(book, position)
-    if limited >= LIMITED_EXITS_MAX or (limited == 0 and not has_leapt):
+    if limited >= LIMITED_EXITS_MAX:
         return None
     worst = min(quote.bid, wanted.trigger_price or quote.bid)
     width = percent_of(worst, times(collar_pct, Decimal(limited + 1)))
@@ -154,6 +163,17 @@ def flat(account: Account) -> ChangeTradingState:
     dust = ", ".join(f"{text(left)} {coin}" for coin, left in account.dust.items())
     reason = f"flat{f' but for dust: {dust}' if dust else ''}; resume to trade again"
     return ChangeTradingState(state=TradingState.REDUCING, cause="flatten", reason=reason)
+
+
+def _is_limited(order: Order) -> bool:
+    return order.role is Role.EXIT and order.type is OrderType.LIMIT
+
+
+def _is_itself_refused(order: Order) -> bool:
+    """Say whether an order was refused for what it is, or may have been: after it was accepted."""
+    is_late = order.exchange_order_id is not None
+    is_refused = is_late or order.end_reason.startswith(f"{INVALID_ORDER}:")
+    return order.state is OrderState.REJECTED and is_refused
 
 
 def _rests(order: Order) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.domain.candles import Candle
-from aegis.domain.commands import Quote, RaiseStop
+from aegis.domain.commands import EndOrder, Quote, RaiseStop
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
@@ -30,7 +31,7 @@ from aegis.domain.guard import (
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.instants import day_start
 from aegis.domain.leaving import exit_limit, is_last_resort, last_resort, retry_after_s
-from aegis.domain.money import floor_to, minus, percent_of, times
+from aegis.domain.money import ZERO, floor_to, minus, percent_of, times
 from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import Position, StopPolicy
 from aegis.exchange.outcomes import request_to_place
@@ -230,6 +231,56 @@ def test_an_exit_that_was_never_sent_widens_nothing() -> None:
     order = desk.intended(exit_of(held, type=OrderType.LIMIT, price=Decimal(95)))
     desk.ends(order, OrderStep.EXPIRE)
     assert limit_of(desk, STOP, "50", has_leapt=False) is None
+
+
+def refused(desk: Desk, limit: Decimal | None, reason: str) -> None:
+    order = desk.submitted(exit_of(desk.position(), type=OrderType.LIMIT, price=limit))
+    end = EndOrder(
+        client_order_id=order.client_order_id, step=OrderStep.REJECT, filled=ZERO, reason=reason
+    )
+    desk.does(end)
+
+
+def never_placed(desk: Desk, limit: Decimal | None, reason: str) -> None:
+    order = desk.unknown(exit_of(desk.position(), type=OrderType.LIMIT, price=limit))
+    end = EndOrder(
+        client_order_id=order.client_order_id,
+        step=OrderStep.PROVE_ABSENT,
+        filled=ZERO,
+        reason=reason,
+    )
+    desk.does(end)
+
+
+@pytest.mark.parametrize("happens", [refused, never_placed])
+def test_an_exit_that_no_book_has_seen_widens_nothing_and_brings_no_alarm(
+    happens: Callable[[Desk, Decimal | None, str], None],
+) -> None:
+    desk = Desk()
+    desk.holding()
+    limits = []
+    for attempt in range(4):
+        limits.append(limit_of(desk, STOP, "50", has_leapt=attempt == 0))
+        assert not is_last_resort(desk.book, desk.position())
+        happens(desk, limits[-1], "key_denied: HTTP 401")
+    assert limits == [Decimal("49.5")] * 4
+
+
+def test_an_exit_goes_at_market_where_its_limit_itself_was_refused() -> None:
+    desk = Desk()
+    desk.holding()
+    refused(desk, limit_of(desk, STOP, "50", has_leapt=True), "invalid_order: code 315 FAR_AWAY")
+    assert limit_of(desk, STOP, "50", has_leapt=True) is None
+    assert not is_last_resort(desk.book, desk.position())
+
+
+def test_an_exit_goes_at_market_where_its_limit_was_taken_and_rejected_later() -> None:
+    desk = Desk()
+    desk.holding()
+    limit = limit_of(desk, STOP, "50", has_leapt=True)
+    order = desk.accepted(exit_of(desk.position(), type=OrderType.LIMIT, price=limit))
+    desk.ends(order, OrderStep.REJECT)
+    assert limit_of(desk, STOP, "50", has_leapt=True) is None
 
 
 @given(bid=st.integers(1, 10**6), collar=st.integers(1, 300))
