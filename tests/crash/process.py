@@ -6,8 +6,6 @@ Invariant: every wait has an end, and says what it waited for.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from aegis.clock import SystemClock, sleep
+from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.003
@@ -49,20 +48,18 @@ class Process:
         self._lines: list[Line] = []
         self._offset = self._log.stat().st_size if self._log.exists() else 0
         self._errors = errors
-        with errors.open("wb") as stderr:
-            self._popen = subprocess.Popen(
-                command_line(folder, program, *command),
-                cwd=ROOT,
-                env={**clean_environment(), **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
-        self.pid = self._popen.pid
+        errors.touch()
+        self._forked = Forked(
+            words(folder, program, *command),
+            ROOT,
+            {**clean_environment(), **(environment or {})},
+            errors,
+        )
+        self.pid = self._forked.pid
 
     @property
     def is_alive(self) -> bool:
-        return self._popen.poll() is None
+        return self._forked.poll() is None
 
     def errors(self) -> str:
         return self._errors.read_text("utf-8")
@@ -93,22 +90,22 @@ class Process:
             was_alive = self.is_alive
             if (value := found()) is not None:
                 return value
-            assert was_alive, f"It ended with {self._popen.returncode}: {self.errors()[-2000:]}"
+            assert was_alive, f"It ended with {self._forked.poll()}: {self.errors()[-2000:]}"
             sleep(poll_s)
         raise AssertionError(f"Expected {what()} within {WAIT_S_MAX} s; {self.errors()[-2000:]}")
 
     def kill(self) -> None:
         """End it with SIGKILL, at whatever it is."""
-        self._popen.kill()
-        self._popen.wait(WAIT_S_MAX)
+        self._forked.kill()
+        self._forked.wait(WAIT_S_MAX)
 
     def terminate(self) -> None:
         """Ask it to end."""
-        self._popen.send_signal(signal.SIGTERM)
+        self._forked.terminate()
 
     def exit_code(self) -> int:
         """Wait for its end."""
-        return self._popen.wait(WAIT_S_MAX)
+        return self._forked.wait(WAIT_S_MAX)
 
     def _read_on(self) -> None:
         """Take up the whole lines that were added since the last time."""
@@ -122,7 +119,11 @@ class Process:
 
 
 def command_line(folder: Path, program: tuple[str, ...], *command: str) -> list[str]:
-    return [sys.executable, *program, *command, "--config", str(folder / "config.toml")]
+    return [sys.executable, *words(folder, program, *command)]
+
+
+def words(folder: Path, program: tuple[str, ...], *command: str) -> tuple[str, ...]:
+    return (*program, *command, "--config", str(folder / "config.toml"))
 
 
 def clean_environment() -> dict[str, str]:

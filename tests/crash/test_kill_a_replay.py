@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from aegis.clock import sleep
 from aegis.store.errors import StoreFailed
 from tests.crash.evidence import Evidence, look
-from tests.crash.process import RUN, Process
+from tests.crash.process import POLL_S, RUN, Process
 from tests.crash.scene import Scene
 from tests.simulation.candles import walk, write_replay
 from tests.simulation.decided import decisions_in, entries
@@ -78,7 +80,8 @@ def kill_quiet(scene: Scene, process: Process, past: int) -> None:
 
     def is_dead() -> bool | None:
         os.kill(process.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        while process.is_alive and not is_stopped(process):
+            sleep(POLL_S)
         if is_past(scene, past) and not found_by_the_next(scene).book.active_orders():
             process.kill()
             return True
@@ -87,6 +90,16 @@ def kill_quiet(scene: Scene, process: Process, past: int) -> None:
 
     process.wait_for("StrategyArmed")
     process.wait_until(is_dead, lambda: "past it, and no order on its way", poll_s=0.001)
+
+
+def is_stopped(process: Process) -> bool:
+    """Say whether each of its threads stands still; a signal reaches them one by one."""
+    try:
+        threads = [*Path(f"/proc/{process.pid}/task").glob("*/stat")]
+        states = {thread.read_text().rpartition(")")[2].split()[0] for thread in threads}
+    except FileNotFoundError:  # a thread has just ended
+        return False
+    return states == {"T"}
 
 
 def is_past(scene: Scene, past: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -16,9 +15,10 @@ from supervisors.settings import ledger_path
 from tests.cli.candle_files import HEADER, rows, write
 from tests.cli.test_errands import HOLDING
 from tests.crash.evidence import look, unlawful
-from tests.crash.process import ROOT, RUN, WAIT_S_MAX, clean_environment, command_line
+from tests.crash.process import ROOT, RUN, WAIT_S_MAX, clean_environment, words
 from tests.crash.scene import Scene
 from tests.exchange.paper_kit import BTC
+from tests.forked import Forked
 from tests.paper_hand import Hand, hand_of
 from tests.simulation.world import config_of
 
@@ -35,15 +35,9 @@ def scene(make_scene: Callable[..., Scene]) -> Scene:
     return made
 
 
-def errand(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command_line(scene.folder, RUN, *arguments),
-        cwd=ROOT,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def errand(scene: Scene, *arguments: str) -> Forked:
+    program = words(scene.folder, RUN, *arguments)
+    return Forked(program, ROOT, clean_environment(), scene.folder / "stderr.txt")
 
 
 def duration_s(scene: Scene, *arguments: str) -> float:

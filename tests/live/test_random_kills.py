@@ -16,7 +16,7 @@ from tests.exchange_server.faults import Fault
 from tests.live.conftest import Make
 from tests.live.scene import SETTINGS, LiveScene
 
-KILLS, KILLS_LONG = 3, 500
+LIVES, LIVES_LONG, KILLS = 5, 50, 10
 LIFE_S_MAX = 1.3
 PRICES = ("40000", "40000", "38000")
 FAULTS = (None, None, Fault.DROP_AFTER, Fault.HTML_502_AFTER, Fault.SILENCE, Fault.DROP_BEFORE)
@@ -46,15 +46,20 @@ def die_somehow(scene: LiveScene, chances: Random) -> None:
     scene.restart()
 
 
-def test_a_kill_at_any_moment_of_trading_live_loses_and_doubles_nothing(make_live: Make) -> None:
-    scene, chances = make_live(TWO, **PARTS), seeded_random(1)
+def die_again_and_again(make_live: Make, seed: int) -> None:
+    scene, chances = make_live(TWO, **PARTS), seeded_random(seed)
     for _ in range(KILLS):
         die_somehow(scene, chances)
 
 
+@pytest.mark.parametrize("seed", range(LIVES))
+def test_a_kill_at_any_moment_of_trading_live_loses_and_doubles_nothing(
+    make_live: Make, seed: int
+) -> None:
+    die_again_and_again(make_live, seed)
+
+
 @pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_five_hundred_kills_lose_and_double_nothing(make_live: Make) -> None:
-    scene, chances = make_live(TWO, **PARTS), seeded_random(2)
-    for _ in range(KILLS_LONG):
-        die_somehow(scene, chances)
+@pytest.mark.parametrize("seed", range(LIVES, LIVES_LONG))
+def test_no_kill_of_five_hundred_loses_or_doubles_anything(make_live: Make, seed: int) -> None:
+    die_again_and_again(make_live, seed)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,8 @@ import pytest
 
 from aegis.clock import SystemClock, sleep
 from aegis.store.snapshot import snapshot_of
-from tests.crash.process import ROOT, clean_environment
+from tests.crash.process import ROOT, RUN, clean_environment, words
+from tests.forked import Forked
 from tests.notify.conftest import MakePeer
 from tests.notify.messengers import SMOOTH, Odds
 from tests.notify.peer import TOKEN, Peer, Telegram
@@ -51,18 +50,11 @@ class Program:
         self._environ = {**clean_environment(), "AEGIS_TELEGRAM__TOKEN_FILE": str(token)}
         if hook is not None:
             self._environ["AEGIS_WEBHOOK__URL"] = hook.url + HOOK_PATH
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     def start(self) -> None:
-        with (self.folder / "stderr").open("ab") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "run.py", "run", "--config", str(self.folder / "config.toml")],
-                cwd=ROOT,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-            )
+        program = words(self.folder, RUN, "run")
+        self.process = Forked(program, ROOT, self._environ, self.folder / "stderr")
 
     def kill(self) -> None:
         if self.process is not None:
