@@ -10,6 +10,7 @@ import typer
 from aegis import __version__
 from aegis.cli import act_commands, backup_commands, config_commands, look_commands
 from aegis.cli.backtest_command import backtest
+from aegis.cli.consent import taking_live
 from aegis.cli.examples import epilog_of
 from aegis.cli.export_command import export
 from aegis.cli.import_command import take_positions
@@ -51,9 +52,9 @@ def root(
 
 
 for trade in (run, backtest):
-    app.command(epilog=epilog_of(trade.__name__))(trade)
+    app.command(epilog=epilog_of(trade.__name__))(taking_live(trade))
 
-app.command("what-if", epilog=epilog_of("what-if"))(what_if)
+app.command("what-if", epilog=epilog_of("what-if"))(taking_live(what_if))
 
 for look in (
     look_commands.status,
@@ -67,11 +68,11 @@ for look in (
     look_commands.health,
     backup_commands.backups,
 ):
-    app.command(rich_help_panel=LOOK, epilog=epilog_of(look.__name__))(look)
+    app.command(rich_help_panel=LOOK, epilog=epilog_of(look.__name__))(taking_live(look))
 
 app.add_typer(config_app, name="config", rich_help_panel=LOOK)
 for about in (config_commands.check, config_commands.show):
-    config_app.command(epilog=epilog_of(f"config {about.__name__}"))(about)
+    config_app.command(epilog=epilog_of(f"config {about.__name__}"))(taking_live(about))
 
 for act in (
     act_commands.reconcile,
@@ -84,6 +85,7 @@ for act in (
     backup_commands.restore,
     backup_commands.recover,
 ):
-    app.command(rich_help_panel=ACT, epilog=epilog_of(act.__name__))(act)
+    app.command(rich_help_panel=ACT, epilog=epilog_of(act.__name__))(taking_live(act))
 
-app.command("import", rich_help_panel=ACT, epilog=epilog_of("import"))(take_positions)
+take = app.command("import", rich_help_panel=ACT, epilog=epilog_of("import"))
+take(taking_live(take_positions))
