@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aegis.domain.risk import ENTRIES_UNVERIFIED
-from tests.cli.live_place import keys_of, private_requests, settle
-from tests.cli.place import Foreground, Place
+from tests.cli.live_place import private_requests
 from tests.exchange_server.local import Local, in_thread
+from tests.live.scene import SETTINGS, LiveScene
 
-Start = Callable[..., Foreground]
-
-DERIVATIVES = {
-    "AEGIS_EXCHANGE__KIND": "derivatives",
-    "AEGIS_EXCHANGE__SYMBOLS": '["BTC/USD:USD"]',
-}
+DERIVATIVES = SETTINGS.replace(
+    'symbols = ["BTC/USDT"]', 'kind = "derivatives"\nsymbols = ["BTC/USD:USD"]'
+)
 
 
 @pytest.fixture
@@ -26,23 +24,27 @@ def local(tmp_path: Path) -> Iterator[Local]:
         yield served
 
 
+@pytest.fixture
+def scene(tmp_path: Path, local: Local) -> Iterator[LiveScene]:
+    made = LiveScene(tmp_path / "aegis", local, DERIVATIVES)
+    yield made
+    made.clean_up()
+
+
 def test_a_live_run_on_derivatives_says_so_reconciles_and_never_sends_an_order(
-    place: Place, local: Local, foreground: Start, monkeypatch: pytest.MonkeyPatch
+    local: Local, scene: LiveScene
 ) -> None:
-    settle(place.folder, local)
-    for name, value in DERIVATIVES.items():
-        monkeypatch.setenv(name, value)
     local.control.position("BTCUSD-PERP", "0.5", "40000")
-    aegis = foreground("run", "--live", **keys_of(local), **DERIVATIVES)
-    aegis.wait_for("EntryRefused")
+    process = scene.start()
+    process.wait_for("EntryRefused")
     local.control.liquidate("BTCUSD-PERP", "39000")
-    assert place.say("reconcile").code == 0
-    status = place.say("status", "--json").json
-    aegis.end()
+    assert scene.say("reconcile").returncode == 0
+    status = json.loads(scene.say("status", "--json").stdout)
 
     assert (status["balances"], status["positions"]) == ({"USD": "9485.375"}, [])
-    assert sum(f'EntriesRefused text="{ENTRIES_UNVERIFIED}"' in line for line in aegis.lines) == 1
-    assert any("long 0.5 BTC/USD:USD that is not ours" in line for line in aegis.lines)
+    assert [line["text"] for line in process.lines("EntriesRefused")] == [ENTRIES_UNVERIFIED]
+    found = [line["found"] for line in process.lines("DiscrepancyFound")]
+    assert "long 0.5 BTC/USD:USD that is not ours" in found
     assert set(private_requests(local)) == {
         "private/advanced/get-open-orders",
         "private/get-open-orders",
