@@ -20,8 +20,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from msgspec.structs import replace
-
 from actors import names
 from actors.base import Actor, Context, outcome_of
 from aegis.domain.book import Book
@@ -46,7 +44,7 @@ from aegis.domain.lives import Lives, Taught
 from aegis.domain.order import OrderState, Role
 from aegis.domain.pupil import Pupil, Said, meant
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
-from aegis.domain.wishes import Origin, Plan, Wish, entry_intent, exit_intent
+from aegis.domain.wishes import Origin, Plan, Wish, canary_bar, entry_intent, exit_intent
 from aegis.messages import (
     Beat,
     BookRead,
@@ -157,12 +155,7 @@ class StrategyRunner(Actor):
             case Executed():
                 self._executed(message)
             case Reconfigured(tuning=tuning):
-                self._plan = replace(
-                    self._plan,
-                    sizing=tuning.sizing,
-                    policy=tuning.policy,
-                    entries_max=tuning.limits.entries_per_position_max,
-                )
+                self._plan = tuning.plan(self._plan)
             case ReadVitals():
                 self._tell_arming(message)
             case _:
@@ -230,11 +223,20 @@ class StrategyRunner(Actor):
         event = recorded.event
         assert isinstance(event, StrategyArmed), f"Expected an arming, was {recorded}"
         self._is_armed = True
+        self._tell_bars()
         for symbol, pupil in self._pupils.items():
             since = event.taught_since[symbol]
             pupil.taught = pupil.taught or Taught(since=since, armed_at=recorded.at)
             self._await_beat(pupil)
             self._decide(pupil)
+
+    def _tell_bars(self) -> None:
+        """Say, before any signal, of which symbols a canary would let no entry through."""
+        for symbol, pupil in self._pupils.items():
+            price = None if pupil.last is None else pupil.last.close
+            bar = canary_bar(self._plan, price, (self._instruments or {}).get(symbol))
+            if bar is not None:
+                self.log("CanaryTooSmall", level="warning", symbol=symbol, text=bar.text)
 
     # History --------------------------------------------------------------------------------
 

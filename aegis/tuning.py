@@ -6,11 +6,13 @@ Whoever is started is built from the value of that moment; whoever runs already 
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from aegis.dialogue import Message
 from aegis.domain.position import StopPolicy
 from aegis.domain.risk import Limits
 from aegis.domain.sizing import Sizing
+from aegis.domain.wishes import Plan
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,15 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     is_healing: bool
     diagnose_interval_s: float
     stuck_after_days: int
+
+    def plan(self, plan: Plan) -> Plan:
+        """Return a plan with what this says of entries to come."""
+        return replace(
+            plan,
+            sizing=self.sizing,
+            policy=self.policy,
+            entries_max=self.limits.entries_per_position_max,
+        )
 
 
 class Reconfigured(Message, frozen=True, kw_only=True):

@@ -199,13 +199,7 @@ def _guard(parts: Parts, context: Context) -> Actor:
 def _strategy(parts: Parts, context: Context) -> Actor:
     if parts.make_strategy is None:
         return Bystander(context)
-    tuning = parts.tuning()
-    plan = msgspec.structs.replace(
-        parts.plan,
-        sizing=tuning.sizing,
-        policy=tuning.policy,
-        entries_max=tuning.limits.entries_per_position_max,
-    )
+    plan = parts.tuning().plan(parts.plan)
     return StrategyRunner(
         context, make=parts.make_strategy, plan=plan, tag=parts.tag, fresh_s=parts.fresh_s
     )

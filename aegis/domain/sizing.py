@@ -68,10 +68,24 @@ def size(sizing: Sizing, prospect: Prospect) -> Decimal | Refusal:
     if sizing.method != "notional":
         money = percent_of(prospect.equity, sizing.value)
     amount = share(money, ONE, for_one, prospect.instrument.amount_step)
-    if sizing.notional_max is not None:
-        most = share(sizing.notional_max, ONE, prospect.price, prospect.instrument.amount_step)
-        amount = min(amount, most)
-    return _too_small(sizing, prospect, amount) or amount
+    most = _bought_at_most(sizing, prospect)
+    if most is not None and most < amount:
+        return canary_too_small(sizing, prospect) or most
+    return _too_small(f"{sizing.method} {text(sizing.value)}", prospect, amount) or amount
+
+
+def canary_too_small(sizing: Sizing, prospect: Prospect) -> Refusal | None:
+    """Return why a canary lets no entry through at a price, whatever the method says; or None."""
+    most = _bought_at_most(sizing, prospect)
+    if most is None or sizing.notional_max is None:
+        return None
+    return _too_small(f"live.canary_notional {text(sizing.notional_max)}", prospect, most)
+
+
+def _bought_at_most(sizing: Sizing, prospect: Prospect) -> Decimal | None:
+    if sizing.notional_max is None:
+        return None
+    return share(sizing.notional_max, ONE, prospect.price, prospect.instrument.amount_step)
 
 
 def _money_for_one(method: Method, prospect: Prospect) -> Decimal | Refusal:
@@ -108,14 +122,15 @@ def _usual_range(prospect: Prospect) -> Decimal | Refusal:
     return atr
 
 
-def _too_small(sizing: Sizing, prospect: Prospect, amount: Decimal) -> Refusal | None:
+def _too_small(allowed: str, prospect: Prospect, amount: Decimal) -> Refusal | None:
+    """Return the refusal of an amount that could not be sold again; `allowed` names its bound."""
     instrument = prospect.instrument
     at_stop = prospect.price if prospect.stop_price is None else prospect.stop_price
     if not instrument.is_dust(amount, min(at_stop, prospect.price)):
         return None
     return Refusal(
         code="too_small",
-        text=f"{sizing.method} {text(sizing.value)} buys {text(amount)} {instrument.base}; at the "
+        text=f"{allowed} buys {text(amount)} {instrument.base}; at the "
         f"stop that is below the least size {instrument.amount_min} {instrument.base} or "
         f"{instrument.notional_min} {instrument.quote}",
     )

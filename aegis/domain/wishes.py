@@ -27,10 +27,11 @@ from aegis.domain.ids import (
     position_id,
 )
 from aegis.domain.instrument import Instrument
+from aegis.domain.money import ZERO
 from aegis.domain.order import Order, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, StopPolicy
 from aegis.domain.risk import entries_sent, equity_of, is_held, unverified
-from aegis.domain.sizing import Prospect, Sizing, size
+from aegis.domain.sizing import Prospect, Sizing, canary_too_small, size
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,17 @@ def entry_intent(
             instrument=instrument,
         )
     return IntendOrder(order=_order(held, wish, plan, origin, amount), opening=opening)
+
+
+def canary_bar(plan: Plan, price: Decimal | None, instrument: Instrument | None) -> Refusal | None:
+    """Return why no entry of an instrument passes a canary at a price, as long as that is known."""
+    if price is None or instrument is None:
+        return None
+    stop_price = plan.policy.first_stop(price, instrument.price_step)
+    prospect = Prospect(
+        instrument=instrument, price=price, stop_price=stop_price, equity=ZERO, atr=None
+    )
+    return canary_too_small(plan.sizing, prospect)
 
 
 def exit_intent(book: Book, wish: Wish, plan: Plan, origin: Origin) -> IntendOrder | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aegis.domain.commands import Refusal
 from aegis.domain.money import percent_of
 from aegis.domain.position import StopPolicy
-from aegis.domain.sizing import ATR_PERIOD, Method, Prospect, Sizing, size
+from aegis.domain.sizing import ATR_PERIOD, Method, Prospect, Sizing, canary_too_small, size
 from tests.domain.kit import POLICY, instrument
 
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -209,6 +209,21 @@ def test_less_than_a_lot_is_too_small_and_says_what_was_asked() -> None:
     assert refusal.text == (
         "notional 1 buys 0 BTC; at the stop that is below the least size 0.001 BTC or 1 USDT"
     )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("most", "is_barred"), [("1.02", True), ("1.03", False), (None, False)])
+def test_a_canary_below_the_least_order_bars_whatever_the_method_says(
+    method: Method, most: str | None, *, is_barred: bool
+) -> None:
+    sizing = msgspec.structs.replace(
+        by(method, "100"), notional_max=None if most is None else Decimal(most)
+    )
+    barred = canary_too_small(sizing, prospect("1", atr=None))
+    assert (barred is not None) is is_barred
+    if barred is not None:
+        assert barred.text.startswith("live.canary_notional 1.02 buys 1.02 BTC; at the stop")
+        assert method == "volatility" or refused(sizing, prospect("1")) == barred
 
 
 def test_less_than_the_least_amount_is_too_small() -> None:
