@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.exchange_server.faults import Fault
 from tests.live.world import BEATS, LiveWorld
 
 
@@ -52,6 +53,14 @@ def test_a_denied_key_refuses_a_resume(denied: LiveWorld) -> None:
         assert not answer.is_done
         assert "does not take the key" in answer.text
         denied.run_for(50)
+
+
+def test_a_gateway_that_turns_prices_away_denies_no_key(tmp_path: Path) -> None:
+    with LiveWorld(tmp_path, strategy=BEATS, period_s=5) as world:
+        world.fault(Fault.HTML_403, "public", next=4)
+        world.start().run_until(lambda: world.has_said("PositionClosed"))
+        assert not world.has_said("KeyDenied")
+        assert world.status().account.trading_state == "ACTIVE"
 
 
 def test_a_resume_after_a_key_was_taken_again_lasts(denied: LiveWorld) -> None:

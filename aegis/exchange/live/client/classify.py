@@ -4,7 +4,8 @@ Invariants:
 1. A placing or a cancel counts as not carried out only where the exchange's own program says so: a
    code of the profile's list, in JSON of the right shape, that names this very method and request.
    A gateway's page proves nothing, whatever its status: the order may stand behind it.
-2. A read changes nothing. So 401, 403, 418 and 429 are believed without a code as well.
+2. A read changes nothing. So 401, 403, 418 and 429 are believed without a code as well; but of a
+   call without a key nothing is said of the key: who turns it away may be a gateway.
 3. All else is `Lost`. Nothing here raises, whatever the bytes.
 """
 
@@ -22,7 +23,10 @@ from aegis.exchange.live.calls import (
     Limited,
     Lost,
     Place,
+    ReadCandles,
+    ReadInstruments,
     ReadOrder,
+    ReadQuote,
     Refused,
     Skewed,
     Verdict,
@@ -34,6 +38,9 @@ OK = 200
 REFUSING_STATUSES = frozenset({200, 400, 500})
 """With which the documents of Crypto.com list their refusals, by code; which code has which of them
 has changed between editions, so the code decides and the status has to be one of these."""
+
+PUBLIC = (ReadInstruments, ReadQuote, ReadCandles)
+"""Calls that no key is needed for, nor used."""
 
 _DENYING = frozenset({401, 403})
 _LIMITING = frozenset({418, 429})
@@ -84,7 +91,7 @@ def judge(
     words = (plain(clean(each)) for each in (code, envelope.message or ""))  # cleaned, then cut
     said = f"HTTP {heard.status}, code {' '.join(words)}".strip()
     definite = _refusal(profile, call, code, heard, said) if echo.is_this else None
-    return definite or _not_now(profile, code, heard, said) or without_code(call, heard, said)
+    return definite or _not_now(profile, call, code, heard, said) or without_code(call, heard, said)
 
 
 class _Echo:
@@ -113,11 +120,11 @@ def _refusal(
     return None
 
 
-def _not_now(profile: Profile, code: str, heard: Heard, said: str) -> Verdict | None:
+def _not_now(profile: Profile, call: Call, code: str, heard: Heard, said: str) -> Verdict | None:
     """Return what is checked before anything is carried out: rate, key, time."""
     if code in profile.limited:
         return Limited(retry_after_s=heard.retry_after_s, reason=said)
-    if code in profile.denied:
+    if code in profile.denied and not isinstance(call, PUBLIC):
         return Denied(reason=said)
     if code in profile.skewed:
         return Skewed(reason=said)
@@ -128,7 +135,7 @@ def without_code(call: Call, heard: Heard, said: str) -> Limited | Denied | Lost
     """Return what a status proves where no known code does."""
     reason = said if said.startswith("HTTP") else f"HTTP {heard.status}, {said}"
     if not isinstance(call, Place | Cancel):
-        if heard.status in _DENYING:
+        if heard.status in _DENYING and not isinstance(call, PUBLIC):
             return Denied(reason=reason)
         if heard.status in _LIMITING:
             return Limited(retry_after_s=heard.retry_after_s, reason=reason)

@@ -41,8 +41,6 @@ from aegis.exchange.live.client.markets import Markets
 from aegis.exchange.live.client.shapes import NANOS_PER_MS, Misshapen
 from aegis.exchange.live.profile import Profile
 
-PUBLIC = (ReadInstruments, ReadQuote, ReadCandles)
-
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Where an exchange is and with what it is opened; `base_url` is "" or a whole root.

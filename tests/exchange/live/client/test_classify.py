@@ -18,6 +18,7 @@ from aegis.exchange.live.calls import (
     Lost,
     Place,
     ReadBalances,
+    ReadQuote,
     Refused,
     Skewed,
     Verdict,
@@ -25,11 +26,13 @@ from aegis.exchange.live.calls import (
 from aegis.exchange.live.client.classify import Result, judge
 from aegis.exchange.live.client.evidence import SAID_LENGTH_MAX, Heard
 from aegis.exchange.live.profiles import CRYPTOCOM
-from tests.exchange.live.client.answers import CANCEL, PLACE, READ_ORDER, enveloped, refusal
+from tests.exchange.live.client.answers import BTC, CANCEL, PLACE, READ_ORDER, enveloped, refusal
 
 PLACING, CANCELING = "private/create-order", "private/cancel-order"
 LOOKING, BALANCE = "private/get-order-detail", "private/user-balance"
-METHODS = {Place: PLACING, Cancel: CANCELING, ReadBalances: BALANCE}
+METHODS = {
+    Place: PLACING, Cancel: CANCELING, ReadBalances: BALANCE, ReadQuote: "public/get-tickers",
+}  # fmt: skip
 ALL_CODES = (
     *range(200, 231), *range(301, 326), 401, 406, 407, 408, 409, 410, 415, 501, 604, 10001, 10002,
     10003, 10004, 10005, 10006, 10007, 20001, 20002, 30003, 40001, 40002, 40003, 40004, 40005,
@@ -146,6 +149,14 @@ def test_a_read_believes_the_status_that_speaks_of_key_and_rate(
     assert isinstance(told, verdict)
     if isinstance(told, Limited):
         assert told.retry_after_s == 7
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", ["<html></html>", refusal("public/get-tickers", 40101)])
+def test_who_turns_a_call_without_a_key_away_says_nothing_of_the_key(
+    status: int, body: str
+) -> None:
+    assert isinstance(judged(ReadQuote(symbol=BTC), body, status), Lost)
 
 
 @pytest.mark.parametrize(
