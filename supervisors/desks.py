@@ -45,13 +45,11 @@ def desk_of(
     on_canary_over: Callable[[str], None],
     faults: Faults,
     is_kept: bool,
-    is_dry_run: bool = False,
 ) -> Desk:
     """Return the account that a configuration trades; raises what a ledger raises.
 
     `on_calls` hears how calls to an exchange fared, `on_canary_over` why no entries go out any
-    more, `faults` go wrong on paper alone. A dry
-    run of paper is done on a copy; a live one only looks at the account.
+    more, `faults` go wrong on paper alone.
     """
     if config.mode != "live":
         return PaperDesk(config, store, ground, faults=faults, is_kept=is_kept)
@@ -65,5 +63,4 @@ def desk_of(
         entries_sent=store.entries_sent(),
         on_calls=on_calls,
         on_canary_over=on_canary_over,
-        is_dry_run=is_dry_run,
     )

@@ -18,7 +18,6 @@ from aegis.exchange.live.canary import Canary
 from aegis.exchange.live.line.line import Line, leaves_within_s
 from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.rights import KeyWatch
-from aegis.exchange.live.watching import WatchedExchange
 from aegis.ports import Exchange, Log, Runtime
 from aegis.vitals import NoteCalls
 from supervisors.clients import Clients
@@ -42,7 +41,6 @@ class LiveDesk:
         entries_sent: int,
         on_calls: Callable[[NoteCalls], None],
         on_canary_over: Callable[[str], None],
-        is_dry_run: bool,
     ) -> None:
         self._config = config
         self._clients = clients
@@ -50,7 +48,6 @@ class LiveDesk:
         self._on_calls = on_calls
         self._entries_sent = entries_sent
         self._on_canary_over = on_canary_over
-        self._is_dry_run = is_dry_run
         profile = clients.profile
         lag_s = profile.lookup_lag_s + profile.skew_margin_s
         late_after_s = profile.late_after_s
@@ -92,8 +89,6 @@ class LiveDesk:
 
     def _held_back(self, exchange: Exchange) -> Exchange:
         """Return the way to the exchange with what the configuration lets through."""
-        if self._is_dry_run:
-            return WatchedExchange(exchange)
         orders_max = self._config.live.canary_orders
         if orders_max == 0:
             return exchange

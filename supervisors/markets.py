@@ -44,12 +44,12 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def market_in(setting: Setting) -> Opened:
-    """Return the market of a run, or of an errand, which only has prices where it wants them."""
+    """Return the market of a run, or of an errand, which only has prices where it trades."""
     errand = setting.errand
-    if setting.clients is not None and (errand is None or errand.has_prices):
+    if setting.clients is not None and (errand is None or errand.is_trading):
         return _polled(setting, setting.clients)
     if errand is not None:
-        return _standing(setting, has_prices=errand.has_prices)
+        return _standing(setting, has_prices=errand.is_trading)
     paced = PacedMarket(
         sources=setting.ground.sources,
         runtime=setting.runtime,

@@ -87,7 +87,7 @@ class Outing:
             control=self._port,
             messengers=bag.messengers,
             draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
-            errand=_errand_of(bag.ask),
+            errand=errand_of(bag.ask),
         )
 
     def done(self) -> Answer:
@@ -162,12 +162,16 @@ class Outing:
         self._log(event, **fields)
 
 
-def _errand_of(ask: Ask) -> Errand:
-    """Return how the tree begins: with the question that was asked, where it is about that."""
+def errand_of(ask: Ask) -> Errand:
+    """Return how the tree begins: with the question that was asked, where it is about that.
+
+    Who asks wants to be told; only a flatten is to sell.
+    """
+    is_trading = ask.command == "flatten" and not ask.is_dry_run
     reconcile, diagnose = TRADING.reconcile, TRADING.diagnose
     asked = {"is_dry_run": ask.is_dry_run, "reply_to": names.COMMAND_LISTENER, "token": RECONCILING}
     if ask.command == "diagnose":
         diagnose = msgspec.structs.replace(diagnose, **asked)
     else:
         reconcile = msgspec.structs.replace(reconcile, **asked)
-    return Errand(reconcile=reconcile, diagnose=diagnose, has_prices=ask.command == "flatten")
+    return Errand(reconcile=reconcile, diagnose=diagnose, is_trading=is_trading)

@@ -16,6 +16,7 @@ from aegis.domain.ids import Instant
 from aegis.exchange.instruments import paper_instruments
 from aegis.exchange.live.errors import ExchangeUnavailableError
 from aegis.exchange.paper import PaperExchange
+from aegis.exchange.watching import WatchedExchange
 from aegis.ports import Log
 from aegis.store.journal import Store
 from supervisors.desks import clients_of
@@ -60,13 +61,13 @@ def _asked_at_exchange(config: Config, log: Log) -> Query:
         entries_sent=0,
         on_calls=lambda _note: None,
         on_canary_over=lambda _why: None,
-        is_dry_run=True,
     )
     desk.open(ThreadRuntime(SystemClock(), log))
+    exchange = WatchedExchange(desk.exchange)
 
     def ask(request: ExchangeRequest) -> object:
         replies: SimpleQueue[ExchangeReplied] = SimpleQueue()
-        desk.exchange.submit(request, replies.put)
+        exchange.submit(request, replies.put)
         try:
             answer = replies.get(timeout=REAL_S_MAX).answer
         except Empty:

@@ -39,10 +39,9 @@ from aegis.domain.commands import AdoptOrder, Command, CompleteRecovery, Refusal
 from aegis.domain.discrepancies import named_orders
 from aegis.domain.events import name_of
 from aegis.domain.ids import Instant, account_tag
-from aegis.domain.money import text
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
-from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_order
+from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_adoption, told_order
 from aegis.exchange.live.errors import ExchangeUnavailableError
 from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
@@ -191,7 +190,6 @@ def known_elsewhere(store: Store, command: AdoptOrder) -> str:
 
 def _told(what: str, booked: tuple[AdoptOrder, ...], left: tuple[str, ...]) -> Iterator[str]:
     for each in booked:
-        price = ", ".join(f"{text(fill.amount)} at {text(fill.price)}" for fill in each.fills)
-        yield f"{what}: {told_order(each)}" + (f": {price}" if price else "")
+        yield from told_adoption(what, each)
     for why in left:
         yield f"left for you: {why}"

@@ -223,7 +223,6 @@ class System:
             on_canary_over=self._canary_over,
             faults=faults,
             is_kept=self._is_kept,
-            is_dry_run=self._errand is not None and self._errand.is_dry_run,
         )
 
     def _market(self, clients: Clients | None, lived_until: Instant) -> Opened:

@@ -30,6 +30,7 @@ from aegis.domain.ids import Coin, Symbol
 from aegis.domain.strategies import Strategy
 from aegis.domain.wishes import Plan
 from aegis.exchange.lookout import Patience as GatewayPatience
+from aegis.exchange.watching import WatchedExchange
 from aegis.messages import DiagnoseNow, ReconcileNow
 from aegis.ports import Exchange, MarketData, Messenger, Pulse
 from aegis.store.journal import Store
@@ -46,20 +47,18 @@ BARE_AFTER_S = 60.0
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree is started for: its first questions, and who hears the answers.
 
-    Where it is not to trade, the market stands still, and is silent unless `has_prices`.
+    Where it is not for trading it only looks, whatever is then written into the books, or into a
+    copy of them: no order is sent, none is called off, nobody guards, and no price comes.
     """
 
     reconcile: ReconcileNow
     diagnose: DiagnoseNow
-    has_prices: bool = True
-
-    @property
-    def is_dry_run(self) -> bool:
-        """Whether nothing may come of it."""
-        return self.reconcile.is_dry_run or self.diagnose.is_dry_run
+    is_trading: bool
 
 
-TRADING = Errand(reconcile=ReconcileNow(trigger="start"), diagnose=DiagnoseNow(trigger="start"))
+TRADING = Errand(
+    reconcile=ReconcileNow(trigger="start"), diagnose=DiagnoseNow(trigger="start"), is_trading=True
+)
 """Nobody waits for the answers: they arm the Strategy."""
 
 
@@ -107,9 +106,10 @@ def tree_of(parts: Parts) -> Tree:
 
 
 def _trading(parts: Parts) -> Branch:
+    exchange = parts.exchange if parts.errand.is_trading else WatchedExchange(parts.exchange)
     gateway = partial(
         ExchangeGateway,
-        exchange=parts.exchange,
+        exchange=exchange,
         symbols=parts.symbols,
         patience=parts.gateway_patience,
     )
@@ -182,6 +182,8 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
 
 
 def _guard(parts: Parts, context: Context) -> Actor:
+    if not parts.errand.is_trading:
+        return Bystander(context)
     tuning = parts.tuning()
     return Guard(
         context,

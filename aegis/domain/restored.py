@@ -57,6 +57,10 @@ RECOVERED = "recovered"
 RECOVERER = "reconciler"
 """Who created a position that was found at the exchange."""
 
+CALLED_OFF_LATER = (
+    "it may fill until AEGIS starts, and calls it off; or cancel it at the exchange now"
+)
+
 ENDINGS: dict[VenueOrderStatus, OrderStep] = {
     VenueOrderStatus.CANCELED: OrderStep.CANCEL,
     VenueOrderStatus.REJECTED: OrderStep.REJECT,
@@ -161,6 +165,16 @@ def told_order(command: AdoptOrder) -> str:
     order = command.order
     filled = f"{text(order.filled)} of {text(order.amount)}"
     return f"{order.side} {filled} {order.symbol} ({order.client_order_id}, {order.status})"
+
+
+def told_adoption(what: str, command: AdoptOrder) -> tuple[str, ...]:
+    """Return lines on an order that is booked: its fills, and what becomes of it if it is open."""
+    price = ", ".join(f"{text(fill.amount)} at {text(fill.price)}" for fill in command.fills)
+    line = f"{what}: {told_order(command)}" + (f": {price}" if price else "")
+    order = command.order
+    if order.status is VenueOrderStatus.OPEN and order.side is Side.BUY:
+        return line, CALLED_OFF_LATER
+    return (line,)
 
 
 def _decision_price(book: Book, command: AdoptOrder) -> Decimal | None:

@@ -26,7 +26,14 @@ from aegis.domain.ids import (
 )
 from aegis.domain.money import total
 from aegis.domain.order import OrderState, OrderType, Side
-from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn
+from aegis.domain.restored import (
+    CALLED_OFF_LATER,
+    LostOrder,
+    Terms,
+    adoption_of,
+    in_turn,
+    told_adoption,
+)
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 from tests.domain.kit import (
     BTC_USDT,
@@ -173,6 +180,13 @@ def test_what_was_called_off_half_filled_ends_so(desk: Desk) -> None:
     desk.does(adoption(found))
     assert state_of(desk, found) is OrderState.CANCELED
     assert desk.position().amount == Decimal("0.5")
+
+
+def test_an_entry_that_is_still_open_is_told_with_what_becomes_of_it() -> None:
+    still_open = adoption(lost(1, Side.BUY, "2", status=VenueOrderStatus.OPEN))
+    resting_sale = adoption(lost(2, Side.SELL, "2", status=VenueOrderStatus.OPEN))
+    assert told_adoption("booked", still_open)[1:] == (CALLED_OFF_LATER,)
+    assert told_adoption("booked", resting_sale)[1:] == ()
 
 
 def test_what_is_over_and_never_filled_says_nothing(desk: Desk) -> None:

@@ -6,6 +6,7 @@ but for coins that are the owner's own.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, account_tag
 from aegis.domain.order import Role
+from supervisors.restoring import no_progress, restore_life
 from tests.crash.evidence import NOTHING, Evidence, Fill, differing, unlawful
 from tests.exchange_server.ledger import LedgerReader
 from tests.exchange_server.shapes import Fill as Trade
@@ -54,6 +56,21 @@ class AccountWorld(LiveWorld):
         act()
         self.go_by(seconds)
         self.start()
+
+    def keep_copy(self) -> Path:
+        """Return a copy of the store of nobody who lives, as it is now."""
+        kept = self.folder / "kept"
+        kept.mkdir()
+        for file in self.folder.glob(f"{self.store_path.name}*"):
+            if file.is_file():
+                shutil.copy(file, kept)
+        return kept / self.store_path.name
+
+    def restore(self, kept: Path) -> None:
+        """Put a copy in the store's place, by the command for it."""
+        messengers = tuple(self.messengers)
+        answer = restore_life(self.config, str(kept), messengers, self.log, no_progress)
+        assert answer.is_done, answer.text
 
     def go_by(self, seconds: float) -> None:
         """Let time go by at the exchange while nobody lives."""

@@ -19,17 +19,21 @@ import msgspec
 from aegis.clock import ManualClock
 from aegis.config.model import Config, Secrets, build
 from aegis.config.secret import Secret
+from aegis.control import Ask
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import instant_of
 from aegis.exchange.paper_ledger import LedgerView
+from aegis.messages import ControlReply
 from aegis.notify.log_channel import LogMessenger
 from aegis.ports import Late
 from supervisors.backing import Backing
 from supervisors.clients import SILENCE_SHARE
 from supervisors.ground import Ground
+from supervisors.outing import errand_of
 from supervisors.runtime import SeededRuntime
 from supervisors.settings import market_of
 from supervisors.system import System
+from supervisors.tree import Errand
 from tests.exchange_server.ccxt_peer import wired
 from tests.exchange_server.core import Core
 from tests.exchange_server.desk import Desk
@@ -46,6 +50,7 @@ HOLDS, BEATS = "tests.live.beats:In", "tests.live.beats:InAndOut"
 DEADLINE_S = 10
 SILENCE_S = DEADLINE_S * SILENCE_SHARE
 PATIENCE_S = 600
+PAST_EACH_LOOK_S = 30
 SECRET = "in-process"  # noqa: S105  of an exchange that does not exist
 ORDERS, LOOKS = "private/create-order", "private/get-order-detail"
 
@@ -119,13 +124,20 @@ class LiveWorld(World):
             "strategy": {"name": strategy, "params": {"period_s": period_s}},
             "risk": {"price_collar_pct": 10, "daily_loss_max": 100_000, "drawdown_max_pct": 99},
         }
-        self.config = live_config(folder, own, settings or {})
+        self._own = merged(own, settings or {})
+        self.config = live_config(folder, self._own)
 
-    def start(self) -> Self:
+    def configure(self, settings: Settings) -> None:
+        """Live with other settings from the next start on; all else stays as it is."""
+        exchange = self.config.exchange
+        self.config = live_config(self.folder, self._own, settings)
+        self.config = self.config.model_copy(update={"exchange": exchange})
+
+    def start(self, errand: Errand | None = None) -> Self:
         """Open and start a system over what the folder holds, at the instant that is."""
         begins_at = self.now()
         with patch("supervisors.live_desk.draw_hex", self._drawn):
-            self._compose(begins_at)
+            self._compose(begins_at, errand)
         self._is_open = True
         self.system.start(self.seed)
         return self
@@ -134,7 +146,21 @@ class LiveWorld(World):
         """Draw what jitter begins with: from the seed, so that a storm comes as it came."""
         return f"{self.seed:0{digits}x}"
 
-    def _compose(self, begins_at: Instant) -> None:
+    def errand(self, ask: Ask) -> ControlReply:
+        """Ask something of a store whose AEGIS is gone, as a person does; return the answer."""
+        errand = errand_of(ask)
+        self.people = People()
+        self.start(errand)
+        token = next(
+            each.token for each in (errand.reconcile, errand.diagnose) if each.reply_to is not None
+        )
+        self.run_until(lambda: token in self.people.replies)
+        self.run_for(PAST_EACH_LOOK_S)  # another exchange, or another order, takes as long
+        self._at = self.now()
+        self.end()
+        return self.people.replies[token]
+
+    def _compose(self, begins_at: Instant, errand: Errand | None) -> None:
         self.system = _System(
             self.config,
             folder=self.folder,
@@ -143,6 +169,7 @@ class LiveWorld(World):
             control=self.people,
             messengers=self.messengers,
             draw_incarnation=lambda: self.incarnation,
+            errand=errand,
             ground=Ground(
                 name=market_of(self.config),
                 sources=(),

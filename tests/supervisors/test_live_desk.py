@@ -55,7 +55,6 @@ class Stage:
             entries_sent=0,
             on_calls=lambda _note: None,
             on_canary_over=lambda _why: None,
-            is_dry_run=False,
         )
         self.desk.open(self.runtime)
 

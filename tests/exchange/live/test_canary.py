@@ -19,7 +19,7 @@ from aegis.dialogue import (
 from aegis.domain.ids import ClientOrderId, Instant, Symbol
 from aegis.domain.order import OrderType, Side
 from aegis.exchange.live.canary import Canary
-from aegis.exchange.live.watching import WatchedExchange
+from aegis.exchange.watching import WatchedExchange
 from aegis.vitals import ExchangeVitals
 
 

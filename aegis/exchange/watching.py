@@ -1,4 +1,4 @@
-"""An exchange that is only looked at: for a dry run, which must leave everything as it is."""
+"""An exchange that is only looked at: by who asks what there is, and must change nothing there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aegis.dialogue import (
 from aegis.ports import Exchange
 from aegis.vitals import ExchangeVitals
 
-NEVER_SENT = RequestRefused(code=HELD_BACK, reason="a dry run sends nothing")
+NEVER_SENT = RequestRefused(code=HELD_BACK, reason="who only looks sends nothing")
 
 
 class WatchedExchange:
