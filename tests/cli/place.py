@@ -79,16 +79,7 @@ class Place:
 
     def run(self, *arguments: str, **environ: str) -> Said:
         """Carry out a command in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, str(RUN), *arguments],
-            cwd=self.folder,
-            env=clean_environ(environ),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        return run_in(self.folder, *arguments, **environ)
 
     def names(self) -> set[str]:
         """Return everything that is in the folder."""
@@ -101,6 +92,20 @@ class Place:
             for name in self.names()
             if (self.folder / name).is_file()
         }
+
+
+def run_in(folder: Path, *arguments: str, **environ: str) -> Said:
+    """Carry out a command from a folder, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(RUN), *arguments],
+        cwd=folder,
+        env=clean_environ(environ),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def lived_once(place: Place, kept: Path, live: Callable[[Place], None]) -> Place:

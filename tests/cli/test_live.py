@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.cli.live_place import keys_of, private_requests, settle
-from tests.cli.place import Foreground, Place, Said
+from tests.cli.place import Foreground, Place, Said, run_in
 from tests.exchange_server.local import Local, in_thread
 
 Start = Callable[..., Foreground]
@@ -254,10 +254,33 @@ def test_who_trades_on_paper_never_asks_a_private_endpoint_though_keys_are_there
 # What changes the account, and so comes last ---------------------------------------------------
 
 
-def test_a_canary_that_is_over_stays_so_over_a_restart_and_a_resume(
-    live: Place, local: Local
+@pytest.fixture(scope="module")
+def flattened(tmp_path_factory: pytest.TempPathFactory, lived: Lived, local: Local) -> Lived:
+    """Give a copy of the folder in which all was sold; the others do not know of it."""
+    folder = tmp_path_factory.mktemp("flattened")
+    shutil.copytree(lived.folder, folder, dirs_exist_ok=True)
+    return Lived(folder, [], run_in(folder, "flatten", "--live", **keys_of(local)))
+
+
+def test_an_old_copy_of_the_store_recovers_what_was_sold_since(
+    live: Place, local: Local, flattened: Lived
 ) -> None:
-    assert live.say("flatten", "--live").out.count("flat but for dust") == 1
+    assert flattened.said.out.count("flat but for dust") == 1
+    said = live.run("recover", "--yes", "--live", **keys_of(local))
+    assert (said.code, said.err) == (0, "")
+    with local.ledger() as ledger:
+        (sale,) = [order for order in ledger.orders() if order.side == "SELL"]
+    booked, compared = said.out.splitlines()
+    assert booked.startswith(f"booked: sell {sale.filled} of ")
+    assert sale.client_oid in booked
+    assert compared == "0 discrepancies, nothing changed"
+    assert live.say("status", "--json").json["positions"] == []
+
+
+def test_a_canary_that_is_over_stays_so_over_a_restart_and_a_resume(
+    live: Place, local: Local, flattened: Lived
+) -> None:
+    shutil.copytree(flattened.folder, live.folder, dirs_exist_ok=True)
     resumed = live.say("resume")
     assert resumed.code == 1
     assert "canary's 1 entries are sent" in resumed.out
