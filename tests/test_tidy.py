@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.domain.events import EVENT_TYPES
 from tests import tidy
-from tests.documents import log_lines
 from tests.tidy import PRODUCT_RULES, TEXT_RULES, Rule, Source
 
 ROOT = Path(__file__).parents[1]
@@ -223,11 +221,3 @@ def test_a_rule_leaves_alone_what_keeps_it(rule: Rule, path: str, text: str) -> 
 
 def test_each_rule_is_tried_on_what_breaks_it() -> None:
     assert {rule for rule, _, _ in BAD} == {*PRODUCT_RULES, *TEXT_RULES}
-
-
-def test_every_log_line_has_its_row_in_docs_logging() -> None:
-    document = (ROOT / "docs" / "logging.md").read_text()
-    calls = [call for path, tree in log_lines.product() for call in log_lines.calls_in(path, tree)]
-    names = {call.name for call in calls if isinstance(call, log_lines.LogLine)}
-    missing = [name for name in sorted(names | set(EVENT_TYPES)) if f"| `{name}` |" not in document]
-    assert missing == [], f"Expected a row for each of {missing} in docs/logging.md"

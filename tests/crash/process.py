@@ -18,7 +18,7 @@ from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.003
-LOOK_POLL_S = 0.02
+LOOK_POLL_S = 0.06
 """A look at the whole store takes 10 ms, and the process under test needs the machine too."""
 
 WAIT_S_MAX = 20.0
