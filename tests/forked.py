@@ -2,7 +2,7 @@
 
 Loading takes half of what a short life costs, and hundreds of tests start one. They are processes
 as any other: a pid and files of their own, killed by the same signals. Starting as a person does
-is tried where that is what a test is about (tests/test_run.py, tests/cli/test_first_hour.py).
+is tried where that is what a test is about (tests/cli/test_run.py, tests/cli/test_first_hour.py).
 
 Invariant: what was loaded before the fork has opened nothing and started no thread.
 """

@@ -17,7 +17,6 @@ import pytest
 
 from aegis.clock import SystemClock
 from tests.cli.candle_files import HEADER, REPLAY, rows, write
-from tests.cli.conftest import *  # noqa: F403  the fixtures of the command line's tests
 from tests.cli.place import METRONOME, PATIENCE_S, ROOT, RUN, Foreground, Place, clean_environ
 from tests.store.histories import open_store
 
