@@ -4,6 +4,8 @@ Invariants:
 1. No code of AEGIS can withdraw; but who steals a key can what the key can.
 2. What is not known holds entries back, where the exchange would tell; exits pass always.
 3. It asks again until it is told, and says each finding once.
+4. It asks beside the line, and so outside of its budgets: nothing of that leaves as long as no
+   exchange that is traded live tells rights. The first that does has to be asked through the line.
 """
 
 from __future__ import annotations

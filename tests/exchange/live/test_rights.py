@@ -24,6 +24,7 @@ class Stage:
     def __init__(self, *verdicts: Verdict, tells: bool = True, may_withdraw: bool = False) -> None:
         self.runtime = SeededRuntime(ManualClock(START), 1)
         self.lines: list[str] = []
+        self.asked: list[Call] = []
         self.verdicts = list(verdicts)
         self.watch = KeyWatch(
             Sent(),
@@ -42,6 +43,7 @@ class Stage:
         return self.execute
 
     def execute(self, call: Call) -> Outcome:
+        self.asked.append(call)
         verdict = self.verdicts.pop(0)
         return Outcome(call=call, verdict=verdict, server_at=None, http_status=200)
 
@@ -70,6 +72,16 @@ def test_what_is_not_known_yet_is_asked_again() -> None:
     stage.watch.begin()
     assert stage.live(AGAIN_S).watch.hold()
     assert stage.live(2 * AGAIN_S).watch.hold() is None
+
+
+def test_no_exchange_that_is_traded_is_asked_beside_the_budgets_of_the_line() -> None:
+    asked = [each.name for each in PROFILES.values() if each.is_proven and each.tells_rights]
+    assert asked == [], "Expected ReadRights to go by the line, in its budget, before this is so"
+    stage = Stage(tells=False)
+    stage.watch.begin()
+    stage.live(10 * AGAIN_S).watch.renew(stage.make_client)
+    stage.live(10 * AGAIN_S)
+    assert stage.asked == []
 
 
 def test_a_key_that_is_taken_by_name_is_not_asked_about() -> None:
