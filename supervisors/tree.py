@@ -209,7 +209,8 @@ def _strategy(parts: Parts, context: Context) -> Actor:
 
 def _diagnostician(parts: Parts, context: Context) -> Actor:
     tuning = parts.tuning()
-    bare_after_s = int(BARE_AFTER_S / context.runtime.clock.real_s(1.0))
+    bare_s = max(BARE_AFTER_S, parts.gateway_patience.stale_after_s)  # or until the next price
+    bare_after_s = int(bare_s / context.runtime.clock.real_s(1.0))
     return Diagnostician(
         context,
         inspect=parts.inspect,

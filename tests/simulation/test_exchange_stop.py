@@ -15,7 +15,7 @@ from aegis.exchange.paper import Fault
 from supervisors.paper_desk import PaperDesk
 from tests.simulation.candles import SYMBOL, candle, flat, opens_at
 from tests.simulation.conftest import MakeWorld
-from tests.simulation.world import FREE, World, merged
+from tests.simulation.world import FREE, Settings, World, merged
 
 ENTRY = {"enters": [2]}
 DISASTER = merged(FREE, {"risk": {"stop_loss_pct": 2, "exchange_stop": "disaster"}})
@@ -183,3 +183,19 @@ def test_a_kill_on_the_way_from_the_stop_to_our_exit_sells_once(
     assert len(sold(world)) == 1
     assert [position["status"] for position in world.positions()] == ["CLOSED"]
     world.expect_truth()
+
+
+@pytest.mark.parametrize(("timeframe", "length_s", "each_s"), [("1m", 60, 31), ("15m", 900, 211)])
+def test_a_diagnosis_at_any_moment_of_trading_misses_none(
+    make_world: MakeWorld, timeframe: str, length_s: int, each_s: int
+) -> None:
+    often: Settings = {"diagnose": {"interval_s": each_s}, "market": {"timeframe": timeframe}}
+    world = make_world(
+        flat(24, length_s=length_s),
+        script={"enters": [2, 12], "leaves": [8, 20]},
+        settings=merged(DISASTER, often),
+    ).live()
+
+    assert [how for how, _ in stops(world)] == ["canceled", "canceled"]
+    assert len(world.history("DiagnosisCompleted")) > 40
+    assert world.said("DiagnosisFinding") == []
