@@ -18,6 +18,7 @@ from aegis.domain.answers import (
     Answer,
     change_for,
     told_change,
+    told_late,
     told_order_resolution,
     told_reconciliation,
     told_resolution,
@@ -53,7 +54,7 @@ from aegis.vitals import (
 COMMANDS = ("status", "reconcile", "diagnose", "halt", "resume", "flatten", "resolve")
 
 COMPARED_WITHIN_S = 25.0
-"""Who waits longer is told why, where the exchange is: a person's connection ends after 30 s."""
+"""Who waits longer is told why, and what becomes of it: a person's connection ends after 30 s."""
 
 VITALS_WITHIN_S = 1.0
 """Who takes longer is told as not answering; a person waits."""
@@ -173,11 +174,15 @@ class CommandListener(Actor):
         self.after(COMPARED_WITHIN_S, VitalsDue(token=request.token))
 
     def _tell_silence(self, token: int) -> None:
-        """Tell who waits for a reconciliation what keeps it; where nothing does it takes long."""
-        if token in self._comparing and (hold := self._hold()) is not None:
-            self._comparing.remove(token)
-            self._resolving.pop(token, None)
+        """Tell who waits for a reconciliation what keeps it; a word on something is dropped."""
+        if token not in self._comparing:
+            return
+        self._comparing.remove(token)
+        is_word = self._resolving.pop(token, None) is not None
+        if (hold := self._hold()) is not None:
             self._tell_unread(token, hold)
+        else:
+            self._answer(token, told_late(round(COMPARED_WITHIN_S), is_word=is_word))
 
     def _tell_unread(self, token: int, reason: str) -> None:
         word, text = told_unread(reason)
@@ -235,7 +240,9 @@ class CommandListener(Actor):
         return None if vitals is None or vitals.is_of_entries else vitals.hold
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
-        self._comparing.discard(message.token)
+        if message.token not in self._comparing:
+            return  # who asked was told that it takes too long
+        self._comparing.remove(message.token)
         waiting = self._resolving.pop(message.token, None)
         if message.unread:
             self._tell_unread(message.token, message.unread)

@@ -1,13 +1,16 @@
 """Reconciler: the store beside the exchange, at each start, in intervals, and after any trouble.
 
 It owns one run at a time. It never judges on one look: what differs is looked at again, and
-only what both looks saw is healed and recorded. What would heal is worked out, and tried on a
-copy, by `aegis.domain.reconcile`. It never speaks with the exchange itself.
+only what was seen for long enough is healed and recorded, whichever runs looked. What would heal
+is worked out, and tried on a copy, by `aegis.domain.reconcile`. It never speaks with the exchange
+itself.
 
 Invariants:
 1. An answer counts only in the stage that waits for it: one that comes twice, or belongs to an
    earlier life, changes nothing.
 2. A discrepancy is called healed only when the store took each command that heals it.
+3. People go first. Nobody who waits for a run waits for another's pause: their own look comes at
+   once, and what was seen before stays seen. What they hear was looked at after they asked.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from typing import assert_never
 
 from actors import names
 from actors.base import Actor, Context
-from aegis.domain.book import Book
+from actors.sightings import Sightings
+from actors.turns import AT_START, WATCH, Turns
 from aegis.domain.commands import (
     Command,
     CompleteReconciliation,
@@ -27,9 +31,16 @@ from aegis.domain.commands import (
 from aegis.domain.discrepancies import named_orders, named_trades
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, View
-from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.domain.ids import Instant
 from aegis.domain.position import Position
-from aegis.domain.reconcile import confirmed, healed, may_be_stale, plan, unhealed
+from aegis.domain.reconcile import (
+    EXIT_REFUSED,
+    confirmed,
+    healed,
+    plan,
+    trades_since,
+    unhealed,
+)
 from aegis.domain.risk import Limits
 from aegis.domain.venue import VenueAccount
 from aegis.messages import (
@@ -49,21 +60,13 @@ from aegis.messages import (
 from aegis.ports import Timer
 from aegis.tuning import Reconfigured, Tuning
 
-OVERLAP_S = 3600
-"""Trades are read again from this long before the last look: exchanges list late."""
-
-NEVER = Instant(0)
-
-SECOND_LOOK_AFTER_S = 1.0
 RETRY_AFTER_S = 2.0
 
+REFUSED_REST_S = 15.0
+"""So long after a refused exit had nothing new to show, others that are refused start no run."""
 
-AT_START = ReconcileNow(trigger="start")
 UNREAD_MAX = 2
 """Looks in a row that show nothing until people who wait are told so: they wait 30 s at most."""
-
-WATCH = ReconcileNow(trigger="watch")
-"""A look that leaves no word unless it sees what the last run has not told."""
 
 
 class Stage(Enum):
@@ -105,15 +108,15 @@ class Reconciler(Actor):
         self._interval_s = interval_s
         self._is_healing = is_healing  # in the run under way
         self._will_heal = is_healing  # from the next run on
-        self._lag_s = lag_s
+        self._sightings = Sightings(lag_s)
         self._watch_s = watch_s
         self._gives_up = gives_up
         self._unread = 0  # looks in a row that showed nothing
         self._watched_until = Instant(0)  # by looks that had nothing to tell
         self._told: frozenset[tuple[str, ...]] = frozenset()  # differences that stand
         self._stage = Stage.IDLE
-        self._run = first
-        self._queue: list[ReconcileNow] = []
+        self._turns = Turns(first)
+        self._rests_until_s = 0.0  # and starts no run for an exit that was refused
         self._first: tuple[Finding, ...] | None = None
         self._account: VenueAccount | None = None
         self._held: tuple[Position, ...] = ()
@@ -126,7 +129,7 @@ class Reconciler(Actor):
         self._timer = self._each_interval()
         if self._watch_s is not None:
             self.every(self._watch_s, WATCH)
-        self._begin(self._run)
+        self._next()
 
     def receive(self, message: ReconcilerMessage) -> None:
         match message:
@@ -141,7 +144,8 @@ class Reconciler(Actor):
             case Reconfigured():
                 self._retune(message.tuning)
             case SecondLook():
-                self._look()
+                if self._stage is Stage.PAUSE:
+                    self._look()
             case Executed():
                 self._executed(message)
             case _:
@@ -158,18 +162,25 @@ class Reconciler(Actor):
             self._timer.cancel()
             self._timer = self._each_interval()
 
+    @property
+    def _run(self) -> ReconcileNow:
+        return self._turns.under_way[0]
+
     def _want(self, message: ReconcileNow) -> None:
         """Begin, or queue: the run under way may have looked too early for this one."""
+        if message.trigger == EXIT_REFUSED and self.clock.monotonic() < self._rests_until_s:
+            return
+        self._turns.put(message)
         if self._stage is Stage.IDLE:
-            self._begin(message)
-        elif message == WATCH:
-            return  # who is looking sees it
-        elif message.reply_to is not None or not self._queue:
-            self._queue.append(message)
+            self._next()
+        elif self._stage is Stage.PAUSE and message.reply_to is not None:
+            self._give_way()
 
-    def _begin(self, message: ReconcileNow) -> None:
-        self._run, self._first, self._is_healing = message, None, self._will_heal
-        self._look()
+    def _give_way(self) -> None:
+        """Let a person's run look at once, in place of one that pauses."""
+        self._pause.cancel()
+        self._turns.give_way()
+        self._next()
 
     def _look(self) -> None:
         self._stage = Stage.BOOK
@@ -177,7 +188,9 @@ class Reconciler(Actor):
 
     def _look_later(self, delay_s: float) -> None:
         self._stage = Stage.PAUSE
-        self.after(delay_s, SecondLook())
+        self._pause = self.after(delay_s, SecondLook())
+        if self._run.reply_to is None and self._turns.is_somebody_waiting:
+            self._give_way()
 
     def _book_read(self, message: BookRead) -> None:
         if self._stage is not Stage.BOOK:
@@ -205,11 +218,10 @@ class Reconciler(Actor):
     def _wait_for_account(self, reason: str) -> None:
         """Look again later, and let nobody wait for it who can be told why."""
         self._unread += 1
-        if self._gives_up and self._unread >= UNREAD_MAX:
-            self._queue = [each for each in self._queue if not self._tell_unread(each, reason)]
-            if self._tell_unread(self._run, reason):
-                self._next()
-                return
+        is_hopeless = self._gives_up and self._unread >= UNREAD_MAX
+        if is_hopeless and not self._turns.let_go(lambda each: self._tell_unread(each, reason)):
+            self._next()
+            return
         if self._run == WATCH:
             self._next()  # whoever needs the exchange says that it does not answer
             return
@@ -237,22 +249,30 @@ class Reconciler(Actor):
             self._execute(StartBalances(balances=account.balances))
         view = View(account=account, fills=message.fills, tag=self._tag)
         findings = plan(book, view, limits=self._limits, now=self.clock.now())
-        if self._run == WATCH and _keys_of(findings) == self._told:
+        now_s = self.clock.monotonic()
+        self._sightings.see(findings, now_s)
+        if self._is_quiet() and _keys_of(findings) == self._told:
             self._watched_until = account.as_of
-            self._next()
+            self._end_quietly()
             return
-        if findings and self._first is None:
+        due_s = self._sightings.due_s(findings, now_s)
+        if due_s > 0 and self._first is None:
             self._first = findings
-            self._look_later(self._second_look_after_s(findings))
+            self._look_later(due_s)
             return
         self._held = tuple(p for p in book.alive_positions() if p.amount > 0)
-        self._confirmed = confirmed(self._first or (), findings)
+        seen = (*(self._first or ()), *self._sightings.settled(findings, now_s))
+        self._confirmed = confirmed(seen, findings)
         self._heal()
 
-    def _second_look_after_s(self, findings: tuple[Finding, ...]) -> float:
-        """Return when to look again, so that no lag is seen twice."""
-        lag_s = self._lag_s if may_be_stale(findings) else 0.0
-        return max(SECOND_LOOK_AFTER_S, lag_s)
+    def _is_quiet(self) -> bool:
+        """Say whether the run leaves no word where it has nothing new to tell."""
+        return self._run == WATCH or self._run.trigger == EXIT_REFUSED
+
+    def _end_quietly(self) -> None:
+        if self._run.trigger == EXIT_REFUSED:
+            self._rests_until_s = self.clock.monotonic() + REFUSED_REST_S
+        self._next()
 
     def _heal(self) -> None:
         """Tell the store what makes each finding right, and wait for what it says."""
@@ -295,8 +315,8 @@ class Reconciler(Actor):
         assert account is not None, "Expected a look at the account before its verdict"
         outcomes = [(each, self._outcome_of(each)) for each in self._confirmed]
         standing = _keys_of(tuple(each for each, found in outcomes if _stands(each, found)))
-        if run == WATCH and len(standing) == len(outcomes) and standing == self._told:
-            self._next()  # what had seemed to differ was on its way
+        if self._is_quiet() and len(standing) == len(outcomes) and standing == self._told:
+            self._end_quietly()  # what had seemed to differ was on its way
             return
         if not run.is_dry_run:
             self._told = standing
@@ -326,18 +346,19 @@ class Reconciler(Actor):
         self._execute(command, is_answer_wanted=True)
 
     def _finish(self, command: CompleteReconciliation) -> None:
-        run = self._run
-        if run.reply_to is not None:
-            report = ReconciliationReported(
-                is_dry_run=run.is_dry_run, discrepancies=command.discrepancies, token=run.token
-            )
-            self.tell(run.reply_to, report)
+        for run in self._turns.under_way:
+            if run.reply_to is not None:
+                report = ReconciliationReported(
+                    is_dry_run=run.is_dry_run, discrepancies=command.discrepancies, token=run.token
+                )
+                self.tell(run.reply_to, report)
+        self._turns.finish()
         self._next()
 
     def _next(self) -> None:
-        self._stage = Stage.IDLE
-        if self._queue:
-            self._begin(self._queue.pop(0))
+        self._stage, self._first, self._is_healing = Stage.IDLE, None, self._will_heal
+        if self._turns.begin():
+            self._look()
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
@@ -359,19 +380,6 @@ def _stands(finding: Finding, outcome: Discrepancy) -> bool:
 
 def _keys_of(findings: tuple[Finding, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(each.key for each in findings)
-
-
-def trades_since(book: Book, watched_until: Instant = NEVER) -> Instant:
-    """Return from when on trades are read: since the last look, or since what is unresolved began.
-
-    Exchanges list late, so a while before. `watched_until` is of a look that left no word.
-    """
-    account = book.account
-    begin = max(account.looked_at or account.reconciled_at or Instant(0), watched_until)
-    for position_id in account.unresolved:
-        position = book.positions.get(position_id)
-        begin = begin if position is None else min(begin, position.opened_at)
-    return Instant(max(0, begin - OVERLAP_S * NANOS_PER_SECOND))
 
 
 def _refusal_of(message: Executed) -> str:

@@ -27,8 +27,9 @@ from aegis.vitals import Vitals
 LINE_BYTES_MAX = 4096
 READ_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
-CLOSED_WITHIN_S = 0.05
 UNANSWERED = f"no answer within {ANSWER_TIMEOUT_S:.0f} s; it may be done still: run.py status tells"
+
+CLOSED_WITHIN_S = 0.05
 """How often the server looks whether it is closed: a stop has 1 s for everybody."""
 
 PATH_BYTES_MAX = 100

@@ -21,7 +21,6 @@ from functools import partial
 
 import msgspec
 
-from actors.reconciler import trades_since
 from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.config.policy import stop_policy_of
@@ -41,6 +40,7 @@ from aegis.domain.events import name_of
 from aegis.domain.ids import Instant, account_tag
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
+from aegis.domain.reconcile import trades_since
 from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_adoption, told_order
 from aegis.exchange.live.errors import ExchangeUnavailableError
 from aegis.ports import Log, Messenger

@@ -89,7 +89,9 @@ SHARED_BY_ACTORS = {
     "actors.beating",
     "actors.directory",
     "actors.names",
+    "actors.sightings",
     "actors.timers",
+    "actors.turns",
 }
 
 FUNCTION_LINES_MAX = 60

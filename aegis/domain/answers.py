@@ -142,6 +142,15 @@ def told_unread(reason: str) -> tuple[str, str]:
     return word, f"not compared, since the account cannot be read: {reason}"
 
 
+def told_late(after_s: int, *, is_word: bool) -> Answer:
+    """Return the answer where a reconciliation takes long; what a person said is then let go."""
+    if is_word:
+        what = "nothing changed: what you say is laid beside the exchange first, and that takes"
+        return False, f"{what} more than {after_s} s now; say it again"
+    goes_on = "it goes on, and run.py status shows its end"
+    return False, f"not done yet after {after_s} s: the exchange answers slowly; {goes_on}"
+
+
 def told_reconciliation(found: Sequence[Discrepancy], *, is_dry_run: bool) -> Answer:
     """Return the answer to `reconcile`: how much differs, then a line for each difference."""
     healed = sum(each.is_healed for each in found)

@@ -6,7 +6,7 @@ agree at least as well as before; what is not kept is unresolved, with why, for 
 Invariants:
 1. The book that is handed in is not changed.
 2. What is healed is found no more: reconciling twice is reconciling once.
-3. Nothing is planned on one look: `confirmed` keeps what two looks have seen.
+3. Nothing is planned on one look: `confirmed` keeps what was seen before, see `Sightings`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ from aegis.domain.discrepancies import compare
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, View
 from aegis.domain.foreign import told_missing
-from aegis.domain.ids import Instant
+from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.risk import Limits
 
 HEALS_MAX = 200
 """Of one run; each is tried on a copy of the book. What is left is for the next run."""
+
+EXIT_REFUSED = "exit refused"
+"""The trigger of a run that the exchange's refusal of an exit asks for: its coins may be gone."""
+
+OVERLAP_S = 3600
+"""Trades are read again from this long before the last look: exchanges list late."""
+
+NEVER = Instant(0)
 
 replace = msgspec.structs.replace
 
@@ -121,15 +129,15 @@ ADVICE: dict[Kind, str] = {
 """What a person does about what no heal was found for."""
 
 
-def confirmed(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return what the second look found that the first had found as well.
+def confirmed(seen: tuple[Finding, ...], last: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return what the last look found that had been seen for long enough.
 
     What was judged on the heals of others is kept only where all of these are.
     """
-    before = {finding.key for finding in first}
+    before = {finding.key for finding in seen}
     kept: list[Finding] = []
     is_whole = True
-    for finding in second:
+    for finding in last:
         if finding.key in before and (is_whole or not finding.is_rest):
             kept.append(finding)
         elif finding.heal:
@@ -137,9 +145,17 @@ def confirmed(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple[
     return tuple(kept)
 
 
-def may_be_stale(findings: tuple[Finding, ...]) -> bool:
-    """Say whether reads that lag behind could have shown this; what was told stays told."""
-    return not all(finding.is_told for finding in findings)
+def trades_since(book: Book, watched_until: Instant = NEVER) -> Instant:
+    """Return from when on trades are read: since the last look, or since what is unresolved began.
+
+    Exchanges list late, so a while before. `watched_until` is of a look that left no word.
+    """
+    account = book.account
+    begin = max(account.looked_at or account.reconciled_at or Instant(0), watched_until)
+    for position_id in account.unresolved:
+        position = book.positions.get(position_id)
+        begin = begin if position is None else min(begin, position.opened_at)
+    return Instant(max(0, begin - OVERLAP_S * NANOS_PER_SECOND))
 
 
 def healed(discrepancy: Discrepancy) -> Discrepancy:

@@ -42,6 +42,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderType, Role
+from aegis.domain.reconcile import EXIT_REFUSED
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
 from aegis.exchange.lookout import Patience
 from aegis.ports import Clock
@@ -134,7 +135,7 @@ def doubt_of(order: Order | None, answer: ExchangeAnswer) -> str | None:
     if answer.code in NEVER_SENT:
         return None
     is_exit = order is not None and order.role is not Role.ENTRY
-    return "exit refused" if is_exit else None
+    return EXIT_REFUSED if is_exit else None
 
 
 def is_out_of_room(answer: ExchangeAnswer) -> bool:

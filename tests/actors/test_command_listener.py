@@ -32,7 +32,7 @@ from aegis.messages import (
     ReconcileNow,
     ReconciliationReported,
 )
-from aegis.vitals import ArmingRead, ExchangeVitals, PricesRead, ReadVitals, TreeRead
+from aegis.vitals import ArmingRead, ExchangeVitals, PricesRead, ReadVitals, TreeRead, VitalsDue
 from tests.actors.ensemble import Ensemble
 from tests.domain.kit import USDT, entry, halt
 from tests.stage import BOSS, Stage
@@ -257,6 +257,23 @@ def test_who_asks_about_an_account_that_cannot_be_read_is_told_why(
     reply = scene.reply()
     assert (reply.is_done, reply.unread) == (False, word)
     assert reply.text.endswith(unread)
+
+
+@pytest.mark.parametrize(
+    ("command", "what"), [("reconcile", "it goes on"), ("resolve", "say it again")]
+)
+def test_who_waits_for_too_long_is_told_what_becomes_of_it(
+    scene: Scene, command: str, what: str
+) -> None:
+    token = scene.say(command) if command == "reconcile" else scene.resolve(GONE)
+    scene.wait_heard(names.RECONCILER, ReconcileNow)
+    scene.tell(ME, VitalsDue(token=token))
+    assert what in scene.reply().text
+
+    scene.tell(ME, reported(token))
+    scene.settle(ME)
+    assert len(scene.port.replies) == 1
+    assert scene.heard(STORE, ReadBook) == []
 
 
 def test_answers_find_their_askers_in_any_order(scene: Scene) -> None:

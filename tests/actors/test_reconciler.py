@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from actors import names
-from actors.reconciler import WATCH, Reconciler
+from actors.reconciler import REFUSED_REST_S, Reconciler
+from actors.turns import WATCH
 from aegis.domain.commands import (
     AcceptOrder,
     CompleteReconciliation,
@@ -18,6 +19,7 @@ from aegis.domain.commands import (
     StartBalances,
 )
 from aegis.domain.ids import Coin, ExchangeOrderId, Generation, Instant, TradeId
+from aegis.domain.reconcile import EXIT_REFUSED
 from aegis.domain.venue import VenueAccount, VenueTrade
 from aegis.messages import (
     AccountRead,
@@ -28,6 +30,7 @@ from aegis.messages import (
     ReconcileNow,
     ReconciliationReported,
 )
+from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble
 from tests.domain.kit import LIMITS, START, TAG, USDT, Desk, entry, seconds
 from tests.stage import Stage
@@ -41,7 +44,12 @@ BOUGHT = {USDT: Decimal(9_900), Coin("BTC"): Decimal(1)}
 
 class Scene(Ensemble):
     def begin(
-        self, *, is_healing: bool = True, interval_s: float = 3600, gives_up: bool = False
+        self,
+        *,
+        is_healing: bool = True,
+        interval_s: float = 3600,
+        gives_up: bool = False,
+        lag_s: float = 0.0,
     ) -> Scene:
         build = partial(
             Reconciler,
@@ -50,6 +58,7 @@ class Scene(Ensemble):
             interval_s=interval_s,
             is_healing=is_healing,
             gives_up=gives_up,
+            lag_s=lag_s,
         )
         self.stage.launch(ME, build)
         return self
@@ -324,6 +333,70 @@ def test_a_person_is_told_at_the_second_look_that_the_account_cannot_be_read(
     assert (report.token, report.unread) == (7, "key_denied: HTTP 401")
     scene.look(PEACE, number=3)
     assert scene.completed().trigger == "start"
+
+
+OPERATOR = ReconcileNow(trigger="operator", reply_to=ASKER, token=7)
+REFUSED = ReconcileNow(trigger=EXIT_REFUSED)
+
+
+def test_a_person_waits_for_nobody_s_pause(scene: Scene) -> None:
+    scene.begin(is_healing=False, lag_s=8).look(DEPOSIT)
+    asked_s = scene.stage.runtime.clock.monotonic()
+    scene.tell(ME, OPERATOR)
+    scene.look(PEACE, number=2)
+    assert scene.completed().trigger == "operator"
+    assert scene.stage.runtime.clock.monotonic() - asked_s < 1
+    scene.look(PEACE, number=3)
+    assert scene.completed(2).trigger == "start"
+
+
+def test_a_person_who_asked_during_a_look_does_not_wait_for_its_pause(scene: Scene) -> None:
+    scene.begin(is_healing=False, lag_s=8)
+    scene.tell(ME, OPERATOR)
+    asked_s = scene.stage.runtime.clock.monotonic()
+    scene.look(DEPOSIT)
+    scene.look(PEACE, number=2)
+    assert scene.completed().trigger == "operator"
+    assert scene.stage.runtime.clock.monotonic() - asked_s < 1
+
+
+def test_what_was_seen_long_before_takes_a_person_one_look(scene: Scene) -> None:
+    scene.begin(is_healing=False, lag_s=8).look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    scene.completed()
+    scene.tell(ME, OPERATOR)
+    scene.look(DEPOSIT, number=3)
+    assert [each.subject for each in scene.completed(2).discrepancies] == ["ETH"]
+
+
+def test_a_person_s_look_does_not_shorten_what_a_lag_may_take(scene: Scene) -> None:
+    scene.begin(is_healing=False, lag_s=8).look(DEPOSIT)
+    began_s = scene.stage.runtime.clock.monotonic()
+    scene.tell(ME, OPERATOR)
+    scene.look(DEPOSIT, number=2)
+    scene.look(DEPOSIT, number=3)
+    assert len(scene.completed().discrepancies) == 1
+    assert scene.stage.runtime.clock.monotonic() - began_s >= 8
+
+
+def test_a_refused_exit_with_nothing_new_leaves_no_word_and_lets_the_next_rest(
+    scene: Scene,
+) -> None:
+    scene.begin(is_healing=False).look(DEPOSIT)
+    scene.look(DEPOSIT, number=2)
+    scene.completed()
+    scene.tell(ME, REFUSED)
+    scene.look(DEPOSIT, number=3)
+    assert isinstance(scene.stage.runtime, SeededRuntime)
+    for _ in range(2):
+        scene.stage.runtime.run_for(REFUSED_REST_S / 4)
+        scene.tell(ME, REFUSED)
+    scene.stage.runtime.run_for(REFUSED_REST_S)
+    assert len(scene.heard(names.POSITION_STORE, ReadBook)) == 3
+
+    scene.tell(ME, REFUSED)
+    scene.look(PEACE, number=4)
+    assert scene.completed(2).trigger == EXIT_REFUSED
 
 
 def _completion() -> CompleteReconciliation:

@@ -20,7 +20,7 @@ from aegis.domain.events import OrderFilled
 from aegis.domain.findings import Finding, View, fill_of
 from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep, Role
-from aegis.domain.reconcile import confirmed, healed, may_be_stale, plan
+from aegis.domain.reconcile import confirmed, healed, plan
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
 from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, end, entry, exit_of
 
@@ -345,16 +345,12 @@ def test_a_balance_that_stood_still_while_we_booked_is_an_old_picture() -> None:
     assert confirmed(first, second) == ()
 
 
-def test_a_balance_may_be_what_was_so_before() -> None:
-    assert may_be_stale(balance_findings(Desk().funded("1000"), "900"))
-
-
 def test_a_trade_that_was_told_stays_told() -> None:
     desk = Desk().funded()
     missing = trade_of(desk.accepted(entry("1")), "v-2", "0.5")
     findings = found(desk, account(HALF_BOUGHT, trades=(missing,)))
     assert kinds(findings) == ["ghost"]
-    assert not may_be_stale(findings)
+    assert findings[0].is_told
 
 
 def test_a_missing_trade_is_confirmed_whatever_was_booked_meanwhile() -> None:

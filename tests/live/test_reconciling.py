@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors import names
+from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.order import OrderState
 from aegis.messages import ReconcileNow
 from tests.exchange_server.faults import Fault
@@ -216,6 +217,22 @@ def test_coins_that_an_order_of_the_owner_s_locks_are_sold_once_it_is_gone(
     world.owner("cancel", order_id=locked["order_id"])
     world.run_until(lambda: world.has_said("PositionClosed"))
     world.expect_truth()
+
+
+def test_a_person_waits_behind_no_runs_for_refused_exits_which_tell_it_once(
+    world: AccountWorld,
+) -> None:
+    world.owner("withdraw", coin="BTC", quantity="0.0099")
+    world.say("flatten")
+    world.run_until(lambda: world.kinds() == ["phantom"])
+    world.run_for(60)
+    told = len(world.said("ReconciliationCompleted"))
+    world.run_for(120)
+    assert len(world.said("ReconciliationCompleted")) == told
+
+    asked_at = world.now()
+    assert "phantom" in world.say("reconcile").text
+    assert world.now() - asked_at < 5 * NANOS_PER_SECOND
 
 
 def test_a_balance_that_moves_between_two_looks_is_recorded_once_it_stands(
