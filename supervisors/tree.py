@@ -209,8 +209,7 @@ def _strategy(parts: Parts, context: Context) -> Actor:
 
 def _diagnostician(parts: Parts, context: Context) -> Actor:
     tuning = parts.tuning()
-    bare_s = max(BARE_AFTER_S, parts.gateway_patience.stale_after_s)  # or until the next price
-    bare_after_s = int(bare_s / context.runtime.clock.real_s(1.0))
+    bare_after_s = int(_bare_s(parts) / context.runtime.clock.real_s(1.0))
     return Diagnostician(
         context,
         inspect=parts.inspect,
@@ -224,3 +223,13 @@ def _diagnostician(parts: Parts, context: Context) -> Actor:
         deep_interval_s=parts.deep_interval_s,
         first=parts.errand.diagnose,
     )
+
+
+def _bare_s(parts: Parts) -> float:
+    """Return after how many real seconds a stop at the exchange is missed.
+
+    It is placed at a price, and so not before the next one; beside an errand nobody places any.
+    """
+    if parts.errand != TRADING:
+        return 0.0
+    return max(BARE_AFTER_S, parts.gateway_patience.stale_after_s)

@@ -24,8 +24,8 @@ SECONDS_PER_DAY = 86_400
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """What the book is measured by; `unknown_after_s` is market time.
 
-    `bare_after_s`, market time too, is how long a position may be without its stop at the exchange;
-    None where none is wanted.
+    `bare_after_s`, market time too, is after how long a position has to have its stop at the
+    exchange; None where none is wanted.
     """
 
     limits: Limits
@@ -85,7 +85,7 @@ def _stop_for(position: Position) -> Iterator[Command]:
 
 
 def bare_positions(book: Book, now: Instant, after_s: int, guarded_since: Instant) -> Judgement:
-    """Find positions whose stop should rest at the exchange for over `after_s`, and does not.
+    """Find positions whose stop should rest at the exchange since `after_s`, and does not.
 
     One that is out of sight is the orders' finding. The remedy is Guard's: at the next price, after
     its pause.
@@ -95,7 +95,7 @@ def bare_positions(book: Book, now: Instant, after_s: int, guarded_since: Instan
     for position in book.alive_positions():
         stop, level = stop_of(book, position), level_of(book, position)
         since = max(guarded_since, _due_since(book, position))
-        if level is None or now - since <= limit_ns or (stop and stop.state in UNSETTLED):
+        if level is None or now - since < limit_ns or (stop and stop.state in UNSETTLED):
             continue
         if stop is None or stop.state not in AT_REST:
             gone.append(position.position_id)

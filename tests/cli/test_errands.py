@@ -308,6 +308,19 @@ def test_a_diagnosis_while_nobody_runs_is_recorded_and_a_dry_one_is_not(down: Pl
     assert "DiagnosisCompleted" in types
 
 
+def test_a_stop_that_was_cancelled_while_nobody_runs_is_missed_at_once(place: Place) -> None:
+    guarded = 'exchange_stop = "disaster"\nstop_loss_pct = 20'
+    place.configure(HOLDING.replace("stop_loss_pct = 0", guarded))
+    write(place.folder, [HEADER, *rows()])
+    assert place.say("run").code == 0
+    assert "ok       exchange_stop" in place.say("diagnose").out
+    (stop,) = (o for o in read_status(place.store).orders if o["role"] == "protective")
+    hand(place).cancel(str(stop["client_order_id"]))
+    said = place.say("diagnose")
+    assert said.code == 1
+    assert f"no stop rests at the exchange for: {held(place)[0]}" in said.out
+
+
 def test_no_errand_arms_a_strategy(down: Place) -> None:
     def armed() -> int:
         events = read_history(down.store, limit=10_000)

@@ -53,7 +53,7 @@ def without(desk: Desk) -> str:
     return f"no stop rests at the exchange for: {desk.position().position_id}"
 
 
-@pytest.mark.parametrize(("age_s", "is_found"), [(AFTER_S, False), (AFTER_S + 1, True)])
+@pytest.mark.parametrize(("age_s", "is_found"), [(AFTER_S - 1, False), (AFTER_S, True)])
 def test_a_position_without_it_is_found_when_it_had_the_time(
     desk: Desk, age_s: int, *, is_found: bool
 ) -> None:
@@ -72,7 +72,7 @@ def test_whoever_guards_since_lately_is_given_the_time_as_well(desk: Desk) -> No
     assert found(desk, guarded_since=desk.now) == ""
 
 
-@pytest.mark.parametrize(("age_s", "is_found"), [(AFTER_S, False), (AFTER_S + 1, True)])
+@pytest.mark.parametrize(("age_s", "is_found"), [(AFTER_S - 1, False), (AFTER_S, True)])
 def test_one_that_was_lost_is_missed_from_then_on(
     desk: Desk, age_s: int, *, is_found: bool
 ) -> None:
@@ -99,7 +99,7 @@ def test_one_that_is_out_of_sight_is_the_orders_finding(desk: Desk) -> None:
 
 def test_one_that_waits_for_leave_for_so_long_does_not_rest(desk: Desk) -> None:
     desk.intended(next_stop(desk))
-    desk.waits(AFTER_S + 1)
+    desk.waits(AFTER_S)
     assert found(desk) == without(desk)
 
 
@@ -109,7 +109,7 @@ def test_one_for_another_amount_is_found_with_both(desk: Desk) -> None:
     more = desk.accepted(entry("1", at=desk.now, into=desk.position().position_id))
     assert found(desk) == ""
     desk.fills(more, "1")
-    desk.waits(AFTER_S)
+    desk.waits(AFTER_S - 1)
     assert found(desk) == ""
     desk.waits(1)
     held = desk.position().position_id
@@ -118,7 +118,7 @@ def test_one_for_another_amount_is_found_with_both(desk: Desk) -> None:
 
 def test_what_is_being_left_needs_none(desk: Desk) -> None:
     leaving = desk.intended(exit_of(desk.position()))
-    desk.waits(AFTER_S + 1)
+    desk.waits(AFTER_S)
     assert found(desk) == ""
     desk.does(submit(leaving))
     assert desk.order(leaving).state is OrderState.SUBMITTING
