@@ -11,6 +11,7 @@ Invariants:
 2. A discrepancy is called healed only when the store took each command that heals it.
 3. People go first. Nobody who waits for a run waits for another's pause: their own look comes at
    once, and what was seen before stays seen. What they hear was looked at after they asked.
+4. A trade that stands for a person, or for a time when it can be booked, stays in sight.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from aegis.domain.commands import (
 )
 from aegis.domain.discrepancies import named_orders, named_trades
 from aegis.domain.events import Discrepancy
-from aegis.domain.findings import Finding, View
+from aegis.domain.findings import Finding, Mark, View, marks_of
 from aegis.domain.ids import Instant
 from aegis.domain.position import Position
 from aegis.domain.reconcile import (
@@ -113,7 +114,8 @@ class Reconciler(Actor):
         self._gives_up = gives_up
         self._unread = 0  # looks in a row that showed nothing
         self._watched_until = Instant(0)  # by looks that had nothing to tell
-        self._told: frozenset[tuple[str, ...]] = frozenset()  # differences that stand
+        self._told: frozenset[Mark] = frozenset()  # differences that stand
+        self._stands_since: Instant | None = None  # from when on trades tell of one
         self._stage = Stage.IDLE
         self._turns = Turns(first)
         self._rests_until_s = 0.0  # and starts no run for an exit that was refused
@@ -196,7 +198,10 @@ class Reconciler(Actor):
         if self._stage is not Stage.BOOK:
             return
         self._stage = Stage.ACCOUNT
-        since = trades_since(message.book, self._watched_until)
+        is_first, kept = self._account is None, self._stands_since
+        since = trades_since(message.book, self._watched_until, is_first=is_first)
+        if kept is not None:
+            since = min(since or kept, kept)  # 0: no beginning is known
         self.tell(names.EXCHANGE_GATEWAY, ReadAccount(trades_since=since, reply_to=self.name))
 
     def _account_read(self, message: AccountRead) -> None:
@@ -249,9 +254,11 @@ class Reconciler(Actor):
             self._execute(StartBalances(balances=account.balances))
         view = View(account=account, fills=message.fills, tag=self._tag)
         findings = plan(book, view, limits=self._limits, now=self.clock.now())
+        is_any_told = any(each.is_told for each in findings)
+        self._stands_since = account.trades_since if is_any_told else None
         now_s = self.clock.monotonic()
         self._sightings.see(findings, now_s)
-        if self._is_quiet() and _keys_of(findings) == self._told:
+        if self._is_quiet() and marks_of(findings) == self._told:
             self._watched_until = account.as_of
             self._end_quietly()
             return
@@ -314,7 +321,7 @@ class Reconciler(Actor):
         run, account = self._run, self._account
         assert account is not None, "Expected a look at the account before its verdict"
         outcomes = [(each, self._outcome_of(each)) for each in self._confirmed]
-        standing = _keys_of(tuple(each for each, found in outcomes if _stands(each, found)))
+        standing = marks_of(tuple(each for each, found in outcomes if _stands(each, found)))
         if self._is_quiet() and len(standing) == len(outcomes) and standing == self._told:
             self._end_quietly()  # what had seemed to differ was on its way
             return
@@ -376,10 +383,6 @@ def _positions_there(account: VenueAccount, held: tuple[Position, ...]) -> int:
 def _stands(finding: Finding, outcome: Discrepancy) -> bool:
     """Say whether the next look finds the same: nothing was done about it."""
     return not (finding.heal and outcome.is_healed)
-
-
-def _keys_of(findings: tuple[Finding, ...]) -> frozenset[tuple[str, ...]]:
-    return frozenset(each.key for each in findings)
 
 
 def _refusal_of(message: Executed) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -42,6 +42,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     heal: tuple[Command, ...] = ()
     is_rest: bool = False
     is_told: bool = False
+
+
+Mark = tuple[tuple[str, ...], tuple[Command, ...]]
+"""What a finding is, and what would heal it: one that can be healed at last is news."""
+
+
+def marks_of(findings: Iterable[Finding]) -> frozenset[Mark]:
+    """Return what tells findings from others."""
+    return frozenset((each.key, each.heal) for each in findings)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

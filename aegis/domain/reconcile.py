@@ -35,6 +35,9 @@ OVERLAP_S = 3600
 
 NEVER = Instant(0)
 
+BLOCKED_S = 7 * 86_400
+"""So much more is read by a life that begins with something for a person: it may be a trade."""
+
 replace = msgspec.structs.replace
 
 
@@ -145,17 +148,19 @@ def confirmed(seen: tuple[Finding, ...], last: tuple[Finding, ...]) -> tuple[Fin
     return tuple(kept)
 
 
-def trades_since(book: Book, watched_until: Instant = NEVER) -> Instant:
+def trades_since(book: Book, watched_until: Instant = NEVER, *, is_first: bool = False) -> Instant:
     """Return from when on trades are read: since the last look, or since what is unresolved began.
 
-    Exchanges list late, so a while before. `watched_until` is of a look that left no word.
+    Exchanges list late, so a while before. `watched_until` is of a look that left no word;
+    `is_first` is the first look of a life.
     """
     account = book.account
     begin = max(account.looked_at or account.reconciled_at or Instant(0), watched_until)
     for position_id in account.unresolved:
         position = book.positions.get(position_id)
         begin = begin if position is None else min(begin, position.opened_at)
-    return Instant(max(0, begin - OVERLAP_S * NANOS_PER_SECOND))
+    before_s = OVERLAP_S + (BLOCKED_S if is_first and account.blocked else 0)
+    return Instant(max(0, begin - before_s * NANOS_PER_SECOND))
 
 
 def healed(discrepancy: Discrepancy) -> Discrepancy:

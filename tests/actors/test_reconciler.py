@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from actors import names
 from actors.reconciler import REFUSED_REST_S, Reconciler
@@ -18,7 +19,9 @@ from aegis.domain.commands import (
     Refusal,
     StartBalances,
 )
+from aegis.domain.events import Discrepancy
 from aegis.domain.ids import Coin, ExchangeOrderId, Generation, Instant, TradeId
+from aegis.domain.order import OrderStep, Side
 from aegis.domain.reconcile import EXIT_REFUSED
 from aegis.domain.venue import VenueAccount, VenueTrade
 from aegis.messages import (
@@ -32,13 +35,14 @@ from aegis.messages import (
 )
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble
-from tests.domain.kit import LIMITS, START, TAG, USDT, Desk, entry, seconds
+from tests.domain.kit import BTC_USDT, LIMITS, START, TAG, USDT, Desk, entry, seconds
 from tests.stage import Stage
 
 ME = names.RECONCILER
 ASKER = names.COMMAND_LISTENER
 PEACE = {USDT: Decimal(10_000)}
 DEPOSIT = {**PEACE, Coin("ETH"): Decimal(3)}
+BOTH = {USDT: Decimal(9_800), Coin("BTC"): Decimal(2)}
 BOUGHT = {USDT: Decimal(9_900), Coin("BTC"): Decimal(1)}
 
 
@@ -64,21 +68,27 @@ class Scene(Ensemble):
         return self
 
     def look(
-        self, balances: dict[Coin, Decimal], *trades: VenueTrade, number: int = 1
+        self,
+        balances: dict[Coin, Decimal],
+        *trades: VenueTrade,
+        number: int = 1,
+        as_of: Instant = START,
     ) -> ReadAccount:
         """Play store and gateway through one look at the account, the number-th of its run."""
         self.wait_heard(names.POSITION_STORE, ReadBook, number)
         self.show_book(ME)
         *_, asked = self.wait_heard(names.EXCHANGE_GATEWAY, ReadAccount, number)
         named = len(self.heard(names.POSITION_STORE, ReadKnown))
-        self.show_account(balances, *trades)
+        self.show_account(balances, *trades, as_of=as_of)
         self.wait_heard(names.POSITION_STORE, ReadKnown, named + 1)
         self.show_orders()
         return asked
 
-    def show_account(self, balances: dict[Coin, Decimal], *trades: VenueTrade) -> None:
+    def show_account(
+        self, balances: dict[Coin, Decimal], *trades: VenueTrade, as_of: Instant = START
+    ) -> None:
         account = VenueAccount(
-            balances=balances, open_orders=(), trades=trades, trades_since=START, as_of=START
+            balances=balances, open_orders=(), trades=trades, trades_since=START, as_of=as_of
         )
         self.tell(ME, AccountRead(account=account, reason=""))
 
@@ -227,6 +237,63 @@ def test_trades_are_asked_for_from_well_before_the_last_reconciliation(scene: Sc
     asked = scene.begin().look(PEACE)
 
     assert asked.trades_since == Instant(START + seconds(3600))
+
+
+def orphan() -> VenueTrade:
+    """A trade of an order that nobody here knows."""
+    return VenueTrade(
+        trade_id=TradeId("t-9"),
+        exchange_order_id=ExchangeOrderId("x-9"),
+        client_order_id=TAG + "0" * 24,
+        symbol=BTC_USDT,
+        side=Side.BUY,
+        amount=Decimal(1),
+        price=Decimal(100),
+        fee=Decimal(0),
+        fee_currency=USDT,
+        liquidity="taker",
+        at=START,
+    )
+
+
+def test_a_trade_that_stands_stays_in_sight_however_often_it_is_looked_at(scene: Scene) -> None:
+    scene.desk.waits(7200)
+    asked = scene.begin().look(PEACE, orphan())
+    assert asked.trades_since == 0  # no beginning is known: it tells of the last day
+    scene.look(PEACE, orphan(), number=2)
+    scene.completed()
+    for number in (3, 4):
+        scene.desk.waits(7200)
+        scene.tell(ME, WATCH)
+        asked = scene.look(PEACE, orphan(), number=number, as_of=scene.desk.now)
+        assert asked.trades_since == START
+
+
+def test_a_life_that_begins_with_something_for_a_person_reads_days_more(scene: Scene) -> None:
+    scene.desk.waits(30 * 86_400)
+    scene.desk.does(_completion(THERE))
+    asked = scene.begin().look(PEACE, orphan())
+    assert asked.trades_since == START + seconds(23 * 86_400 - 3600)
+
+
+def test_what_stood_and_can_be_healed_at_last_is_healed_by_a_look_for_others(
+    scene: Scene,
+) -> None:
+    given_up = scene.desk.unknown(entry())
+    scene.desk.ends(given_up, OrderStep.PROVE_ABSENT)
+    scene.desk.waits(60)
+    scene.desk.holding()
+    late = replace(orphan(), client_order_id=given_up.client_order_id)
+    scene.desk.recall(given_up.position_id)
+    scene.begin().look(BOTH, late)
+    scene.look(BOTH, late, number=2)
+    assert not scene.completed().discrepancies[0].is_healed
+
+    scene.desk.left()
+    scene.desk.recall(given_up.position_id)
+    scene.tell(ME, WATCH)
+    scene.look(BOUGHT, late, number=3)
+    assert len(scene.wait_command(RecordFills)) == 1
 
 
 def test_a_person_s_run_waits_for_the_one_under_way_and_is_reported(scene: Scene) -> None:
@@ -399,11 +466,22 @@ def test_a_refused_exit_with_nothing_new_leaves_no_word_and_lets_the_next_rest(
     assert scene.completed(2).trigger == EXIT_REFUSED
 
 
-def _completion() -> CompleteReconciliation:
+THERE = Discrepancy(
+    kind="ghost",
+    symbol=BTC_USDT,
+    subject="order",
+    expected="",
+    found="",
+    action="",
+    is_healed=False,
+)
+
+
+def _completion(*found: Discrepancy) -> CompleteReconciliation:
     return CompleteReconciliation(
         generation=Generation(1),
         trigger="start",
         exchange_positions=0,
         local_positions=0,
-        discrepancies=(),
+        discrepancies=found,
     )
