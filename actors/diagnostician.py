@@ -42,7 +42,6 @@ from aegis.domain.judgement import (
 )
 from aegis.domain.mends import Mend
 from aegis.messages import (
-    LOOK_FOR_ROOM,
     BookRead,
     Committed,
     DiagnoseNow,
@@ -185,7 +184,7 @@ class Diagnostician(Actor):
     def _depth_of(self, message: DiagnoseNow) -> Depth:
         if message.reply_to is not None:
             return Depth.WHOLE
-        if message == LOOK_FOR_ROOM:
+        if message.is_light:
             return Depth.LIGHT
         if message.trigger != "interval":
             return Depth.DEEP

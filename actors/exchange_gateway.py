@@ -40,7 +40,6 @@ from aegis.domain.events import (
 from aegis.domain.fold import is_beginning, is_of_order
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
-from aegis.domain.instrument import Instrument
 from aegis.domain.order import Order, Role
 from aegis.domain.protection import waiting_exits
 from aegis.exchange.heard import (
@@ -70,11 +69,16 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time, listing_due_s
-from aegis.exchange.outcomes import KEY_DENIED_HALT, is_key_denied, is_out_of_room, reason_of
+from aegis.exchange.lookout import LOOK_AT_MARKET, Breaker, Listing, Patience, Prices, fault_of_time
+from aegis.exchange.outcomes import (
+    KEY_DENIED_HALT,
+    LOOK_FOR_ROOM,
+    is_key_denied,
+    is_out_of_room,
+    reason_of,
+)
 from aegis.exchange.protocol import step
 from aegis.messages import (
-    LOOK_FOR_ROOM,
     AccountRead,
     BookRead,
     Committed,
@@ -117,8 +121,7 @@ class ExchangeGateway(Actor):
         self._watches: dict[ClientOrderId, Watch] = {}
         self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
         self._readers: list[ReadAccount] = []
-        self._instruments: tuple[Instrument, ...] | None = None
-        self._instrument_readers: list[str] = []
+        self._listing = Listing(symbols, patience.listing_each_s)
         self._listing_timer: Timer | None = None
 
     def on_started(self) -> None:
@@ -147,7 +150,7 @@ class ExchangeGateway(Actor):
             case ReadQuote():
                 self._submit(FetchQuote(symbol=message.symbol))
             case ReadInstruments():
-                self._instrument_readers.append(message.reply_to)
+                self._listing.want(message.reply_to)
                 self._tell_instruments()
             case InstrumentsWanted(is_anew=True):
                 self._ask_for_listing()
@@ -363,28 +366,24 @@ class ExchangeGateway(Actor):
     def _ask_for_listing(self) -> None:
         self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))
 
-    def _await_listing(self) -> None:
-        due_s = listing_due_s(self._patience, self._symbols, self._instruments or ())
-        if self._listing_timer is not None:
-            self._listing_timer.cancel()
-        if due_s is not None:
-            self._listing_timer = self.after(due_s, InstrumentsWanted(is_anew=True))
-
     def _heard_instruments(self, answer: ExchangeAnswer) -> None:
         if not isinstance(answer, InstrumentsFetched):
             self.log("InstrumentsUnknown", level="warning", reason=reason_of(answer))
             self.after(self._patience.poll_interval_s, InstrumentsWanted())
             return
-        if self._instruments not in (None, answer.instruments):
-            self._instrument_readers.append(names.STRATEGY)
-        self._instruments = answer.instruments
+        if self._listing.hear(answer.instruments):
+            self._listing.want(names.STRATEGY)
+            self.tell(names.DIAGNOSTICIAN, LOOK_AT_MARKET)
         self._tell_instruments()
         self._compare_instruments()
-        self._await_listing()
+        if self._listing_timer is not None:
+            self._listing_timer.cancel()
+        if (due_s := self._listing.due_s) is not None:
+            self._listing_timer = self.after(due_s, InstrumentsWanted(is_anew=True))
 
     def _compare_instruments(self) -> None:
         """Have each position go by what the exchange lists, whoever told of it before."""
-        for instrument in self._instruments or ():
+        for instrument in self._listing.instruments:
             position = None if self._book is None else self._book.position_of(instrument.symbol)
             if position is not None and position.instrument != instrument:
                 self._execute(
@@ -392,8 +391,5 @@ class ExchangeGateway(Actor):
                 )
 
     def _tell_instruments(self) -> None:
-        if self._instruments is None:
-            return
-        readers, self._instrument_readers = self._instrument_readers, []
-        for name in readers:
-            self.tell(name, InstrumentsKnown(instruments=self._instruments))
+        for name in self._listing.take_readers():
+            self.tell(name, InstrumentsKnown(instruments=self._listing.instruments))

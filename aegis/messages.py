@@ -253,16 +253,16 @@ ReconcilerMessage = (
 
 
 class DiagnoseNow(Message, frozen=True, kw_only=True):
-    """`reply_to` hears `DiagnosisReported` with the same `token` when this run ends."""
+    """`reply_to` hears `DiagnosisReported` with the same `token` when this run ends.
+
+    `is_light` leaves out the look into files that takes seconds.
+    """
 
     trigger: str
     is_dry_run: bool = False
+    is_light: bool = False
     reply_to: str | None = None
     token: int = 0
-
-
-LOOK_FOR_ROOM = DiagnoseNow(trigger="disk is full")
-"""What whoever was refused for want of room asks for: the reserve is freed, and people are told."""
 
 
 class DiagnosisReported(Message, frozen=True, kw_only=True):

@@ -14,11 +14,13 @@ from aegis.domain.commands import Quote
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.instrument import Instrument
+from aegis.messages import DiagnoseNow
 
 FAILURES_TO_OPEN = 5
 """Answers missing in a row until entries are held back; one answer lets them go on."""
 
 
+LISTING_FIRST_S = 10.0
 LISTING_EACH_S = 3600.0
 UNTRADED_S = 300.0
 """Real seconds between questions for what a real exchange trades; the less while it is not all."""
@@ -53,17 +55,6 @@ def fault_of_time(at: Instant, now: Instant, stale_after_s: float) -> str | None
     return f"expected a price of the last {stale_after_s:g} s, was one of {text_of(at)}, {off}"
 
 
-def listing_due_s(
-    patience: Patience, symbols: tuple[Symbol, ...], told: tuple[Instrument, ...]
-) -> float | None:
-    """Return in how many real seconds to ask what is listed: sooner where not all is traded."""
-    if patience.listing_each_s is None:
-        return None
-    traded = {each.symbol for each in told if each.is_active}
-    is_all = traded.issuperset(symbols)
-    return patience.listing_each_s if is_all else min(patience.listing_each_s, UNTRADED_S)
-
-
 class Prices:
     """The freshest price of each symbol, and how old it may be to count as one."""
 
@@ -82,6 +73,53 @@ class Prices:
         if seen is None or self._monotonic() - seen[1] > self._stale_after_s:
             return None
         return seen[0]
+
+
+LOOK_AT_MARKET = DiagnoseNow(trigger="other instruments", is_light=True)
+"""What whoever hears that the exchange trades otherwise asks for: people are told at once."""
+
+
+class Listing:
+    """What the exchange said last of what it trades, who wants to know it, and when to ask again.
+
+    Nothing is `instruments` before it has said so. `each_s` None: it never changes.
+    """
+
+    def __init__(self, symbols: tuple[Symbol, ...], each_s: float | None) -> None:
+        self.instruments: tuple[Instrument, ...] = ()
+        self._symbols = symbols
+        self._each_s = each_s
+        self._times_told = 0
+        self._readers: list[str] = []
+
+    def hear(self, told: tuple[Instrument, ...]) -> bool:
+        """Take what is listed; say whether that is other than before."""
+        is_other = self._times_told > 0 and self.instruments != told
+        self.instruments = told
+        self._times_told += 1
+        return is_other
+
+    def want(self, name: str) -> None:
+        """Take that somebody is to be told."""
+        self._readers.append(name)
+
+    def take_readers(self) -> list[str]:
+        """Return who is to be told now, once."""
+        if self._times_told == 0:
+            return []
+        readers, self._readers = self._readers, []
+        return readers
+
+    @property
+    def due_s(self) -> float | None:
+        """In how many real seconds to ask anew; what was told first may be of an earlier life."""
+        if self._each_s is None:
+            return None
+        if self._times_told == 1:
+            return LISTING_FIRST_S
+        traded = {each.symbol for each in self.instruments if each.is_active}
+        is_all = traded.issuperset(self._symbols)
+        return self._each_s if is_all else min(self._each_s, UNTRADED_S)
 
 
 class Breaker:

@@ -45,6 +45,7 @@ from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderTyp
 from aegis.domain.reconcile import EXIT_REFUSED
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
 from aegis.exchange.lookout import Patience
+from aegis.messages import DiagnoseNow
 from aegis.ports import Clock
 
 NEVER_SENT = (HELD_BACK, KEY_DENIED)
@@ -136,6 +137,10 @@ def doubt_of(order: Order | None, answer: ExchangeAnswer) -> str | None:
         return None
     is_exit = order is not None and order.role is not Role.ENTRY
     return EXIT_REFUSED if is_exit else None
+
+
+LOOK_FOR_ROOM = DiagnoseNow(trigger="disk is full", is_light=True)
+"""What whoever was refused for want of room asks for: the reserve is freed, and people are told."""
 
 
 def is_out_of_room(answer: ExchangeAnswer) -> bool:

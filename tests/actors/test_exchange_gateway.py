@@ -53,6 +53,7 @@ from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, Venue
 from aegis.exchange.lookout import (
     FAILURES_TO_OPEN,
     LISTING_EACH_S,
+    LISTING_FIRST_S,
     UNTRADED_S,
     Breaker,
     Patience,
@@ -60,6 +61,7 @@ from aegis.exchange.lookout import (
 from aegis.exchange.outcomes import CLOCKS_APART_S_MAX
 from aegis.messages import (
     AccountRead,
+    DiagnoseNow,
     InstrumentsKnown,
     InstrumentsWanted,
     QuoteRead,
@@ -728,15 +730,20 @@ def test_an_exit_that_is_rejected_has_the_instruments_asked_for_again(scene: Sce
 LISTED = InstrumentsFetched(instruments=(instrument(),))
 
 
-def test_what_is_listed_is_asked_for_anew_and_the_strategy_hears_of_a_change(scene: Scene) -> None:
-    scene.begin(listing_each_s=0.05).wait_asked(FetchInstruments)
+def test_what_is_listed_is_asked_for_anew_and_a_change_is_heard_of() -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime)).begin(listing_each_s=LISTING_FIRST_S)
+    scene.wait_asked(FetchInstruments)
     scene.tell(GATEWAY, ReadInstruments(reply_to=names.STRATEGY))
     scene.venue.answer(FetchInstruments, LISTED)
     for answer in (LISTED, InstrumentsFetched(instruments=())):
+        runtime.run_for(LISTING_FIRST_S)
         (asked,) = scene.wait_asked(FetchInstruments)
         assert asked.is_anew
+        assert scene.heard(names.DIAGNOSTICIAN, DiagnoseNow) == []
         scene.venue.answer(FetchInstruments, answer)
 
+    scene.wait_heard(names.DIAGNOSTICIAN, DiagnoseNow)
     first, second = scene.wait_heard(names.STRATEGY, InstrumentsKnown, 2)
     assert (first.instruments, second.instruments) == (LISTED.instruments, ())
 
@@ -753,6 +760,8 @@ def test_what_is_not_traded_is_asked_for_sooner(told: InstrumentsFetched, asked:
     runtime = SeededRuntime(ManualClock(START), 1)
     scene = Scene(Stage(runtime)).begin(listing_each_s=LISTING_EACH_S)
     scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, told)
+    runtime.run_for(LISTING_FIRST_S)
     scene.venue.answer(FetchInstruments, told)
     runtime.run_for(UNTRADED_S + 1)
     assert len(scene.venue.of(FetchInstruments)) == asked

@@ -41,7 +41,8 @@ def test_a_symbol_that_is_traded_no_more_is_found_its_exit_goes_on_and_no_entry_
         assert told_of_symbols(world) == ""
         world.ways(**{way: [INSTRUMENT]})
         world.run_until(lambda: world.has_said("ExitFailed"))  # which has it asked for anew
-        world.run_for(5)
+        world.run_for(1)
+        assert world.said("DiagnosisFinding")[-1].fields["details"] == said
         assert told_of_symbols(world) == said
 
         world.ways(**{way: []})
