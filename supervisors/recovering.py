@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from functools import partial
 
 import msgspec
@@ -36,8 +37,9 @@ from aegis.dialogue import (
 )
 from aegis.domain.commands import AdoptOrder, Command, CompleteRecovery, Refusal
 from aegis.domain.discrepancies import named_orders
-from aegis.domain.events import name_of
+from aegis.domain.events import OrderFilled, Recorded, name_of
 from aegis.domain.ids import Instant, account_tag
+from aegis.domain.money import total
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
 from aegis.domain.reconcile import trades_since
@@ -59,6 +61,13 @@ from supervisors.settings import (
 OPERATOR = "operator"
 
 NOTHING = Answer(is_done=True, text="nothing is forgotten: no order of ours is unknown here")
+
+
+class Booked(msgspec.Struct, frozen=True, kw_only=True):
+    """A forgotten order that was booked; `not_ours` is what it sold that no position held."""
+
+    adoption: AdoptOrder
+    not_ours: Decimal
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +95,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
             booked, left = self._take_up(store, clerk)
             if not booked and not left:
                 return NOTHING
-            fills = sum(len(each.fills) for each in booked)
+            fills = sum(len(each.adoption.fills) for each in booked)
             done = CompleteRecovery(orders=len(booked), fills=fills, left=left)
             self._execute(clerk, done)
         compared = self.reconcile()
@@ -107,36 +116,38 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     def _clerk(self, store: Store) -> Clerk:
         return Clerk(store, limits_of(self.config), by=OPERATOR)
 
-    def _take_up(
-        self, store: Store, clerk: Clerk
-    ) -> tuple[tuple[AdoptOrder, ...], tuple[str, ...]]:
+    def _take_up(self, store: Store, clerk: Clerk) -> tuple[tuple[Booked, ...], tuple[str, ...]]:
         """Decide on each forgotten order; return what is booked, and why the others are not.
 
         In the exchange's order of things, once: tried again later, one that belongs to nobody
         might fit a position that it never was of.
         """
-        booked: list[AdoptOrder] = []
+        booked: list[Booked] = []
         left: list[str] = []
         with records_of(self.config, store, self.log) as ask:
             terms, forgotten = self._terms(store, ask), in_turn(self._lost(store, ask))
         refuse_unlisted(forgotten, terms)
         for lost in forgotten:
             adoption = adoption_of(lost, terms)
-            if why := known_elsewhere(store, adoption) or self._execute(clerk, adoption):
+            if why := known_elsewhere(store, adoption):
                 left.append(why)
-            else:
-                booked.append(adoption)
+                continue
+            done = self._execute(clerk, adoption)
+            if isinstance(done, Refusal):
+                left.append(done.text)
+                continue
+            fills = (each.event for each in done if isinstance(each.event, OrderFilled))
+            not_ours = total(fill.not_ours for fill in fills)
+            booked.append(Booked(adoption=adoption, not_ours=not_ours))
         return tuple(booked), tuple(left)
 
-    def _execute(self, clerk: Clerk, command: Command) -> str:
-        """Decide and write; return why not, or nothing."""
+    def _execute(self, clerk: Clerk, command: Command) -> tuple[Recorded, ...] | Refusal:
+        """Decide, write and tell; or return why not."""
         done = clerk.execute(command, now=Instant(0))
-        if isinstance(done, Refusal):
-            return done.text
-        for recorded in done:
+        for recorded in () if isinstance(done, Refusal) else done:
             level, fields = describe(recorded)
             self.log(name_of(recorded.event), level=level, **fields)
-        return ""
+        return done
 
     # The exchange's record --------------------------------------------------------------------
 
@@ -188,8 +199,8 @@ def known_elsewhere(store: Store, command: AdoptOrder) -> str:
     return f"{told_order(command)}: trades {', '.join(known)} are booked already"
 
 
-def _told(what: str, booked: tuple[AdoptOrder, ...], left: tuple[str, ...]) -> Iterator[str]:
+def _told(what: str, booked: tuple[Booked, ...], left: tuple[str, ...]) -> Iterator[str]:
     for each in booked:
-        yield from told_adoption(what, each)
+        yield from told_adoption(what, each.adoption, each.not_ours)
     for why in left:
         yield f"left for you: {why}"

@@ -68,10 +68,15 @@ class LoseSight(_Command, frozen=True, kw_only=True):
 
 
 class RecordFills(_Command, frozen=True, kw_only=True):
-    """Trades of one order; those whose trade id is known change nothing."""
+    """Trades of one order; those whose trade id is known change nothing.
+
+    `takes_more`: the account bears out that an exit filled for more than its amount: it went out
+    twice under one id.
+    """
 
     client_order_id: ClientOrderId
     fills: tuple[Fill, ...]
+    takes_more: bool = False
 
 
 class RequestCancel(_Command, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from aegis.domain.book import Book
 from aegis.domain.commands import BookForcedFills, CloseUnpriced, Command, RecordExternalChange
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, View, fill_of, not_ours
-from aegis.domain.fold.positions import COST_STEP
+from aegis.domain.fold.parts import COST_STEP
 from aegis.domain.ids import (
     Coin,
     Instant,

@@ -146,7 +146,7 @@ def _step(book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForH
     event: Event
     match command:
         case AcceptOrder():
-            if order.exchange_order_id == command.exchange_order_id:
+            if order.exchange_order_id == command.exchange_order_id and not order.is_given_up:
                 return NOTHING_NEW
             step = OrderStep.ACCEPT
             event = OrderAccepted(

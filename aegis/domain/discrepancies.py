@@ -18,7 +18,7 @@ from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, Trade, View, fill_of, not_ours
 from aegis.domain.ids import ClientOrderId, Symbol, is_own_order
 from aegis.domain.money import ZERO, text
-from aegis.domain.order import UNSETTLED, Fill, Order, OrderState, Role
+from aegis.domain.order import UNSETTLED, Fill, Order, Role
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 
 
@@ -63,14 +63,16 @@ def _trades(book: Book, view: View) -> Iterator[Finding]:
 def _missing(book: Book, order: Order, trade: VenueTrade) -> Finding:
     """Return a trade of an order of ours that is not booked; its price is the exchange's."""
     accept: tuple[Command, ...] = ()
-    if order.state in UNSETTLED or order.state is OrderState.NOT_PLACED:
+    if order.state in UNSETTLED or order.is_given_up:
         accept = (
             AcceptOrder(
                 client_order_id=order.client_order_id,
                 exchange_order_id=trade.exchange_order_id,
             ),
         )
-    fills = RecordFills(client_order_id=order.client_order_id, fills=(fill_of(trade),))
+    fills = RecordFills(
+        client_order_id=order.client_order_id, fills=(fill_of(trade),), takes_more=True
+    )
     return Finding(
         key=("trade", trade.symbol, trade.trade_id),
         discrepancy=Discrepancy(
@@ -156,13 +158,13 @@ def _orphan(symbol: Symbol, subject: str) -> Finding:
 
 def _unknown_order(order: Order, there: VenueOrder) -> Finding:
     heal: tuple[Command, ...] = ()
-    if order.state is OrderState.NOT_PLACED:
+    if order.is_given_up and order.exchange_order_id is None:  # nobody had seen it there
         heal = (
             AcceptOrder(
                 client_order_id=order.client_order_id,
                 exchange_order_id=there.exchange_order_id,
             ),
-            RequestCancel(client_order_id=order.client_order_id, reason="proven absent before"),
+            RequestCancel(client_order_id=order.client_order_id, reason=f"{order.state} before"),
         )
     return Finding(
         key=(Kind.UNKNOWN_ORDER, order.client_order_id),

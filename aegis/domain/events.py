@@ -24,6 +24,7 @@ from aegis.domain.ids import (
     Symbol,
 )
 from aegis.domain.instrument import Instrument
+from aegis.domain.money import ZERO
 from aegis.domain.order import Fill, OrderType, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestored
@@ -75,13 +76,17 @@ class OrderOutcomeUnknown(BaseEvent, frozen=True, kw_only=True):
 
 
 class OrderFilled(BaseEvent, frozen=True, kw_only=True):
-    """One trade of an order. `is_complete` when the order's whole amount is filled by it."""
+    """One trade of an order. `is_complete` when the order's whole amount is filled by it.
+
+    `not_ours` is how much of an exit's trade no position of ours held: the owner's coins were sold.
+    """
 
     client_order_id: ClientOrderId
     symbol: Symbol
     side: Side
     fill: Fill
     is_complete: bool
+    not_ours: Decimal = ZERO
 
 
 class OrderCancelRequested(BaseEvent, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """What the exchange's trades and endings make of an order and its position.
 
 Invariants:
-1. A trade is booked once; one that fits neither order nor position is refused, never bent.
+1. A trade is booked once; one that does not fit its order is refused, never bent. What an exit
+   sold beyond its position was the owner's: it is booked as that, and told.
 2. An order ends only when the exchange's cumulative fill equals ours.
 3. What follows for a position follows when its last active order has ended, in the same breath.
 """
@@ -13,6 +14,7 @@ from decimal import Decimal
 from aegis.domain.book import Book
 from aegis.domain.commands import EndOrder, RecordFills, Refusal, ResolveOrder
 from aegis.domain.events import (
+    AlarmRaised,
     DustSetAside,
     Event,
     OrderCanceled,
@@ -26,7 +28,7 @@ from aegis.domain.events import (
     Proposed,
 )
 from aegis.domain.fold import evolve_order, evolve_position
-from aegis.domain.fold.positions import beyond
+from aegis.domain.fold.parts import beyond, brought, own_part
 from aegis.domain.guard import opening_stops
 from aegis.domain.ids import Instant, is_derivative
 from aegis.domain.money import (
@@ -37,10 +39,15 @@ from aegis.domain.money import (
     is_figure,
     minus,
     plus,
+    text,
+    total,
 )
 from aegis.domain.order import TRANSITIONS, UNSETTLED, Fill, Order, OrderState, OrderStep, Role
 from aegis.domain.position import Position
-from aegis.domain.proposals import NOTHING_NEW, Decision, unlawful
+from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account, unlawful
+
+OVERSOLD = "oversold"
+"""What the alarm is called by which an owner hears that coins of theirs were sold."""
 
 
 def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
@@ -50,21 +57,17 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
         return Refusal(code="unknown_order", text=f"{command.client_order_id} is not known")
     position, dust = book.positions[order.position_id], own_dust(book, order)
     proposals: list[Proposed] = []
+    foreign: list[OrderFilled] = []
     for fill in command.fills:
         if fill.trade_id in order.trade_ids:
             continue
-        refusal = _fault_of_fill(book, order, position, fill, dust)
+        refusal = _fault_of_fill(book, order, position, fill, takes_more=command.takes_more)
         if refusal is not None:
             return refusal
-        dust = minus(dust, beyond(position, order, fill))
-        filled = plus(order.filled, fill.amount)
-        event = OrderFilled(
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            side=order.side,
-            fill=fill,
-            is_complete=filled == order.amount,
-        )
+        event = _filled(order, position, fill, dust)
+        dust = minus(dust, beyond(position, order, own_part(event)))
+        if event.not_ours > 0:
+            foreign.append(event)
         is_first = order.role is Role.ENTRY and (position.entered == 0 or not position.is_alive)
         order = evolve_order(order, event, now)
         position = evolve_position(position, event, now, order)
@@ -75,14 +78,13 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
             proposals.append(Proposed(position_id=position.position_id, event=opened))
     if proposals and order.is_ended:
         proposals.extend(consequences(book, position, order))
+    if foreign:
+        proposals.extend(proposed_of_account(alarm_of(order, position, foreign)))
     return tuple(proposals)
 
 
 def own_dust(book: Book, order: Order) -> Decimal:
-    """Return how much beyond its position an order may have sold, where two exits went: our dust.
-
-    See `risk.may_go_second`: the balance held them both to what is ours.
-    """
+    """Return how much beyond its position an order may have sold that was ours: our dust."""
     position = book.positions[order.position_id]
     if order.role not in (Role.EXIT, Role.PROTECTIVE) or not position.is_alive:
         return ZERO
@@ -90,31 +92,58 @@ def own_dust(book: Book, order: Order) -> Decimal:
     return book.account.dust.get(position.instrument.base, ZERO) if is_coin else ZERO
 
 
+def _filled(order: Order, position: Position, fill: Fill, dust: Decimal) -> OrderFilled:
+    return OrderFilled(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        fill=fill,
+        is_complete=plus(order.filled, fill.amount) >= order.amount,
+        not_ours=max(ZERO, minus(beyond(position, order, fill), dust)),
+    )
+
+
+def alarm_of(order: Order, position: Position, sold: list[OrderFilled]) -> AlarmRaised:
+    """Return what the owner is told whose coins an order of ours has sold."""
+    instrument = position.instrument
+    amount = text(total(event.not_ours for event in sold))
+    worth = text(total(brought(event, instrument.quote) for event in sold))
+    told = (
+        f"{amount} {instrument.base} of your own were sold by AEGIS, which held no more of it: "
+        f"order {order.client_order_id} sold more than its position had. They brought {worth} "
+        f"{instrument.quote}, which are in your account; nothing of it counts as gain or loss. "
+        "All of it is booked, and nothing is sent again. Buy them back by hand if you want them"
+    )
+    return AlarmRaised(check=OVERSOLD, text=told)
+
+
 def _fault_of_fill(
-    book: Book, order: Order, position: Position, fill: Fill, dust: Decimal
+    book: Book, order: Order, position: Position, fill: Fill, *, takes_more: bool
 ) -> Refusal | None:
-    """Return why a fill fits neither the order nor what is held: a person must look."""
-    if (order.state, OrderStep.FILL) not in TRANSITIONS:
-        return unlawful(order, OrderStep.FILL)
+    """Return why a fill cannot be the order's: a person must look."""
+    step = OrderStep.COMPLETE if order.state is OrderState.FILLED else OrderStep.FILL
+    if (order.state, step) not in TRANSITIONS:
+        return unlawful(order, step)
     if not is_sound(fill, position):
         return Refusal(
             code="bad_fill", text=f"{order.client_order_id}: expected figures, was {fill}"
         )
     alive = book.position_of(order.symbol)
-    if not position.is_alive and alive is not None and alive.position_id != position.position_id:
+    is_other = alive is not None and alive.position_id != position.position_id
+    if order.adds and not position.is_alive and alive is not None and is_other:
         return Refusal(
             code="position_exists",
             text=f"{order.client_order_id}, given up long ago, has filled, and {order.symbol} has "
             f"{alive.position_id} by now",
             mends_with_time=True,
         )
-    if plus(order.filled, fill.amount) > order.amount:
+    if plus(order.filled, fill.amount) > order.amount and (order.adds or not takes_more):
         return Refusal(
             code="overfill",
             text=f"{order.client_order_id}: {fill.trade_id} fills {fill.amount} over "
             f"{order.filled} of {order.amount}",
         )
-    if beyond(position, order, fill) > dust:
+    if is_derivative(order.symbol) and beyond(position, order, fill) > 0:
         return Refusal(
             code="oversold",
             text=f"{order.client_order_id}: {fill.trade_id} sold {fill.amount} of "

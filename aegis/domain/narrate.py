@@ -65,6 +65,7 @@ def describe(recorded: Recorded) -> tuple[str, dict[str, object]]:
         case OrderFilled():
             fields |= _plain(event, "client_order_id", "symbol", "side")
             fields |= _plain(event.fill, "trade_id", "amount", "price", "fee", "fee_currency")
+            fields |= _plain(event, "not_ours") if event.not_ours > 0 else {}
         case PositionImported():
             fields |= _plain(event, "symbol", "amount", "entry_price", "price", "stop_price")
             fields |= _plain(event, "take_profit_price", "opened_at", "reference")

@@ -4,8 +4,9 @@ The transition table is data. Gateway, store and tests all run from it.
 
 Invariants:
 1. UNKNOWN is neither failed nor done; only evidence from the exchange ends it.
-2. An order in an ended state never leaves it, but for NOT_PLACED, whose order may yet appear.
-3. The fills of an order never exceed its amount.
+2. An order in an ended state leaves it only where the exchange shows it after all.
+3. The fills of an order never exceed its amount, but where an exit went out twice under one id:
+   a copy of the store has sent it too.
 """
 
 from __future__ import annotations
@@ -96,12 +97,16 @@ TRANSITIONS: dict[tuple[OrderState, OrderStep], OrderState] = {
     (_S.NEEDS_HUMAN, _E.ACCEPT): _S.OPEN,
     (_S.NEEDS_HUMAN, _E.PROVE_ABSENT): _S.NOT_PLACED,
     (_S.NOT_PLACED, _E.ACCEPT): _S.OPEN,  # the tombstone speaks: adopt, cancel, alarm
+    (_S.REJECTED, _E.ACCEPT): _S.OPEN,  # as are these, where the exchange shows it
+    (_S.EXPIRED, _E.ACCEPT): _S.OPEN,
+    (_S.CANCELED, _E.ACCEPT): _S.OPEN,
     (_S.OPEN, _E.FILL): _S.PARTIAL,
     (_S.PARTIAL, _E.FILL): _S.PARTIAL,
     (_S.CANCELING, _E.FILL): _S.CANCELING,
     (_S.OPEN, _E.COMPLETE): _S.FILLED,
     (_S.PARTIAL, _E.COMPLETE): _S.FILLED,
     (_S.CANCELING, _E.COMPLETE): _S.FILLED,
+    (_S.FILLED, _E.COMPLETE): _S.FILLED,  # more than its amount
     (_S.OPEN, _E.WANT_CANCEL): _S.CANCELING,
     (_S.PARTIAL, _E.WANT_CANCEL): _S.CANCELING,
     (_S.OPEN, _E.CANCEL): _S.CANCELED,
@@ -157,6 +162,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def is_ended(self) -> bool:
         """Whether nothing more is expected of it."""
         return self.state in ENDED
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it has ended short of its amount: where the exchange shows it, it is adopted."""
+        return self.is_ended and self.state is not OrderState.FILLED
 
     @property
     def adds(self) -> bool:

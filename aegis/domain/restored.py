@@ -41,9 +41,16 @@ from aegis.domain.events import (
 )
 from aegis.domain.fills import end_order, record_fills
 from aegis.domain.findings import fill_of
-from aegis.domain.ids import ClientOrderId, Incarnation, Instant, Symbol, position_id
+from aegis.domain.ids import (
+    ClientOrderId,
+    Incarnation,
+    Instant,
+    Symbol,
+    is_derivative,
+    position_id,
+)
 from aegis.domain.instrument import Instrument
-from aegis.domain.money import is_amount, is_figure, text, total
+from aegis.domain.money import ZERO, is_amount, is_figure, text, total
 from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
@@ -112,8 +119,9 @@ def complete_recovery(command: CompleteRecovery) -> Decision:
 def adopt_order(book: Book, command: AdoptOrder, now: Instant) -> Decision:
     """Return an order that the exchange knows and the store has forgotten, with all its trades.
 
-    One that never filled and is over says nothing; one that is still open, and would enter, is
-    called off.
+    One that never filled and is over says nothing; one that is still open, and would enter or has
+    nothing to leave, is called off. What was sold and no position held were the owner's coins: a
+    position that never held anything stands for such an order.
     """
     order, order_id = command.order, ClientOrderId(command.order.client_order_id or "")
     is_over = order.status is not VenueOrderStatus.OPEN
@@ -148,8 +156,9 @@ def _fault_of_figures(book: Book, command: AdoptOrder) -> Refusal | None:
 
 def _fault_of_place(book: Book, command: AdoptOrder) -> Refusal | None:
     alive = book.position_of(command.order.symbol)
-    if alive is None and command.order.side is Side.SELL:
-        return _refused("no_position", command, "it sold what no position holds")
+    is_sale = command.order.side is Side.SELL
+    if alive is None and is_sale and is_derivative(command.order.symbol):
+        return _refused("no_position", command, "it reduced what no position holds")
     active = () if alive is None else book.active_orders(alive.position_id)
     if active:
         return _refused("in_flight", command, f"{active[0].client_order_id} has not ended")
@@ -167,10 +176,15 @@ def told_order(command: AdoptOrder) -> str:
     return f"{order.side} {filled} {order.symbol} ({order.client_order_id}, {order.status})"
 
 
-def told_adoption(what: str, command: AdoptOrder) -> tuple[str, ...]:
-    """Return lines on an order that is booked: its fills, and what becomes of it if it is open."""
+def told_adoption(what: str, command: AdoptOrder, not_ours: Decimal = ZERO) -> tuple[str, ...]:
+    """Return lines on an order that is booked: its fills, and what becomes of it if it is open.
+
+    `not_ours` is what it sold that no position held.
+    """
     price = ", ".join(f"{text(fill.amount)} at {text(fill.price)}" for fill in command.fills)
     line = f"{what}: {told_order(command)}" + (f": {price}" if price else "")
+    if not_ours > 0:
+        line += f"; {text(not_ours)} of it no position held: coins of yours, neither gain nor loss"
     order = command.order
     if order.status is VenueOrderStatus.OPEN and order.side is Side.BUY:
         return line, CALLED_OFF_LATER
@@ -240,7 +254,8 @@ def _call_off(
     book: Book, _command: AdoptOrder, order_id: ClientOrderId, _now: Instant
 ) -> tuple[Proposed, ...]:
     order = book.orders[order_id]
-    if order.is_ended or not order.adds:
+    has_use = not order.adds and book.positions[order.position_id].entered > 0
+    if order.is_ended or has_use:
         return NOTHING_NEW
     wanted = OrderCancelRequested(client_order_id=order_id, reason=RECOVERED)
     return (Proposed(position_id=order.position_id, event=wanted),)

@@ -106,6 +106,8 @@ def _of_order(event: OrderStory) -> str:
             done = "Bought" if event.side is Side.BUY else "Sold"
             fee = f"fee {text(fill.fee)} {fill.fee_currency}"
             rest = "" if event.is_complete else ", more to come"
+            if event.not_ours > 0:
+                rest += f"; {text(event.not_ours)} of it were the owner's coins"
             return f"{done} {text(fill.amount)} {event.symbol} at {text(fill.price)}, {fee}{rest}"
         case OrderCancelRequested():
             return f"Wants order {order} cancelled{_why(event.reason)}"

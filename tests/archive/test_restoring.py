@@ -22,7 +22,7 @@ from aegis.config.policy import stop_policy_of
 from aegis.control import Answer, Ask
 from aegis.dialogue import PlaceOrder
 from aegis.domain.account import TradingState
-from aegis.domain.ids import Incarnation, account_tag
+from aegis.domain.ids import Coin, Incarnation, account_tag
 from aegis.domain.order import OrderState, Side
 from aegis.domain.restored import LostOrder, Terms, adoption_of
 from aegis.exchange.instruments import paper_instruments
@@ -37,6 +37,7 @@ from supervisors.errands import act
 from supervisors.recovering import known_elsewhere
 from supervisors.settings import identity_of
 from tests.archive.conftest import BUSY, Make, Say
+from tests.crash.evidence import differing
 from tests.simulation.candles import walk
 from tests.simulation.faults import ANSWER_LOST, REQUEST_LOST, on
 from tests.simulation.world import World
@@ -330,8 +331,10 @@ def test_a_recovered_position_gets_the_stop_of_the_settings(tmp_path: Path, log:
     assert found["created_by"] == "reconciler"
 
 
-def test_what_cannot_be_booked_is_named_and_left(life: World, make: Make, say: Say) -> None:
-    """An order with our tag that sold what no position held: the owner's coins, perhaps."""
+def test_what_sold_more_than_was_held_is_booked_as_the_owner_s(
+    life: World, make: Make, say: Say
+) -> None:
+    """An order with our tag that sold what no position held."""
     make()
     life.hand().transfer("BTC", Decimal(5))
     identity = identity_of(life.config)
@@ -343,10 +346,12 @@ def test_what_cannot_be_booked_is_named_and_left(life: World, make: Make, say: S
     say("restore", backup="latest")
 
     told = say("recover")
-    assert not told.is_done
-    assert "left for you: sell 2.5 of 2.5 BTC/USDT" in told.text
-    (fact,) = life.history("RecoveryCompleted")
-    assert "sell 2.5 of 2.5 BTC/USDT" in str(fact["data"])
+    assert told.is_done
+    assert "booked: sell 2.5 of 2.5 BTC/USDT" in told.text
+    assert "2.5 of it no position held: coins of yours" in told.text
+    assert say("recover").text.startswith("nothing is forgotten")
+    owned = {Coin("BTC"): Decimal("2.5")}
+    assert differing(life.evidence(), life.ledger(), owned) == ()
 
 
 def test_nothing_is_booked_while_a_symbol_of_what_was_forgotten_is_not_configured(

@@ -215,7 +215,9 @@ def test_an_event_has_a_sentence_without_an_idle_digit(event: Event) -> None:
 
 def test_a_sentence_says_what_was_bought_at_what_price() -> None:
     event = decode("OrderFilled", encode(full(OrderFilled)))
-    assert sentence_of(event) == "Bought 1.25 word at 1.25, fee 1.25 word"
+    bought = "Bought 1.25 word at 1.25, fee 1.25 word"
+    assert sentence_of(msgspec.structs.replace(event, not_ours=Decimal(0))) == bought
+    assert sentence_of(event) == f"{bought}; 1.25 of it were the owner's coins"
 
 
 def test_trading_that_goes_on_is_told_without_a_cause() -> None:

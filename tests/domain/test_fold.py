@@ -94,7 +94,7 @@ def test_a_trade_booked_twice_is_corruption() -> None:
         evolve_order(once, filled(OPEN_ORDER, "0.25"), START)
 
 
-def test_more_than_the_amount_is_corruption() -> None:
+def test_an_entry_of_more_than_its_amount_is_corruption() -> None:
     with pytest.raises(AssertionError, match=r"filled 1\.1 of 1"):
         evolve_order(OPEN_ORDER, filled(OPEN_ORDER, "1.1"), START)
 

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 from random import Random
 from typing import TypeVar
 
@@ -362,12 +363,10 @@ class History:
             self.end(self.desk.order(order), side.ended, side.filled)
 
     def expect_a_person(self, order: Order, refusal: Refusal) -> None:
-        """A true trade is refused only where there is no place for it, or nothing left to sell."""
+        """A true trade is refused only where there is no place for what it bought."""
         held = self.desk.positions[order.position_id]
-        if refusal.code == "position_exists":
-            assert not held.is_alive, refusal
-        else:
-            assert (refusal.code, order.role) == ("oversold", Role.EXIT), refusal
+        assert (refusal.code, order.role) == ("position_exists", Role.ENTRY), refusal
+        assert not held.is_alive, refusal
 
     def end(self, order: Order, step: OrderStep, filled: Decimal) -> None:
         key = order.client_order_id
@@ -461,7 +460,8 @@ class Ledger:
         elif isinstance(event, OrderFilled):
             self.step(event, OrderStep.COMPLETE if event.is_complete else OrderStep.FILL)
             self.trade(position, event)
-            self.prices[position].append(event.fill.price)
+            if event.not_ours < event.fill.amount:
+                self.prices[position].append(event.fill.price)
         elif isinstance(event, PositionMarked):
             self.prices[position] += [p for p in (event.high, event.low) if p is not None]
         elif isinstance(event, OrderEvent):
@@ -487,13 +487,26 @@ class Ledger:
         self.balances[base] += signed
         self.balances[USDT] += money
         self.balances[coin] -= fee
-        self.worth[position] += money - (fee if coin == USDT else 0)
-        self.holds[position] += signed
-        assert self.holds[position] >= 0, "more sold than was held"
+        ours = 1 - Fraction(event.not_ours) / amount
+        if ours < 1:
+            fee = Fraction(floor(fee * ours * 10**8), 10**8)
+        self.worth[position] += money * ours - (fee if coin == USDT else 0)
+        self.holds[position] += signed * ours
+        self.sell_dust(position, base, event)
         if coin == base:
             of_position = min(fee, self.holds[position])
             self.holds[position] -= of_position
             self.worth[position] -= (fee - of_position) * Fraction(event.fill.price)
+
+    def sell_dust(self, position: PositionId, base: Coin, event: OrderFilled) -> None:
+        """Take what was sold beyond a position out of the dust; the rest was none of ours."""
+        if self.holds[position] < 0:
+            self.dust[base] += self.holds[position]
+            self.holds[position] = Fraction(0)
+        assert self.dust[base] >= 0, "more sold as ours than was held"
+        if event.not_ours > 0:
+            assert self.holds[position] == 0, "another's coins, while some of ours were left"
+            self.dust[base] = min(self.dust[base], max(Fraction(0), self.balances[base]))
 
 
 def expect_money_to_be_where_the_trades_left_it(desk: Desk, ledger: Ledger) -> None:
@@ -577,7 +590,7 @@ def told() -> Counter[str]:
 @pytest.mark.parametrize(
     "what",
     [
-        *("appear_after_all", "get_lost", "crash_before_sending", "fills_missing", "oversold"),
+        *("appear_after_all", "get_lost", "crash_before_sending", "fills_missing", "AlarmRaised"),
         *("position_exists", "intent_conflict", "in_flight", "unknown_outcome"),
         *("OrderNotPlaced", "OrderNeedsHuman", "OrderCanceled", "OrderExpired", "OrderRejected"),
         *("DustSetAside", "PositionClosed", "PositionVoided", "ExternalChangeSeen"),

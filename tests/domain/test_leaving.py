@@ -9,10 +9,10 @@ import pytest
 from aegis.domain.commands import (
     AskForHuman,
     IntendOrder,
-    RecordFills,
     RequestCancel,
     StartBalances,
 )
+from aegis.domain.events import OrderFilled
 from aegis.domain.guard import ExitReason, ExitWanted
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S, Departure, departure, lost_before
@@ -27,7 +27,6 @@ from tests.domain.kit import (
     Desk,
     accept,
     exit_of,
-    fill,
     quote,
     submit,
     unresolved,
@@ -169,12 +168,17 @@ def test_what_two_exits_sold_beyond_the_position_was_dust() -> None:
     assert desk.book.account.balances[BTC] == Decimal("0.0001")
 
 
-def test_what_was_sold_beyond_position_and_dust_is_for_a_person() -> None:
+def test_what_was_sold_beyond_position_and_dust_was_the_owner_s() -> None:
     desk, first, second = two_exits_of_one_position()
     desk.fills(first, "0.0002", "98")
-    fills = (fill("t", second.amount, "98"),)
-    sold = RecordFills(client_order_id=second.client_order_id, fills=fills)
-    assert desk.refuses(sold).code == "oversold"
+    desk.fills(second, second.amount, "98")
+    desk.ends(first, OrderStep.CANCEL)
+    sold = [each.event for each in desk.log if isinstance(each.event, OrderFilled)]
+    assert [each.not_ours for each in sold[-2:]] == [0, Decimal("0.0001")]
+    assert desk.last_position().status is PositionStatus.CLOSED
+    assert desk.last_position().pnl == Decimal("-1.9608")  # 1.0004 sold at 98, 1 bought at 100
+    assert desk.book.account.dust[BTC] == 0
+    assert desk.book.account.balances[BTC] == Decimal("-0.0001")  # until the deposit is recorded
 
 
 @pytest.mark.parametrize(("missing", "amount"), [("0.8", "0.2"), ("1", "1"), ("0.9999", "1")])

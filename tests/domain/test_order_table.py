@@ -38,6 +38,10 @@ ROWS = {
     "a person says that it is there": (S.NEEDS_HUMAN, E.ACCEPT, S.OPEN),
     "a person says that it is not": (S.NEEDS_HUMAN, E.PROVE_ABSENT, S.NOT_PLACED),
     "the tombstone speaks": (S.NOT_PLACED, E.ACCEPT, S.OPEN),
+    "refused, and there after all": (S.REJECTED, E.ACCEPT, S.OPEN),
+    "given up unsent, and there after all": (S.EXPIRED, E.ACCEPT, S.OPEN),
+    "cancelled, and more of it filled": (S.CANCELED, E.ACCEPT, S.OPEN),
+    "filled twice under one id": (S.FILLED, E.COMPLETE, S.FILLED),
     "a first fill": (S.OPEN, E.FILL, S.PARTIAL),
     "a further fill": (S.PARTIAL, E.FILL, S.PARTIAL),
     "filled at once": (S.OPEN, E.COMPLETE, S.FILLED),
@@ -69,9 +73,14 @@ def test_the_table_has_no_row_that_the_design_has_not() -> None:
     assert set(TRANSITIONS) == {(state, step) for state, step, _ in ROWS.values()}
 
 
-def test_what_has_ended_stays_ended_but_for_the_tombstone() -> None:
-    leaving = {(state, step) for state, step in TRANSITIONS if state in ENDED}
-    assert leaving == {(S.NOT_PLACED, E.ACCEPT)}
+def test_what_has_ended_short_stays_so_until_the_exchange_shows_it() -> None:
+    steps = {state: step for state, step in TRANSITIONS if state in ENDED}
+    assert steps.pop(S.FILLED) is E.COMPLETE
+    assert steps == dict.fromkeys(ENDED - {S.FILLED}, E.ACCEPT)
+
+
+def test_what_was_filled_stays_filled() -> None:
+    assert {after for (state, _), after in TRANSITIONS.items() if state is S.FILLED} == {S.FILLED}
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - ENDED))

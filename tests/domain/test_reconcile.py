@@ -14,12 +14,14 @@ from aegis.domain.commands import (
     RecordFills,
     Refusal,
     RequestCancel,
+    StartBalances,
 )
 from aegis.domain.discrepancies import named_orders, named_trades
 from aegis.domain.events import OrderFilled
 from aegis.domain.findings import Finding, View, fill_of
 from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep, Role
+from aegis.domain.position import PositionStatus
 from aegis.domain.reconcile import confirmed, healed, plan
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
 from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, end, entry, exit_of
@@ -160,13 +162,54 @@ def test_several_missing_trades_of_one_order_are_all_booked() -> None:
     assert desk.order(order).trade_ids == ("v-1", "v-2")
 
 
-def test_a_trade_after_the_end_is_found_and_cannot_be_healed() -> None:
+@pytest.mark.parametrize("step", [OrderStep.CANCEL, OrderStep.REJECT, OrderStep.EXPIRE])
+def test_a_trade_after_the_end_is_booked_and_the_order_taken_up(step: OrderStep) -> None:
     desk = Desk().funded()
     order = desk.accepted(entry("1"))
-    desk.ends(order, OrderStep.CANCEL)
-    (finding,) = found(desk, account(BOUGHT, trades=(trade_of(order),)))
-    assert (finding.discrepancy.kind, finding.heal) == ("ghost", ())
-    assert "does not follow CANCELED" in finding.discrepancy.action
+    desk.ends(order, step)
+    findings = found(desk, account(BOUGHT, trades=(trade_of(order),)))
+    assert kinds(findings) == ["ghost"]
+    assert heal(desk, findings) == []
+    assert desk.order(order).state is OrderState.FILLED
+    assert desk.position().amount == 1
+
+
+def sold_once(owned: str) -> tuple[Desk, Order]:
+    """Return a desk that held a coin beside the owner's, and its exit, which has filled."""
+    desk = Desk()
+    desk.does(StartBalances(balances={USDT: Decimal(10000), BTC: Decimal(owned)}))
+    order = desk.accepted(exit_of(desk.holding("1")))
+    desk.fills(order, "1")
+    return desk, order
+
+
+def test_a_second_sale_under_one_id_is_booked_as_the_owner_s_where_balances_bear_it_out() -> None:
+    desk, order = sold_once(owned="1")
+    seen = account({USDT: Decimal("10099.9")}, trades=(trade_of(order),))
+    findings = found(desk, seen)
+    assert heal(desk, findings) == []
+    assert found(desk, seen) == ()
+    assert (desk.order(order).state, desk.order(order).filled) == (OrderState.FILLED, Decimal(2))
+    assert desk.last_position().pnl == 0
+
+
+def test_a_second_sale_under_one_id_that_no_balance_bears_out_is_for_a_person() -> None:
+    desk, order = sold_once(owned="1")
+    unmoved = {USDT: Decimal(10000), BTC: Decimal(1)}
+    (finding,) = found(desk, account(unmoved, trades=(trade_of(order),)))
+    assert finding.heal == ()
+    assert "would not fit" in finding.discrepancy.action
+
+
+def test_an_exit_that_was_refused_and_sold_after_all_closes_its_position() -> None:
+    desk = Desk().funded()
+    order = desk.submitted(exit_of(desk.holding("1")))
+    desk.ends(order, OrderStep.REJECT)
+    seen = account({USDT: Decimal("9999.9")}, trades=(trade_of(order),))
+    assert heal(desk, found(desk, seen)) == []
+    assert desk.order(order).state is OrderState.FILLED
+    assert desk.last_position().status is PositionStatus.CLOSED
+    assert found(desk, seen) == ()
 
 
 @pytest.mark.parametrize("name", [None, "", "somebody's", TAG[:-1] + "0" + "0" * 24])
@@ -214,6 +257,14 @@ def test_an_order_that_was_given_up_and_is_open_is_adopted_and_cancelled() -> No
     assert isinstance(adopt, AcceptOrder)
     assert isinstance(cancel, RequestCancel)
     assert heal(desk, findings) == []
+    assert desk.order(order).state is OrderState.CANCELING
+
+
+def test_an_order_that_was_refused_and_is_open_is_adopted_and_cancelled() -> None:
+    desk = Desk()
+    order = desk.submitted(entry("1"))
+    desk.ends(order, OrderStep.REJECT)
+    assert heal(desk, found(desk, account(orders=(open_there(order),)))) == []
     assert desk.order(order).state is OrderState.CANCELING
 
 

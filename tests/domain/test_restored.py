@@ -13,7 +13,7 @@ from aegis.domain.commands import (
     CompleteRecovery,
     RecordRestore,
 )
-from aegis.domain.events import Discrepancy, PositionClosed, PositionOpened
+from aegis.domain.events import Discrepancy, OrderFilled, PositionClosed, PositionOpened
 from aegis.domain.ids import (
     ClientOrderId,
     Coin,
@@ -26,6 +26,7 @@ from aegis.domain.ids import (
 )
 from aegis.domain.money import total
 from aegis.domain.order import OrderState, OrderType, Side
+from aegis.domain.position import PositionStatus
 from aegis.domain.restored import (
     CALLED_OFF_LATER,
     LostOrder,
@@ -36,11 +37,13 @@ from aegis.domain.restored import (
 )
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 from tests.domain.kit import (
+    BTC,
     BTC_USDT,
     INCARNATION,
     POLICY,
     START,
     TAG,
+    USDT,
     Desk,
     exit_of,
     halt,
@@ -208,13 +211,28 @@ def test_an_exit_that_is_still_open_stays(desk: Desk, price: str | None) -> None
     assert state_of(desk, found) is OrderState.OPEN
 
 
-def test_a_sale_of_what_no_position_holds_is_refused(desk: Desk) -> None:
-    assert desk.refuses(adoption(lost(1, Side.SELL, "2", "2"))).code == "no_position"
+def test_a_sale_of_what_no_position_holds_is_booked_as_the_owner_s(desk: Desk) -> None:
+    sale = lost(1, Side.SELL, "2", "2")
+    desk.does(adoption(sale))
+    assert state_of(desk, sale) is OrderState.FILLED
+    assert desk.last_position().status is PositionStatus.VOID
+    assert desk.last_position().pnl == 0
+    assert desk.book.account.balances == {USDT: Decimal("1199.9"), BTC: Decimal(-2)}
+    assert desk.book.alive_positions() == ()
 
 
-def test_a_sale_of_more_than_is_held_is_refused(desk: Desk) -> None:
-    desk.holding("1")
-    assert desk.refuses(adoption(lost(1, Side.SELL, "2", "2"))).code == "oversold"
+def test_a_sale_that_is_open_and_has_nothing_to_leave_is_called_off(desk: Desk) -> None:
+    sale = lost(1, Side.SELL, "2", status=VenueOrderStatus.OPEN)
+    desk.does(adoption(sale))
+    assert state_of(desk, sale) is OrderState.CANCELING
+
+
+def test_a_sale_of_more_than_is_held_closes_it_and_the_rest_was_the_owner_s(desk: Desk) -> None:
+    held = desk.holding("1")
+    events = desk.does(adoption(lost(1, Side.SELL, "2", "2")))
+    (sold,) = (each for each in events if isinstance(each, OrderFilled))
+    assert sold.not_ours == 1
+    assert desk.positions[held.position_id].pnl == Decimal("-0.05")
 
 
 def test_trades_that_do_not_add_up_are_refused(desk: Desk) -> None:

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from aegis.domain.commands import (
-    AcceptOrder,
     AskForHuman,
     ChangeInstrument,
     Command,
@@ -28,7 +27,7 @@ from aegis.domain.events import (
     StopRaised,
 )
 from aegis.domain.guard import ExitReason, ExitWanted, exit_order
-from aegis.domain.ids import ClientOrderId, ExchangeOrderId, PositionId
+from aegis.domain.ids import PositionId
 from aegis.domain.order import Order, OrderState, OrderStep
 from aegis.domain.position import PositionStatus
 from tests.domain.kit import (
@@ -155,15 +154,21 @@ def test_an_order_proven_absent_may_appear() -> None:
     assert desk.order(order).state is OrderState.OPEN
 
 
-def test_an_order_refused_by_the_exchange_may_not() -> None:
+@pytest.mark.parametrize("step", [OrderStep.REJECT, OrderStep.CANCEL])
+def test_an_order_that_ended_short_may_appear_after_all(step: OrderStep) -> None:
     desk = Desk()
-    order = desk.submitted(entry("1"))
-    desk.does(end(order, OrderStep.REJECT))
-    command = AcceptOrder(
-        client_order_id=ClientOrderId(order.client_order_id),
-        exchange_order_id=ExchangeOrderId("x"),
-    )
-    assert desk.refuses(command).code == "unlawful"
+    order = desk.accepted(entry("1"))
+    desk.does(end(order, step))
+    desk.does(accept(order))
+    assert desk.order(order).state is OrderState.OPEN
+
+
+def test_an_order_that_filled_is_known_whatever_is_said_of_it_later() -> None:
+    desk = Desk()
+    order = desk.accepted(entry("1"))
+    desk.fills(order, "1")
+    assert desk.does(accept(order)) == ()
+    assert desk.refuses(accept(order, "another")).code == "unlawful"
 
 
 replace = msgspec.structs.replace

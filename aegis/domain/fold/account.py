@@ -24,7 +24,8 @@ from aegis.domain.events import (
     TradingStateChanged,
 )
 from aegis.domain.fold.coins import with_coin, with_coins
-from aegis.domain.fold.positions import beyond, cost_of
+from aegis.domain.fold.parts import beyond, brought, own_part
+from aegis.domain.fold.positions import cost_of
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, is_derivative
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
@@ -98,12 +99,18 @@ def evolve_account(
 
 
 def _filled(account: Account, position: Position, event: OrderFilled, order: Order) -> Account:
-    """Return the account after a fill of a position as it was before."""
+    """Return the account after a fill of a position as it was before.
+
+    What coins of the owner's brought is no gain: loss limits go on from what is there now.
+    """
     after = replace(
         account,
         balances=_after_fill(account, position, event, order),
         dust=_dust_after(account, position, event, order),
     )
+    if event.not_ours > 0:
+        after = _raised(after, brought(event, position.instrument.quote))
+        after = replace(after, dust=_dust_there(after, position.instrument.base))
     return _resolved(after, position) if order.role is Role.FORCED else after
 
 
@@ -139,12 +146,15 @@ def _reconciled(account: Account, event: ReconciliationCompleted, at: Instant) -
 def _transferred(account: Account, event: ExternalChangeSeen) -> Account:
     """Return the account after a transfer: loss limits go on from what is there now."""
     after = replace(account, balances=with_coin(account.balances, event.coin, event.amount))
-    if not event.counts_as_equity:
-        return after
+    return _raised(after, event.amount) if event.counts_as_equity else after
+
+
+def _raised(account: Account, transferred: Decimal) -> Account:
+    """Return the account whose loss limits count from an equity that was moved, not made."""
     return replace(
-        after,
-        day_start_equity=plus(account.day_start_equity, event.amount),
-        peak_equity=max(ZERO, plus(account.peak_equity, event.amount)),
+        account,
+        day_start_equity=plus(account.day_start_equity, transferred),
+        peak_equity=max(ZERO, plus(account.peak_equity, transferred)),
     )
 
 
@@ -194,12 +204,18 @@ def _dust_after(
     account: Account, position: Position, event: OrderFilled, order: Order
 ) -> dict[Coin, Decimal]:
     """Return the dust after a fill of a position as it was before: what was sold beyond it."""
-    sold, coin = beyond(position, order, event.fill), position.instrument.base
+    sold, coin = beyond(position, order, own_part(event)), position.instrument.base
     if sold == 0:
         return account.dust
     left = minus(account.dust.get(coin, ZERO), sold)
     assert left >= 0, f"Sold {sold} {coin} beyond {position.amount} and all dust: {event}"
     return with_coin(account.dust, coin, negative(sold))
+
+
+def _dust_there(account: Account, coin: Coin) -> dict[Coin, Decimal]:
+    """Return the dust where a sale may have taken of it: no more than there is of the coin."""
+    over = minus(account.dust.get(coin, ZERO), max(ZERO, account.balances.get(coin, ZERO)))
+    return with_coin(account.dust, coin, negative(over)) if over > 0 else account.dust
 
 
 def _after_fill(

@@ -116,8 +116,9 @@ def _filled_order(order: Order, event: OrderFilled, at: Instant) -> Order:
     fill = event.fill
     assert fill.trade_id not in order.trade_ids, f"Trade {fill.trade_id} was booked twice"
     filled = plus(order.filled, fill.amount)
-    assert filled <= order.amount, f"{order.client_order_id} filled {filled} of {order.amount}"
-    assert event.is_complete == (filled == order.amount), f"{event} at {filled}"
+    is_within = filled <= order.amount or not order.adds
+    assert is_within, f"{order.client_order_id} filled {filled} of {order.amount}"
+    assert event.is_complete == (filled >= order.amount), f"{event} at {filled}"
     return replace(
         order,
         state=state,

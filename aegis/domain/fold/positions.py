@@ -27,6 +27,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.fold.coins import with_coin
 from aegis.domain.fold.marks import extremes, marked
+from aegis.domain.fold.parts import COST_STEP, is_foreign, own_part
 from aegis.domain.ids import Instant, PositionId
 from aegis.domain.money import ZERO, minus, plus, share, times
 from aegis.domain.order import Fill, Order, Role
@@ -34,9 +35,6 @@ from aegis.domain.position import Position, PositionStatus
 from aegis.domain.restores import PositionDated
 
 replace = msgspec.structs.replace
-
-COST_STEP = Decimal("0.00000001")
-"""A partial exit's share of the cost is rounded down to this; the last exit takes the rest."""
 
 
 def opening_position(position: PositionId, event: OrderIntended, at: Instant) -> Position:
@@ -100,8 +98,7 @@ def evolve_position(
             return replace(position, leaving=event.reason) if is_first else position
         case OrderFilled():
             assert order is not None
-            filled = _entered(position, event) if order.adds else _left(position, event)
-            filled = _widened(filled, event.fill.price)
+            filled = position if is_foreign(event) else _filled(position, event, order)
             return _exit_ended(filled) if order.is_ended and order.leaves else filled
         case OrderCanceled() | OrderRejected() | OrderExpired() | OrderNotPlaced():
             assert order is not None
@@ -168,10 +165,15 @@ def _opened(position: Position, event: PositionOpened, at: Instant) -> Position:
     )
 
 
-def _entered(position: Position, event: OrderFilled) -> Position:
-    fill, cost = event.fill, times(event.fill.amount, event.fill.price)
-    fee_base, fee_quote = _fee_parts(position, event)
-    assert fee_base < fill.amount, f"A fee of all that came in: {event}"
+def _filled(position: Position, event: OrderFilled, order: Order) -> Position:
+    filled = _entered(position, event.fill) if order.adds else _left(position, own_part(event))
+    return _widened(filled, event.fill.price)
+
+
+def _entered(position: Position, fill: Fill) -> Position:
+    cost = times(fill.amount, fill.price)
+    fee_base, fee_quote = _fee_parts(position, fill)
+    assert fee_base < fill.amount, f"A fee of all that came in: {fill}"
     return replace(
         position,
         amount=plus(position.amount, minus(fill.amount, fee_base)),
@@ -180,19 +182,19 @@ def _entered(position: Position, event: OrderFilled) -> Position:
         paid=plus(position.paid, cost),
         pnl=minus(position.pnl, fee_quote),
         fees=with_coin(position.fees, fill.fee_currency, fill.fee),
-        fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
+        fees_quote=plus(position.fees_quote, _fee_value(fill, fee_base, fee_quote)),
     )
 
 
-def _left(position: Position, event: OrderFilled) -> Position:
+def _left(position: Position, fill: Fill) -> Position:
     """Return the position after an exit's fill.
 
     A fee in base beyond what is held was paid from other holdings of that coin, and counts at the
     price of the sale. One in a third coin is in `fees` alone: nobody knows its worth. What was sold
     beyond what is held was dust, which had its cost booked already: all that it brings is gain.
     """
-    fill, proceeds = event.fill, times(event.fill.amount, event.fill.price)
-    fee_base, fee_quote = _fee_parts(position, event)
+    proceeds = times(fill.amount, fill.price)
+    fee_base, fee_quote = _fee_parts(position, fill)
     sold = min(fill.amount, position.amount)
     wanted = plus(sold, fee_base)
     gone = min(wanted, position.amount)
@@ -206,13 +208,8 @@ def _left(position: Position, event: OrderFilled) -> Position:
         received=plus(position.received, proceeds),
         pnl=plus(position.pnl, minus(minus(proceeds, cost), charged)),
         fees=with_coin(position.fees, fill.fee_currency, fill.fee),
-        fees_quote=plus(position.fees_quote, _fee_value(event, fee_base, fee_quote)),
+        fees_quote=plus(position.fees_quote, _fee_value(fill, fee_base, fee_quote)),
     )
-
-
-def beyond(position: Position, order: Order, fill: Fill) -> Decimal:
-    """Return how much of a fill no coins of its position can have been; zero of an entry's."""
-    return ZERO if order.adds else max(ZERO, minus(fill.amount, position.amount))
 
 
 def cost_of(position: Position, amount: Decimal) -> Decimal:
@@ -283,12 +280,12 @@ def _dated(position: Position, event: PositionDated) -> Position:
     )
 
 
-def _fee_parts(position: Position, event: OrderFilled) -> tuple[Decimal, Decimal]:
-    coin, fee = event.fill.fee_currency, event.fill.fee
+def _fee_parts(position: Position, fill: Fill) -> tuple[Decimal, Decimal]:
+    coin, fee = fill.fee_currency, fill.fee
     if coin == position.instrument.base:
         return fee, ZERO
     return ZERO, fee if coin == position.instrument.quote else ZERO
 
 
-def _fee_value(event: OrderFilled, fee_base: Decimal, fee_quote: Decimal) -> Decimal:
-    return plus(fee_quote, times(fee_base, event.fill.price))
+def _fee_value(fill: Fill, fee_base: Decimal, fee_quote: Decimal) -> Decimal:
+    return plus(fee_quote, times(fee_base, fill.price))

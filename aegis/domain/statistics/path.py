@@ -16,6 +16,7 @@ from aegis.domain.book import Book
 from aegis.domain.events import (
     BalancesStarted,
     DustSetAside,
+    Event,
     ExternalChangeSeen,
     OrderFilled,
     PositionImported,
@@ -25,6 +26,7 @@ from aegis.domain.events import (
     PositionUnpriced,
     Recorded,
 )
+from aegis.domain.fold.parts import brought
 from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant
 from aegis.domain.money import ONE, ROUNDED, ZERO, minus, negative, plus, ratio, times
 from aegis.domain.position import worth
@@ -105,15 +107,24 @@ def point_of(book: Book, recorded: Recorded, quote: Coin) -> EquityPoint | None:
         return None
     if any(held.amount > 0 and held.mark is None for held in book.alive_positions()):
         return None
-    transferred = ZERO
-    if isinstance(event, ExternalChangeSeen) and event.counts_as_equity:
-        transferred = event.amount
-    elif isinstance(event, PositionImported):
-        cost = times(event.amount, event.entry_price)
-        transferred = worth(event.symbol, event.amount, cost, event.price)
-    elif isinstance(event, PositionTransferred):
-        transferred = negative(event.value)
-    return EquityPoint(at=recorded.at, equity=equity_of(book, quote), transferred=transferred)
+    moved = _transferred(event, quote)
+    return EquityPoint(at=recorded.at, equity=equity_of(book, quote), transferred=moved)
+
+
+def _transferred(event: Event, quote: Coin) -> Decimal:
+    """Return what the owner moved in (below 0: out) by an event, or had sold for them."""
+    match event:
+        case ExternalChangeSeen() if event.counts_as_equity:
+            return event.amount
+        case PositionImported():
+            cost = times(event.amount, event.entry_price)
+            return worth(event.symbol, event.amount, cost, event.price)
+        case PositionTransferred():
+            return negative(event.value)
+        case OrderFilled():
+            return brought(event, quote)
+        case _:
+            return ZERO
 
 
 def equity_path(
