@@ -256,4 +256,5 @@ def test_a_lost_stop_that_is_passed_is_an_alarm_before_guard_leaves(make_world: 
 def test_at_full_speed_nothing_is_asked_of_real_time(make_world: MakeWorld) -> None:
     reply: ControlReply = holding(make_world).say("diagnose")
     every = {check.name for check in CHECKS}
-    assert {each.check for each in reply.checks} == every - OF_REAL_TIME - {"exchange"}
+    elsewhere = {"exchange", "symbols", "exchange_stop"}  # of live trading, and off
+    assert {each.check for each in reply.checks} == every - OF_REAL_TIME - elsewhere
