@@ -100,6 +100,7 @@ class CommandListener(Actor):
         self._exchange_vitals = exchange_vitals
         self._quote_coin = quote_coin
         self._comparing: set[int] = set()  # tokens: wait for a reconciliation, to whatever end
+        self._given_up: set[int] = set()  # and tokens of those whom it took too long
         self._resolving: dict[int, ControlRequest] = {}  # by token: wait for a reconciliation
         self._changing: deque[ControlRequest] = deque()  # wait for the book
         self._changed: deque[Change] = deque()  # wait for the store's word
@@ -178,6 +179,7 @@ class CommandListener(Actor):
         if token not in self._comparing:
             return
         self._comparing.remove(token)
+        self._given_up.add(token)
         is_word = self._resolving.pop(token, None) is not None
         if (hold := self._hold()) is not None:
             self._tell_unread(token, hold)
@@ -240,9 +242,10 @@ class CommandListener(Actor):
         return None if vitals is None or vitals.is_of_entries else vitals.hold
 
     def _tell_reconciliation(self, message: ReconciliationReported) -> None:
-        if message.token not in self._comparing:
+        if message.token in self._given_up:
+            self._given_up.remove(message.token)
             return  # who asked was told that it takes too long
-        self._comparing.remove(message.token)
+        self._comparing.discard(message.token)  # it may be an errand's, which nobody here asked
         waiting = self._resolving.pop(message.token, None)
         if message.unread:
             self._tell_unread(message.token, message.unread)

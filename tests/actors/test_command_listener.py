@@ -276,6 +276,12 @@ def test_who_waits_for_too_long_is_told_what_becomes_of_it(
     assert scene.heard(STORE, ReadBook) == []
 
 
+def test_what_a_life_was_begun_for_is_answered_though_nobody_asked_it_here(scene: Scene) -> None:
+    """As an errand's: the tree begins with its question."""
+    scene.tell(ME, reported(1))
+    assert scene.reply().token == 1
+
+
 def test_answers_find_their_askers_in_any_order(scene: Scene) -> None:
     for _ in range(3):
         scene.say("reconcile")
