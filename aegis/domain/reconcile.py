@@ -36,7 +36,8 @@ OVERLAP_S = 3600
 NEVER = Instant(0)
 
 BLOCKED_S = 7 * 86_400
-"""So much more is read by a life that begins with something for a person: it may be a trade."""
+"""So much more is read by a life that begins with something for a person, and not for want of
+coins: it may be a trade. Each day is a call, and a second."""
 
 replace = msgspec.structs.replace
 
@@ -156,10 +157,10 @@ def trades_since(book: Book, watched_until: Instant = NEVER, *, is_first: bool =
     """
     account = book.account
     begin = max(account.looked_at or account.reconciled_at or Instant(0), watched_until)
-    for position_id in account.unresolved:
-        position = book.positions.get(position_id)
-        begin = begin if position is None else min(begin, position.opened_at)
-    before_s = OVERLAP_S + (BLOCKED_S if is_first and account.blocked else 0)
+    lacking = [book.positions[each] for each in account.unresolved if each in book.positions]
+    begin = min((begin, *(position.opened_at for position in lacking)))
+    is_more = account.blocked and not {p.symbol for p in lacking}.issuperset(account.blocked)
+    before_s = OVERLAP_S + (BLOCKED_S if is_first and is_more else 0)
     return Instant(max(0, begin - before_s * NANOS_PER_SECOND))
 
 
