@@ -17,10 +17,7 @@ from aegis.domain.book import Book
 from aegis.domain.candles import Candle
 from aegis.domain.commands import Command, IntendOrder, Quote, RaiseStop
 from aegis.domain.events import (
-    OrderCanceled,
-    OrderExpired,
-    OrderNotPlaced,
-    OrderRejected,
+    OrderEnding,
     PositionClosed,
     PositionMarked,
     Recorded,
@@ -46,6 +43,7 @@ from aegis.domain.position import Position
 from aegis.domain.protection import Keeper, alarm_of, called_off, is_left
 from aegis.domain.pursuit import Pursuit
 from aegis.domain.risk import Limits, is_held
+from aegis.domain.unsold import alarm_of_unsold
 from aegis.messages import (
     BookRead,
     CandleClosed,
@@ -66,8 +64,6 @@ from aegis.messages import (
 from aegis.ports import Pulse
 from aegis.tuning import Reconfigured
 from aegis.vitals import LastPrice, PricesRead, ReadVitals
-
-Failed = OrderRejected | OrderCanceled | OrderExpired | OrderNotPlaced
 
 
 class Guard(Beating):
@@ -313,17 +309,17 @@ class Guard(Beating):
             self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
             return
         event, position_id = recorded.event, recorded.position_id
-        before = book.orders.get(event.client_order_id) if isinstance(event, Failed) else None
+        before = book.orders.get(event.client_order_id) if isinstance(event, OrderEnding) else None
         book.apply(recorded)
         position = book.positions.get(position_id)
         if position is not None and not isinstance(event, PositionMarked):
             off = called_off(book, position)
             if off is not None:
                 self._execute(off)
-        if isinstance(event, Failed) and before is not None:
+        if isinstance(event, OrderEnding) and before is not None:
             order = book.orders[event.client_order_id]
             if order.role is Role.EXIT and not book.positions[position_id].is_dust:
-                self._exit_failed(order)
+                self._exit_failed(book, order)
             elif order.role is Role.PROTECTIVE and before.state is not OrderState.CANCELING:
                 self._stop_lost(book, position_id, order.end_reason)
         elif isinstance(event, StrategyArmed):
@@ -342,8 +338,11 @@ class Guard(Beating):
         }
         return PricesRead(token=token, prices=prices)
 
-    def _exit_failed(self, order: Order) -> None:
+    def _exit_failed(self, book: Book, order: Order) -> None:
         """Tell it, and let the next wait; one that found no taker goes on at the next price."""
+        alarm = alarm_of_unsold(book, order.position_id)
+        if alarm is not None:
+            self._execute(alarm)
         if found_few_takers(order):
             self.log(
                 "ExitUnfilled",

@@ -96,9 +96,10 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a real exchange; `hold` says why entries wait, None where they need not.
 
     `offset_s` is by how much its clock is ahead of ours, None before it was measured.
-    `is_of_entries`: the way is open to all else. `needs_person` is the hold that no time ends, and
-    so no `resume` before it was seen to. `unlisted` and `halted` are symbols that it does not
-    trade, ever or now.
+    `is_of_entries`: the way is open to all else. `exits_wait` says why no exit passes either, as of
+    a ban, or of a key that was denied when it was last tried. `needs_person` is the hold that no
+    time ends, and so no `resume` before it was seen to. `unlisted` and `halted` are symbols that it
+    does not trade, ever or now.
     """
 
     hold: str | None
@@ -108,6 +109,7 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
     needs_person: str | None = None
     unlisted: tuple[Symbol, ...] = ()
     halted: tuple[Symbol, ...] = ()
+    exits_wait: str | None = None
 
 
 class VitalsDue(Message, frozen=True, kw_only=True):

@@ -118,8 +118,13 @@ ORDER_COLUMNS = ("Order", "Symbol", "State", "What", "Amount", "Filled", "Intend
 
 
 def _to_settle(glance: Glance) -> Iterator[str]:
-    is_silent = glance.vitals is None and glance.config.market.speed > 0
-    return to_settle(glance.status, is_silent=is_silent)
+    vitals = glance.vitals
+    exchange = None if vitals is None else vitals.exchange
+    return to_settle(
+        glance.status,
+        is_silent=vitals is None and glance.config.market.speed > 0,
+        exits_wait=None if exchange is None else exchange.exits_wait,
+    )
 
 
 def _named(name: str, lines: Sequence[str]) -> Rows:
@@ -157,7 +162,11 @@ def _exchange(glance: Glance) -> Iterator[str]:
     exchange = None if glance.vitals is None else glance.vitals.exchange
     if exchange is None:
         return
-    told = [f"entries wait: {exchange.hold}" if exchange.hold else "answers"]
+    told = ["answers"]
+    if exchange.exits_wait is not None:
+        told = [f"no exit passes: {exchange.exits_wait}"]
+    elif exchange.hold is not None:
+        told = [f"entries wait: {exchange.hold}"]
     if exchange.offset_s is not None:
         told.append(f"its clock is {exchange.offset_s:+.1f} s from ours")
     for lane in exchange.lanes:
@@ -302,6 +311,7 @@ def json_of(glance: Glance) -> dict[str, object]:
         "orders": status.orders,
         "orders_active": status.orders_active,
         "orders_unsettled": status.orders_unsettled,
+        "unsold": msgspec.to_builtins(status.unsold),
         "notices_pending": status.notices_pending,
         "outbox": [_by_name(each) for each in status.outbox],
         "quarantined": status.quarantined,

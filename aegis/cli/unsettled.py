@@ -9,19 +9,33 @@ from aegis.domain.account import Account, TradingState
 from aegis.domain.foreign import ORPHANS_DO, told_orphans
 from aegis.domain.ids import PositionId
 from aegis.domain.money import text
+from aegis.domain.unsold import told_unsold
 from aegis.store.reading import StoreStatus
 
+TOLD_ABOVE = "exits"
+"""The check whose finding is told as it is now, and not as the last diagnosis saw it."""
 
-def to_settle(status: StoreStatus, *, is_silent: bool) -> Iterator[str]:
-    """Yield what is not as it should be, each with what to do about it.
 
-    `is_silent` where a process that should answer questions does not.
+def to_settle(
+    status: StoreStatus, *, is_silent: bool, exits_wait: str | None = None
+) -> Iterator[str]:
+    """Yield what is not as it should be, the worst first, each with what to do about it.
+
+    `is_silent` where a process that should answer questions does not. `exits_wait` says why the
+    exchange takes no exit, where it is known to.
     """
+    if exits_wait is not None:
+        yield (
+            f"NO EXIT PASSES: {exits_wait}. A key is mended at the exchange or in its file (then "
+            "kill -HUP), a ban ends by itself; until then sell by hand what cannot wait"
+        )
+    for each in status.unsold:
+        yield f"{told_unsold(each)} ({each.tries:,} tries so far); sell by hand what cannot wait"
     yield from _orders_to_settle(status)
     yield from _differences_to_settle(status)
     yield from _halt_to_settle(status.account)
     for check in status.last_diagnosis:
-        if check["status"] not in {"ok", "fixed"}:
+        if check["status"] not in {"ok", "fixed"} and check["check_type"] != TOLD_ABOVE:
             yield f"diagnosis, {check['check_type']}: {check['status']}: {check['details']}"
     for backlog in status.outbox:
         if backlog.error is not None:

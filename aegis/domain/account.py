@@ -35,7 +35,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     `cause` say why trading is in this state: words for people, and the machine's own word
     (`daily_loss` ends at the next day start, every other by a person). `restored_at` is when the
     store was put back from a backup, until a reconciliation has found nothing forgotten, or a
-    person has looked at what was.
+    person has looked at what was. `locks` names orders that are not ours by the coin that they keep
+    at the exchange, as the last reconciliation saw them; it is left out where there are none, so
+    that rows of older stores are what this program makes too.
     """
 
     trading_state: TradingState = TradingState.ACTIVE
@@ -57,6 +59,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     peak_equity: Decimal = ZERO
     restored_at: Instant | None = None
     version: int = 0
+    locks: dict[Coin, tuple[str, ...]] | msgspec.UnsetType = msgspec.UNSET
+
+    def locked_by(self, coin: Coin) -> tuple[str, ...]:
+        """Return the orders of others that keep a coin at the exchange."""
+        return () if self.locks is msgspec.UNSET else self.locks.get(coin, ())
 
     @property
     def calls_off_entries(self) -> bool:

@@ -138,6 +138,14 @@ CHECKS: tuple[Check, ...] = (
         is_critical=True,
     ),
     Check(
+        name="exits",
+        reads="the exits of what is held, and what the last reconciliation saw lock its coins",
+        finds="one exit after another that sold nothing, since when, and in whose words",
+        holds="what is to be sold can be",
+        advice="mend what the exchange says; AEGIS tries on, after 1, 2, 4 ... 60 s",
+        is_critical=True,
+    ),
+    Check(
         name="stuck",
         reads="when positions were opened",
         finds="a position open for longer than `diagnose.stuck_after_days`",

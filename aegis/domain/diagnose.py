@@ -17,6 +17,7 @@ from aegis.domain.order import UNSETTLED, Order, Role
 from aegis.domain.position import Position
 from aegis.domain.protection import level_of, stop_of
 from aegis.domain.risk import Limits, exposure_of
+from aegis.domain.unsold import told_unsold, unsold_in
 
 SECONDS_PER_DAY = 86_400
 
@@ -46,6 +47,7 @@ def examine(
     return (
         missing_stops(book),
         *bare,
+        judged("exits", [told_unsold(each) for each in unsold_in(book)]),
         stuck_positions(book, now, bounds.stuck_after_days),
         lost_orders(book, now, bounds.unknown_after_s),
         excesses(book, bounds.limits),

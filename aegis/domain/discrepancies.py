@@ -16,9 +16,9 @@ from aegis.domain.commands import AcceptOrder, Command, RecordFills, RequestCanc
 from aegis.domain.coverage import held
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, Trade, View, fill_of, not_ours
-from aegis.domain.ids import ClientOrderId, Symbol, is_own_order
+from aegis.domain.ids import ClientOrderId, Symbol, coins_of, is_own_order
 from aegis.domain.money import ZERO, text
-from aegis.domain.order import UNSETTLED, Fill, Order, Role
+from aegis.domain.order import UNSETTLED, Fill, Order, Role, Side
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 
 
@@ -184,4 +184,6 @@ def _unknown_order(order: Order, there: VenueOrder) -> Finding:
 def _external_order(order: VenueOrder) -> Finding:
     key = ("order", order.exchange_order_id)
     found = f"{order.side} {text(order.amount)} {order.symbol}"
-    return not_ours(key, f"order {order.exchange_order_id}", found)
+    base, quote = coins_of(order.symbol)
+    locks = base if order.side is Side.SELL else quote
+    return not_ours(key, f"order {order.exchange_order_id}", found, locks)

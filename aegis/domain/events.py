@@ -265,7 +265,8 @@ class TradingStateChanged(BaseEvent, frozen=True, kw_only=True):
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """One difference between the store and the exchange, and what was done about it.
 
-    `missing` is how much of the position's coins the exchange does not have.
+    `missing` is how much of the position's coins the exchange does not have. `locks` is the coin
+    that an order of somebody else's keeps there; of all other differences it is left out.
     """
 
     kind: str
@@ -277,6 +278,7 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     is_healed: bool
     position_id: PositionId | None = None
     missing: Decimal | None = None
+    locks: Coin | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReconciliationCompleted(BaseEvent, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from aegis.domain.commands import Command
 from aegis.domain.events import Discrepancy
-from aegis.domain.ids import Symbol, TradeId
+from aegis.domain.ids import Coin, Symbol, TradeId
 from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount, VenueTrade
 
@@ -64,7 +64,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
 
 
-def not_ours(key: tuple[str, ...], subject: str, found: str) -> Finding:
+def not_ours(
+    key: tuple[str, ...],
+    subject: str,
+    found: str,
+    locks: Coin | msgspec.UnsetType = msgspec.UNSET,
+) -> Finding:
     """Return what the owner has at the exchange beside us: told, and never touched."""
     return Finding(
         key=(Kind.EXTERNAL, *key),
@@ -76,6 +81,7 @@ def not_ours(key: tuple[str, ...], subject: str, found: str) -> Finding:
             found=f"{found} that is not ours",
             action="none: it is not ours",
             is_healed=True,
+            locks=locks,
         ),
     )
 

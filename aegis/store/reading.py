@@ -17,13 +17,14 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.events import Recorded
-from aegis.domain.ids import Coin, EventId, ExchangeOrderId, PositionId, Symbol
+from aegis.domain.ids import Coin, EventId, ExchangeOrderId, PositionId, Symbol, coins_of
 from aegis.domain.money import text_of_written, total
 from aegis.domain.order import UNSETTLED, OrderState, Role
+from aegis.domain.unsold import Unsold, unsold_of
 from aegis.store.errors import NoStore
 from aegis.store.housekeeping import CallsNoted, last_calls
 from aegis.store.identity import StoredIdentity, read_stored_identity
-from aegis.store.loading import find_account, quote_of
+from aegis.store.loading import find_account, orders_of, quote_of
 from aegis.store.lock import holder_of
 from aegis.store.outbox import Backlog, backlogs
 from aegis.store.records import head_of, recorded_of, stored_events_of
@@ -141,6 +142,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_reconciliation: View | None
     last_diagnosis: tuple[View, ...]
     last_calls: CallsNoted | None
+    unsold: tuple[Unsold, ...] = ()
 
     @property
     def stops_at_exchange(self) -> int:
@@ -157,7 +159,8 @@ def read_status(path: Path) -> StoreStatus:
         head = head_of(db)
         pending, quarantined = _counts(db)
         reconciled = _views(db, _RECONCILIATION, ())
-        orders = _views(db, _ORDERS, ())
+        orders, positions = _views(db, _ORDERS, ()), _views(db, _ALIVE, ())
+        account = find_account(db)
         return StoreStatus(
             path=str(path),
             identity=_identity(db, path),
@@ -165,8 +168,8 @@ def read_status(path: Path) -> StoreStatus:
             events=head.event_id,
             head_hash=head.hash,
             last_event_at=_last_event_at(db),
-            account=find_account(db),
-            positions=_views(db, _ALIVE, ()),
+            account=account,
+            positions=positions,
             orders=orders,
             orders_active=len(orders),
             orders_unsettled=sum(order["state"] in UNSETTLED for order in orders),
@@ -176,7 +179,18 @@ def read_status(path: Path) -> StoreStatus:
             last_reconciliation=reconciled[0] if reconciled else None,
             last_diagnosis=_views(db, _DIAGNOSIS, (CALLS_SINCE_MAX, CHECKS_MAX)),
             last_calls=last_calls(db),
+            unsold=tuple(_unsold(db, positions, account)),
         )
+
+
+def _unsold(db: apsw.Connection, positions: Sequence[View], account: Account) -> Iterator[Unsold]:
+    """Yield which of the alive positions cannot be sold, by their own orders."""
+    for view in positions:
+        orders = orders_of(db, PositionId(str(view["position_id"])))
+        base, _ = coins_of(Symbol(str(view["symbol"])))
+        found = unsold_of(reversed(orders), base, account)
+        if found is not None:
+            yield found
 
 
 def find_entered_by(path: Path, symbol: Symbol, order: ExchangeOrderId) -> PositionId | None:

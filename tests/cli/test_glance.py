@@ -14,8 +14,9 @@ from aegis.cli.holdings import distance_pct, gain_of, nearest_to_stop, with_figu
 from aegis.cli.unsettled import to_settle
 from aegis.config.model import Config, build
 from aegis.domain.account import Account, TradingState
-from aegis.domain.ids import Coin, Generation, Incarnation, Instant, Symbol
+from aegis.domain.ids import Coin, Generation, Incarnation, Instant, PositionId, Symbol
 from aegis.domain.risk import equity_of
+from aegis.domain.unsold import Unsold
 from aegis.store.housekeeping import CallsNoted
 from aegis.store.identity import Identity, StoredIdentity
 from aegis.store.outbox import Backlog
@@ -73,6 +74,11 @@ ACCOUNT = Account(
     day_started_at=DAY,
     day_start_equity=Decimal(10_000),
     peak_equity=Decimal(10_020),
+)
+
+
+FLATTENING = msgspec.structs.replace(
+    ACCOUNT, trading_state=TradingState.REDUCING, cause="flatten", is_flattening=True
 )
 
 
@@ -394,6 +400,42 @@ def test_a_check_that_is_not_settled_is_told(status: str, *, is_told: bool) -> N
 
 def test_events_that_were_set_aside_are_told() -> None:
     assert "2 events set aside" in settled(quarantined=2)
+
+
+UNSOLD = Unsold(
+    position_id=PositionId("p-1"),
+    symbol=BTC_USDT,
+    wanted="stop_loss",
+    tries=6,
+    since=DAY,
+    why="insufficient_funds: code 306",
+    locked_by=("order 7",),
+)
+
+
+def test_a_stop_that_cannot_sell_is_told_with_why_and_since_when_and_what_is_in_the_way() -> None:
+    assert settled(unsold=(UNSOLD,)) == (
+        "BTC/USDT is to be sold (stop loss), and cannot be since 2024-01-01T00:00:00Z: "
+        "insufficient_funds: code 306; order 7, not of AEGIS, locks its coins: cancel it at the "
+        "exchange (6 tries so far); sell by hand what cannot wait"
+    )
+
+
+def test_a_stop_that_cannot_sell_is_told_once() -> None:
+    check = {"check_type": "exits", "status": "finding", "details": "BTC/USDT", "timestamp": ""}
+    assert settled(last_diagnosis=(check,)) == ""
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, FLATTENING])
+def test_that_no_exit_passes_is_told_first_whatever_else_goes_on(account: Account) -> None:
+    glance = glance_of(
+        status_of(account=account, unsold=(UNSOLD,)),
+        vitals=exchange_of(hold="no price", exits_wait="the exchange does not take the key: 401"),
+    )
+    first = "NO EXIT PASSES: the exchange does not take the key: 401"
+    assert told(glance, "To settle").startswith(first)
+    assert told(glance, "Exchange").startswith("no exit passes: the exchange does not take the key")
+    assert json_of(glance)["to_settle"][0].startswith(first)  # type: ignore[index]  # a tuple
 
 
 def test_positions_without_anybody_to_guard_them_are_told() -> None:

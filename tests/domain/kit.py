@@ -423,12 +423,17 @@ def unresolved(desk: Desk, position: Position, missing: str) -> None:
         position_id=position.position_id,
         missing=Decimal(missing),
     )
+    reconciled(desk, found)
+
+
+def reconciled(desk: Desk, *found: Discrepancy) -> None:
+    """Let a reconciliation have found so much."""
     command = CompleteReconciliation(
         generation=Generation(1),
         trigger="start",
         exchange_positions=0,
         local_positions=1,
-        discrepancies=(found,),
+        discrepancies=found,
         as_of=desk.now,
     )
     desk.does(command)

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors import names
+from aegis.cli.unsettled import to_settle
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.order import OrderState
 from aegis.messages import ReconcileNow
@@ -217,6 +218,31 @@ def test_coins_that_an_order_of_the_owner_s_locks_are_sold_once_it_is_gone(
     world.owner("cancel", order_id=locked["order_id"])
     world.run_until(lambda: world.has_said("PositionClosed"))
     world.expect_truth()
+
+
+def test_coins_that_are_locked_are_told_with_what_locks_them_also_after_a_restart(
+    world: AccountWorld,
+) -> None:
+    sale = world.owner("order", side="SELL", quantity="0.00999", price="50000")
+    world.say("flatten")
+    world.run_for(30)
+    world.be_down(60)
+    world.run_for(30)
+
+    (found,) = world.status().unsold
+    assert (found.wanted, found.locked_by) == ("flatten", (f"order {sale['order_id']}",))
+    assert "INSUFFICIENT_AVAILABLE_BALANCE" in found.why
+    first, *_ = to_settle(world.status(), is_silent=False)
+    assert first.startswith("BTC/USDT is to be sold (flatten), and cannot be")
+    (alarm,) = [each for each in world.said("AlarmRaised") if each.fields["check"] == "exits"]
+    assert "INSUFFICIENT_AVAILABLE_BALANCE" in alarm.fields["text"]
+    checks = {each.check: each for each in world.say("diagnose").checks}
+    assert f"order {sale['order_id']}" in checks["exits"].details
+    assert world.verified().problems == ()
+
+    world.owner("cancel", order_id=sale["order_id"])
+    world.run_until(lambda: world.has_said("PositionClosed"))
+    assert world.status().unsold == ()
 
 
 def test_a_person_waits_behind_no_runs_for_refused_exits_which_tell_it_once(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aegis.cli.unsettled import to_settle
 from tests.exchange_server.faults import Fault
 from tests.live.world import BEATS, LiveWorld
 
@@ -53,6 +54,22 @@ def test_a_denied_key_refuses_a_resume(denied: LiveWorld) -> None:
         assert not answer.is_done
         assert "does not take the key" in answer.text
         denied.run_for(50)
+
+
+def test_a_denied_key_is_what_is_told_first_also_after_a_flatten_and_a_restart(
+    denied: LiveWorld,
+) -> None:
+    denied.say("flatten")
+    denied.run_for(70)
+    for _ in range(2):
+        vitals = denied.say("status").vitals
+        assert vitals is not None
+        assert vitals.exchange is not None
+        exits_wait = vitals.exchange.exits_wait
+        first = next(to_settle(denied.status(), is_silent=False, exits_wait=exits_wait))
+        assert first.startswith("NO EXIT PASSES: the exchange does not take the key")
+        denied.drop()
+        denied.start().run_for(5)
 
 
 def test_a_gateway_that_turns_prices_away_denies_no_key(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from aegis.domain.account import Account
 from aegis.domain.events import (
     BalancesStarted,
     DayStarted,
+    Discrepancy,
     DustSetAside,
     EquityPeaked,
     ExternalChangeSeen,
@@ -140,7 +141,19 @@ def _reconciled(account: Account, event: ReconciliationCompleted, at: Instant) -
             for f in open_ends
             if f.position_id is not None and f.missing is not None
         },
+        locks=_locks(event.discrepancies),
     )
+
+
+def _locks(
+    found: tuple[Discrepancy, ...],
+) -> dict[Coin, tuple[str, ...]] | msgspec.UnsetType:
+    """Return which orders of others keep which coins; nothing where none does."""
+    locks: dict[Coin, tuple[str, ...]] = {}
+    for each in found:
+        if each.locks is not msgspec.UNSET:
+            locks[each.locks] = (*locks.get(each.locks, ()), each.subject)
+    return locks or msgspec.UNSET
 
 
 def _transferred(account: Account, event: ExternalChangeSeen) -> Account:

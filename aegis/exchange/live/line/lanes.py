@@ -85,6 +85,7 @@ class LaneDesk:
         self.breaker = LaneBreaker(draw)
         self.is_busy = False
         self.denied: Bar | None = None
+        self._was_taken_elsewhere = False  # the key, since it was denied here
         self._draw = draw
         self._budgets = {
             kind: Budget(rates[kind.__name__], now_s) for kind in LANE_OF if kind.__name__ in rates
@@ -198,6 +199,7 @@ class LaneDesk:
         is_news = self.denied is None
         text = f"the exchange does not take the key: {reason}"
         self.denied = Bar(now_s + DENIED_PAUSE_S, text, KEY_DENIED)
+        self._was_taken_elsewhere = False
         return is_news
 
     def admit(self) -> bool:
@@ -209,6 +211,12 @@ class LaneDesk:
         """Let a key that was denied be tried at once: it was just taken elsewhere."""
         if self.denied is not None:
             self.denied = msgspec.structs.replace(self.denied, until_s=now_s)
+            self._was_taken_elsewhere = True
+
+    def last_denial(self) -> str | None:
+        """Return how the key was denied, however long ago, until it is taken; None where not."""
+        is_denied = self.denied is not None and not self._was_taken_elsewhere
+        return self.denied.reason if self.denied is not None and is_denied else None
 
     def denial(self, now_s: float) -> str | None:
         """Return how the key was denied lately, or None."""

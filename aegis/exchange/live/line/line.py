@@ -174,6 +174,7 @@ class Line:
                 needs_person=self._standing.denial(now_s),
                 unlisted=self._standing.listing.unlisted,
                 halted=self._standing.listing.halted,
+                exits_wait=self._standing.exits_wait(now_s),
             )
 
     def renew(self, make_client: MakeClient) -> None:

@@ -65,6 +65,13 @@ class Standing:
         holds = (lane.hold(now_s) for lane in self._lanes)
         return next((hold for hold in holds if hold is not None), self._server_clock.hold())
 
+    def exits_wait(self, now_s: float) -> str | None:
+        """Return why no exit passes, or None: a ban, or the key, which each exit tries anew."""
+        if self.ban.until_s > now_s:
+            return self.ban.reason
+        denials = (lane.last_denial() for lane in self._lanes)
+        return next((denial for denial in denials if denial is not None), None)
+
     def denial(self, now_s: float) -> str | None:
         """Return how the key was denied lately, on any lane, or None."""
         denials = (lane.denial(now_s) for lane in self._lanes)

@@ -387,6 +387,15 @@ def test_a_denial_is_told_as_what_no_time_ends_while_it_is_fresh() -> None:
     assert rig.line.vitals().needs_person is None
 
 
+def test_a_denied_key_lets_no_exit_pass_until_it_is_taken_however_long_ago_it_was_tried() -> None:
+    rig = denied()
+    rig.runtime.run_for(61)
+    assert rig.line.vitals().exits_wait == "the exchange does not take the key: 40101"
+    rig.venue.say(ReadOrder, Answered(value=None))
+    rig.ask(find())
+    assert rig.line.vitals().exits_wait is None
+
+
 def test_a_key_that_one_lane_finds_taken_is_tried_by_the_others_at_once() -> None:
     rig = Rig().measure()
     rig.venue.say(ReadOrder, Denied(reason="40101"))
@@ -397,6 +406,7 @@ def test_a_key_that_one_lane_finds_taken_is_tried_by_the_others_at_once() -> Non
     rig.runtime.run_for(31)
     rig.venue.say(ReadOrder, Answered(value=None))
     rig.ask(find())
+    assert rig.line.vitals().exits_wait is None
     assert isinstance(rig.ask(rig.entry(2)), OrderPlaced)
 
 

@@ -1,0 +1,103 @@
+"""Positions that are to be sold, and cannot be: one exit after another ended with nothing sold.
+
+Pure; from orders alone, so it is the same after a restart and for who only reads. What may be in
+the way, as an order of the owner's that locks the coins, the last reconciliation has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from aegis.domain.account import Account
+from aegis.domain.book import Book
+from aegis.domain.commands import RaiseAlarm
+from aegis.domain.ids import Coin, Instant, PositionId, Symbol
+from aegis.domain.instants import text_of
+from aegis.domain.order import Order, OrderState, Role
+
+TRIES_MIN = 2
+"""One refusal may be a moment's; a second one, a second later, is told."""
+
+TRIES_TOLD = 3
+"""At so many in a row, some three seconds after the first, people are sent a notice: one."""
+
+SECOND_CHARS = 19
+"""Of an instant's text, up to its second."""
+
+
+class Unsold(msgspec.Struct, frozen=True, kw_only=True):
+    """Exits in a row that sold nothing. `wanted` is why they were, `why` how the last one ended.
+
+    `locked_by` are orders that are not ours, and keep the position's coin.
+    """
+
+    position_id: PositionId
+    symbol: Symbol
+    wanted: str
+    tries: int
+    since: Instant
+    why: str
+    locked_by: tuple[str, ...] = ()
+
+
+def unsold_of(orders: Iterable[Order], coin: Coin, account: Account) -> Unsold | None:
+    """Return what keeps a position from being sold, None where nothing is known to.
+
+    `orders` are the position's, the last one first, `coin` is what they would sell.
+    """
+    failed: list[Order] = []
+    for order in orders:
+        if order.role is not Role.EXIT:
+            continue
+        if order.filled > 0:
+            break
+        if order.is_ended and not _was_never_sent(order):
+            failed.append(order)
+    if len(failed) < TRIES_MIN:
+        return None
+    last, first = failed[0], failed[-1]
+    return Unsold(
+        position_id=last.position_id,
+        symbol=last.symbol,
+        wanted=last.reason,
+        tries=len(failed),
+        since=first.ended_at or first.intended_at,
+        why=last.end_reason,
+        locked_by=account.locked_by(coin),
+    )
+
+
+def unsold_in(book: Book) -> Iterator[Unsold]:
+    """Yield what cannot be sold of all that is held."""
+    for position in book.alive_positions():
+        orders = reversed(book.orders_of(position.position_id))
+        found = unsold_of(orders, position.instrument.base, book.account)
+        if found is not None:
+            yield found
+
+
+def told_unsold(found: Unsold) -> str:
+    """Return the sentence for people; the same as long as the same thing is in the way."""
+    since = f"{text_of(found.since)[:SECOND_CHARS]}Z"
+    cause = found.wanted.replace("_", " ")
+    text = f"{found.symbol} is to be sold ({cause}), and cannot be since {since}: {found.why}"
+    if not found.locked_by:
+        return text
+    orders = ", ".join(found.locked_by)
+    return f"{text}; {orders}, not of AEGIS, locks its coins: cancel it at the exchange"
+
+
+def alarm_of_unsold(book: Book, position: PositionId) -> RaiseAlarm | None:
+    """Return what people are sent as an exit of a position has ended, once in a row of them."""
+    found = next((each for each in unsold_in(book) if each.position_id == position), None)
+    if found is None or found.tries != TRIES_TOLD:
+        return None
+    tries = f"{found.tries} exits sold nothing; it is tried on, and run.py status tells how it is"
+    return RaiseAlarm(check="exits", text=f"{told_unsold(found)} ({tries})")
+
+
+def _was_never_sent(order: Order) -> bool:
+    """Say whether a crash ended an intent: that says nothing of the exchange."""
+    return order.state is OrderState.EXPIRED and order.submitted_at is None
