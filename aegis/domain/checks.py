@@ -170,7 +170,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="trades",
         reads="trades closed within the last day, beside the 500 before",
-        finds="a loss beyond the stop or a gain beyond the target, by far; an impossible figure",
+        finds="a loss beyond the stop that sold or a gain beyond the target, by far; an odd figure",
         holds="no trade closed with an unusual result",
         advice="`history ID` tells its story; a gap over a stop is bad luck, not a fault",
     ),

@@ -1,7 +1,9 @@
 """Closed trades whose result is impossible, or far from what their policy and their like allow.
 
-Percentages are rounded, and nothing follows from them but a suspicion. Median and median
-absolute deviation are used since one wild trade moves neither (F. R. Hampel, 1974).
+A loss at the stop that rests at the exchange is measured against where that one stood: it is
+further away than AEGIS's own. Percentages are rounded, and nothing follows from them but a
+suspicion. Median and median absolute deviation are used since one wild trade moves neither
+(F. R. Hampel, 1974).
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 
+from aegis.domain.ids import PositionId
 from aegis.domain.judgement import Judgement, judged
 from aegis.domain.money import HUNDRED, ZERO, distance, floor_to, minus, plus, ratio, text, times
+from aegis.domain.order import Order, Role
 from aegis.domain.position import Position, StopPolicy
+from aegis.domain.protection import STOP_REASON
 
 MARGIN_PCT = Decimal(1)
 """Beyond stop or target, for fees, slippage and a small gap: stop 2 % flags a loss above 3 %."""
@@ -26,23 +31,24 @@ DEVIATIONS_MAX = Decimal(20)
 CENT = Decimal("0.01")
 
 Peers = Callable[[], Sequence[Decimal]]
+OrdersOf = Callable[[PositionId], Sequence[Order]]
 Usual = Callable[[], tuple[Decimal, Decimal] | None]
 """From where to where results are like the others; None where there are too few to say."""
 
 
-def unusual_trades(trades: Sequence[Position], peers_pct: Peers) -> Judgement:
+def unusual_trades(trades: Sequence[Position], peers_pct: Peers, orders_of: OrdersOf) -> Judgement:
     """Flag closed trades with a result that nobody would expect; `peers_pct` tells those of all."""
     usual = cache(lambda: _usual(peers_pct()))
     faults = [
         f"{trade.position_id} ({trade.symbol}) {fault}"
         for trade in trades
         if not trade.is_unpriced
-        for fault in _faults(trade, usual)
+        for fault in _faults(trade, usual, orders_of)
     ]
     return judged("trades", faults)
 
 
-def _faults(trade: Position, usual: Usual) -> Iterator[str]:
+def _faults(trade: Position, usual: Usual, orders_of: OrdersOf) -> Iterator[str]:
     if trade.paid == 0:
         if trade.pnl != 0:
             yield f"has a result of {trade.pnl:f} where nothing was paid"
@@ -50,6 +56,8 @@ def _faults(trade: Position, usual: Usual) -> Iterator[str]:
     result_pct = ratio(times(trade.pnl, HUNDRED), trade.paid)
     is_gain, size_pct = result_pct > 0, distance(result_pct, ZERO)
     bound = _bound_pct(trade.policy, is_gain=is_gain)
+    if trade.close_reason == STOP_REASON and not is_gain:
+        bound = _bound_there_pct(trade, orders_of(trade.position_id)) or bound
     what = "gained" if is_gain else "lost"
     if size_pct > HUNDRED:
         yield f"{what} more than was paid"
@@ -68,6 +76,17 @@ def _bound_pct(policy: StopPolicy, *, is_gain: bool) -> Decimal | None:
     stops = (policy.stop_loss_pct, policy.trailing_stop_pct)
     distances = [each for each in ((policy.take_profit_pct,) if is_gain else stops) if each > 0]
     return plus(min(distances), MARGIN_PCT) if distances else None
+
+
+def _bound_there_pct(trade: Position, orders: Sequence[Order]) -> Decimal | None:
+    """Return how far the stop that rested at the exchange, and sold, let a loss go; see above."""
+    fired = [each for each in orders if each.role is Role.PROTECTIVE and each.filled > 0]
+    stood_at = fired[-1].trigger_price if fired else None
+    if stood_at is None or trade.entered == 0:
+        return None
+    entry = ratio(trade.paid, trade.entered)
+    lost_pct = ratio(times(minus(entry, stood_at), HUNDRED), entry)
+    return plus(max(lost_pct, ZERO), MARGIN_PCT)
 
 
 def _is_outside(result_pct: Decimal, usual: tuple[Decimal, Decimal] | None) -> bool:

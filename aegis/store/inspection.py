@@ -40,6 +40,7 @@ from aegis.store.errors import StoreCorrupt, StoreError
 from aegis.store.files import FileIdentity, changed, identity_of, wal_path
 from aegis.store.housekeeping import closed_since, is_trim_due, peers_pct, strays
 from aegis.store.inspector import FoldLook, Inspector
+from aegis.store.loading import orders_of
 from aegis.store.mark import MarkReading, read_mark
 from aegis.store.outbox import backlogs
 from aegis.store.records import timestamp_at
@@ -195,7 +196,11 @@ class Inspection:
             else:
                 recent = {each.position_id: each for each in (*self._closed, *look.closed)}
                 self._closed = tuple(p for p in recent.values() if (p.closed_at or 0) >= since)
-            return unusual_trades(self._closed, lambda: peers_pct(inspector.db))
+            return unusual_trades(
+                self._closed,
+                lambda: peers_pct(inspector.db),
+                lambda position: orders_of(inspector.db, position),
+            )
 
     # The files and what is beside them --------------------------------------------------------
 

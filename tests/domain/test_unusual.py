@@ -8,9 +8,11 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from aegis.domain.order import Order
 from aegis.domain.position import Position, StopPolicy
+from aegis.domain.protection import STOP_REASON
 from aegis.domain.unusual import PEERS_MIN, unusual_trades
-from tests.domain.kit import Desk, decimals
+from tests.domain.kit import Desk, decimals, stop_at_exchange
 
 ORDINARY = [Decimal(number % 7 - 3) / 10 for number in range(PEERS_MIN)]
 UNBOUNDED = StopPolicy(stop_loss_pct=Decimal(0))
@@ -25,8 +27,10 @@ def trade(pnl: str, policy: StopPolicy = BOUNDED) -> Position:
     return msgspec.structs.replace(closed, pnl=decimals(pnl)[0])
 
 
-def fault(closed: Position, peers: Sequence[Decimal] = ORDINARY) -> str:
-    return unusual_trades((closed,), lambda: peers).result.details
+def fault(
+    closed: Position, peers: Sequence[Decimal] = ORDINARY, orders: Sequence[Order] = ()
+) -> str:
+    return unusual_trades((closed,), lambda: peers, lambda _: orders).result.details
 
 
 @pytest.mark.parametrize("pnl", ["0", "-2", "-3", "4", "5", "0.7"])
@@ -51,6 +55,30 @@ def test_a_result_beyond_them_is_flagged(pnl: str, said: str) -> None:
 def test_the_nearer_stop_is_what_a_loss_is_measured_by() -> None:
     policy = StopPolicy(stop_loss_pct=Decimal(9), trailing_stop_pct=Decimal(1))
     assert "expected at most 2 %" in fault(trade("-3", policy))
+
+
+def at_the_exchange(pnl: str, stood_at: str) -> tuple[Position, Sequence[Order]]:
+    """Return a trade of 100 that a stop at the exchange ended, and its orders."""
+    closed = msgspec.structs.replace(trade(pnl), close_reason=STOP_REASON)
+    stop = stop_at_exchange(closed, trigger_price=Decimal(stood_at), filled=closed.entered)
+    moved = msgspec.structs.replace(stop, filled=Decimal(0), trigger_price=Decimal(50))
+    return closed, (stop, moved)
+
+
+@pytest.mark.parametrize(
+    ("pnl", "said"),
+    [("-4.1", ""), ("-4.96", ""), ("-4.97", "lost 4.97 %, expected at most 4.96 %")],
+)
+def test_a_loss_at_the_exchange_s_stop_is_measured_by_where_that_stood(pnl: str, said: str) -> None:
+    closed, orders = at_the_exchange(pnl, "96.04")
+    assert fault(closed, orders=orders).endswith(said)
+    assert bool(fault(closed, orders=orders)) is bool(said)
+
+
+def test_a_loss_at_our_own_stop_is_not_measured_by_the_other() -> None:
+    closed, orders = at_the_exchange("-4.1", "96.04")
+    ours = msgspec.structs.replace(closed, close_reason="stop_loss")
+    assert "expected at most 3 %" in fault(ours, orders=orders)
 
 
 @pytest.mark.parametrize(("pnl", "is_flagged"), [("4", False), ("4.5", True), ("-4.5", True)])
