@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import msgspec
@@ -60,7 +61,9 @@ def plain(said: str) -> str:
 
 def _date(written: str | None) -> Instant | None:
     try:
-        seconds = parsedate_to_datetime(written or "").timestamp()
+        told = parsedate_to_datetime(written or "")
+        in_utc = told if told.tzinfo else told.replace(tzinfo=UTC)  # else it is this machine's zone
+        seconds = in_utc.timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):  # as the library fails on rubbish
         return None
     return Instant(int(seconds) * NANOS_PER_SECOND)

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -189,6 +190,18 @@ def test_what_the_library_raises_is_told_in_our_words() -> None:
 
     assert isinstance(came, Silence)
     assert "address" not in came.reason
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", ""])
+def test_a_date_is_utc_wherever_this_machine_is(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        came = heard(200, "", {"Date": f"Wed, 21 Oct 2026 07:28:00 {zone}".strip()})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert came.server_at == 1_792_567_680 * 10**9
 
 
 @pytest.mark.parametrize(
