@@ -7,25 +7,17 @@ loaded, at its first call.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from aegis.config.model import Config
 from aegis.exchange.live.calls import MakeClient
 from aegis.exchange.live.client.client import Access, client_maker
 from aegis.exchange.live.client.door import Keys
-from aegis.exchange.live.client.markets import Markets
+from aegis.exchange.live.client.markets import Markets, markets_beside
 from aegis.exchange.live.profiles import PROFILES
 from aegis.ports import Log
 
 SILENCE_SHARE = 0.8
 """Of a call's deadline: a client that hears nothing for so long says so itself, and can go on."""
-
-MARKETS_ENDING = ".markets.json"
-
-
-def markets_beside(store: Path) -> Path:
-    """Return where the list of what an exchange trades is kept."""
-    return store.with_name(store.name + MARKETS_ENDING)
 
 
 class Clients:

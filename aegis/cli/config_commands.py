@@ -32,6 +32,7 @@ def check(
 
     def work(found: Config) -> int:
         from aegis.cli.config_views import show_check
+        from aegis.cli.foreseen import refuse_unguarded
         from aegis.config.consents import missing_consents
 
         missing = missing_consents(found, is_live_meant=given.is_live_meant)
@@ -39,6 +40,7 @@ def check(
             tell_faults((missing,))
             complain(missing)
             return Code.CONFIG
+        refuse_unguarded(found)
         return show_check(found, given.path, missing, is_json=given.is_json)
 
     def tell_faults(lines: tuple[str, ...]) -> None:

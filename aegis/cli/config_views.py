@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aegis.cli.codes import Code
+from aegis.cli.foreseen import remarks_on
 from aegis.cli.output import complain, tell, tell_json
 from aegis.cli.wording import shown
 from aegis.config.model import Config, describe, show
@@ -16,7 +17,7 @@ def show_check(config: Config, path: Path, missing: str | None, *, is_json: bool
     The faults that keep it from running were told before. Where the settings are not those of the
     working folder, stderr says whose they are.
     """
-    notes = (*notes_on(config), *(() if missing is None else (missing,)))
+    notes = (*notes_on(config), *remarks_on(config), *(() if missing is None else (missing,)))
     if is_json:
         tell_json({"ok": True, "path": str(path), "faults": (), "notes": notes})
         return Code.DONE

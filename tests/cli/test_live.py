@@ -102,6 +102,30 @@ def test_the_word_at_the_start_may_stand_anywhere(
     assert (said.code, said.out) == (0, "ok: live, exchange, BTC/USDT, beats:Beats\n")
 
 
+def test_a_check_ends_as_the_start_would_where_what_is_held_is_configured_no_more(
+    live: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEGIS_EXCHANGE__SYMBOLS", '["ETH/USDT"]')
+    said = live.say("config", "check", "--live")
+    assert (said.code, said.out) == (78, "")
+    assert said == live.say("run", "--live")
+    assert "BTC/USDT is held (position " in said.err
+
+
+def test_a_check_tells_what_the_exchange_listed_when_it_was_last_asked(
+    live: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEGIS_EXCHANGE__SYMBOLS", '["BTC/USDT", "ETH/USDT", "FOO/USDT"]')
+    monkeypatch.setenv("AEGIS_LIVE__CANARY_NOTIONAL", "0.5")
+    said = live.say("config", "check", "--live")
+    assert said.code == 0
+    ok, small, unknown = said.out.splitlines()
+    assert ok.startswith("ok: live")
+    least = "BTC/USDT: live.canary_notional = 0.5 is below the least order of 1 USDT (as cryptocom"
+    assert small.startswith(f"note: {least}")
+    assert unknown.startswith("note: FOO/USDT: the exchange does not trade it (as cryptocom")
+
+
 def test_words_on_the_state_want_no_consent(place: Place, lived: Lived) -> None:
     shutil.copytree(lived.folder, place.folder, dirs_exist_ok=True)
     assert "canary" in place.say("resume").out  # refused for that, and no consent

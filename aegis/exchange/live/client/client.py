@@ -131,7 +131,8 @@ class Client:
             return Lost(reason=came.reason), None
         verdict = cryptocom.verdict_on(call, request.path, came, self._clean)
         if isinstance(call, ReadInstruments) and isinstance(verdict, Answered):
-            self._markets.keep(call.symbols, _listed(verdict.value), {}, self._now())
+            names = cryptocom.names_listed(call, request.path, came, self._clean)
+            self._markets.keep(call.symbols, _listed(verdict.value), {}, self._now(), names)
         return verdict, came
 
     def _public(self, call: Call, door: Door) -> tuple[Verdict, Heard | None]:
@@ -151,7 +152,8 @@ class Client:
             case ReadInstruments():
                 markets = market_data.listed(told, call.symbols)
                 found = market_data.instruments(markets)
-                self._markets.keep(call.symbols, found, markets, self._now())
+                names = market_data.names(told)
+                self._markets.keep(call.symbols, found, markets, self._now(), names)
                 return found
             case ReadQuote():
                 return market_data.quote(told, call.symbol)

@@ -101,6 +101,15 @@ def verdict_on(call: Call, method: str, heard: Heard, clean: Clean) -> Verdict:
         return Lost(reason=f"the answer cannot be believed: {fault}")
 
 
+def names_listed(
+    call: ReadInstruments, method: str, heard: Heard, clean: Clean
+) -> tuple[Symbol, ...]:
+    """Return all symbols that an answer lists, which was believed already."""
+    verdict = judge(CRYPTOCOM, call, method, heard, clean)
+    assert isinstance(verdict, Result), f"Expected a believed answer, was {verdict}"
+    return market.names(verdict.data)
+
+
 def _read(call: Call, data: msgspec.Raw) -> Answer:
     match call:
         case Place():

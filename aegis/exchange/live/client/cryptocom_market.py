@@ -11,7 +11,7 @@ from aegis.domain.commands import Quote
 from aegis.domain.ids import Symbol
 from aegis.domain.instrument import Instrument
 from aegis.domain.money import ONE, ZERO
-from aegis.exchange.live.client.cryptocom_rows import Rows, instrument_name
+from aegis.exchange.live.client.cryptocom_rows import Rows, instrument_name, symbol_of
 from aegis.exchange.live.client.shapes import (
     Misshapen,
     amount,
@@ -78,6 +78,11 @@ def instruments(data: msgspec.Raw, symbols: Collection[Symbol]) -> tuple[Instrum
     named = ((decoded(row, _NAMED).symbol, row) for row in rows)
     found = (_instrument(row, wanted[name]) for name, row in named if name in wanted)
     return once(found, lambda each: each.symbol, "instrument")
+
+
+def names(data: msgspec.Raw) -> tuple[Symbol, ...]:
+    """Return the symbols of all instruments that are listed."""
+    return tuple(symbol_of(decoded(row, _NAMED).symbol) for row in decoded(data, _ROWS).data)
 
 
 def _instrument(row: msgspec.Raw, symbol: Symbol) -> Instrument:

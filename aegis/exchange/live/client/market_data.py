@@ -64,6 +64,13 @@ def listed(told: Told, symbols: Collection[Symbol]) -> Listed:
     }
 
 
+def names(told: Told) -> tuple[Symbol, ...]:
+    """Return all symbols that the exchange lists; `listed` has believed the answer already."""
+    rows = told.value if isinstance(told.value, list) else []
+    found = (row.get("symbol") for row in rows if isinstance(row, dict))
+    return tuple(Symbol(symbol) for symbol in found if isinstance(symbol, str))
+
+
 def instruments(markets: Listed) -> tuple[Instrument, ...]:
     """Return what the library's words of markets mean; where no least is told there is none."""
     return tuple(_instrument(Symbol(symbol), market) for symbol, market in markets.items())

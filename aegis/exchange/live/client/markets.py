@@ -26,23 +26,28 @@ from aegis.domain.money import is_amount, is_figure
 VERSION = 1
 FRESH_S = 3_600
 """A symbol that was taken off the list is known to be within this."""
+MARKETS_ENDING = ".markets.json"
 BYTES_MAX = 64 * 1024 * 1024
 
 Tell = Callable[[str], None]
 """Hears one line for a person: what was found wrong with the file, or that an old list is used."""
 
 
-class _Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """`markets` are the library's own words, for those exchanges whose protocol it reads."""
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, and listed, with `names` of all else that was.
+
+    `markets` are the library's own words, for those exchanges whose protocol it reads.
+    """
 
     version: int
     exchange: str
     fetched_at: Instant
     instruments: tuple[Instrument, ...]
     markets: dict[str, Any]
+    names: tuple[Symbol, ...] = ()  # none in files of an older AEGIS
 
 
-_KEPT = msgspec.json.Decoder(_Kept)
+_KEPT = msgspec.json.Decoder(Kept)
 
 
 class Markets:
@@ -54,7 +59,7 @@ class Markets:
         self._exchange = exchange
         self._tell = tell
         self._lock = threading.Lock()
-        self._kept: _Kept | None = None
+        self._kept: Kept | None = None
         self._is_read = path is None
 
     def fresh(self, symbols: Collection[Symbol], now: Instant) -> tuple[Instrument, ...] | None:
@@ -82,18 +87,20 @@ class Markets:
         instruments: tuple[Instrument, ...],
         markets: Mapping[str, Any],
         now: Instant,
+        names: tuple[Symbol, ...] = (),
     ) -> None:
         """Remember what the exchange told, in memory and on disk; a disk that fails is told.
 
         Other symbols stay as long as they are fresh, and all are as old as the eldest then.
         """
         known = self._known()
-        kept = _Kept(
+        kept = Kept(
             version=VERSION,
             exchange=self._exchange,
             fetched_at=now,
             instruments=instruments,
             markets=dict(markets),
+            names=names,
         )
         if known is not None and _is_fresh(known, now):
             kept = _together(known, kept, asked)
@@ -105,10 +112,10 @@ class Markets:
                 except OSError as error:
                     self._tell(f"what the exchange lists could not be kept: {error.strerror}")
 
-    def _known(self) -> _Kept | None:
+    def _known(self) -> Kept | None:
         with self._lock:
             if not self._is_read and self._path is not None:
-                kept = _read(self._path, self._exchange)
+                kept = read_kept(self._path, self._exchange)
                 if isinstance(kept, str):
                     self._tell(f"the kept list of instruments is not used: {kept}")
                     kept = None
@@ -116,7 +123,12 @@ class Markets:
             return self._kept
 
 
-def _read(path: Path, exchange: str) -> _Kept | str | None:
+def markets_beside(store: Path) -> Path:
+    """Return where the list of what an exchange trades is kept."""
+    return store.with_name(store.name + MARKETS_ENDING)
+
+
+def read_kept(path: Path, exchange: str) -> Kept | str | None:
     """Return what a file holds, why it is unfit, or None where there is none."""
     try:
         with path.open("rb") as file:
@@ -132,11 +144,11 @@ def _read(path: Path, exchange: str) -> _Kept | str | None:
     return kept
 
 
-def _is_fresh(kept: _Kept, now: Instant) -> bool:
+def _is_fresh(kept: Kept, now: Instant) -> bool:
     return 0 <= now - kept.fetched_at <= FRESH_S * NANOS_PER_SECOND
 
 
-def _together(known: _Kept, told: _Kept, asked: Collection[Symbol]) -> _Kept:
+def _together(known: Kept, told: Kept, asked: Collection[Symbol]) -> Kept:
     others = (each for each in known.instruments if each.symbol not in asked)
     instruments = {each.symbol: each for each in (*others, *told.instruments)}
     return msgspec.structs.replace(
@@ -147,7 +159,7 @@ def _together(known: _Kept, told: _Kept, asked: Collection[Symbol]) -> _Kept:
     )
 
 
-def _those(kept: _Kept, symbols: Collection[Symbol]) -> tuple[Instrument, ...] | None:
+def _those(kept: Kept, symbols: Collection[Symbol]) -> tuple[Instrument, ...] | None:
     known = {each.symbol: each for each in kept.instruments}
     return tuple(known[symbol] for symbol in symbols) if known.keys() >= set(symbols) else None
 

@@ -17,7 +17,8 @@ from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, Symbol
 from aegis.domain.instrument import Instrument
 from aegis.exchange.live.calls import Answered, Lost, ReadInstruments
 from aegis.exchange.live.client.client import Access, client_maker
-from aegis.exchange.live.client.markets import FRESH_S, Markets
+from aegis.exchange.live.client.markets import FRESH_S, Markets, read_kept
+from aegis.exchange.live.client.markets import Kept as File
 from aegis.exchange.live.profiles import CRYPTOCOM
 from tests.exchange.live.client.answers import BTC, INSTRUMENT, enveloped
 
@@ -66,6 +67,24 @@ def test_what_was_told_is_known_to_the_next_process(kept: Kept) -> None:
     assert after.fresh((BTC,), NOW) == (LISTED,)
     assert after.market(BTC) == {"id": "BTC_USDT"}
     assert kept.told == []
+
+
+def test_what_else_was_listed_is_kept_by_its_name(kept: Kept) -> None:
+    kept.open().keep((BTC,), (LISTED,), {}, NOW, (BTC, ETH))
+
+    known = read_kept(kept.path, "cryptocom")
+
+    assert isinstance(known, File)
+    assert known.names == (BTC, ETH)
+
+
+def test_a_file_of_an_older_aegis_names_nothing_else(kept: Kept) -> None:
+    kept.filled()
+    content = json.loads(kept.path.read_text())
+    del content["names"]
+    kept.path.write_text(json.dumps(content))
+
+    assert kept.open().fresh((BTC,), NOW) == (LISTED,)
 
 
 def test_it_is_fresh_for_an_hour_and_never_before_it_was_told(kept: Kept) -> None:
