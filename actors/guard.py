@@ -12,6 +12,7 @@ from typing import assert_never
 from actors import names
 from actors.base import Context
 from actors.beating import Beating
+from actors.exit_lines import tell_failed, tell_stop_lost, tell_trigger, tell_unfilled, tell_wait
 from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle
@@ -20,9 +21,11 @@ from aegis.domain.events import (
     OrderEnding,
     PositionClosed,
     PositionMarked,
+    ReconciliationCompleted,
     Recorded,
     StrategyArmed,
 )
+from aegis.domain.first_look import FirstLook
 from aegis.domain.guard import (
     ExitReason,
     ExitWanted,
@@ -71,6 +74,7 @@ class Guard(Beating):
 
     `feed_check_s` is after how many real seconds of silence the exchange is asked for a price;
     None where the market cannot fall silent.
+    `first_look` is the same for each life of it in a process.
     `has_exchange_stop`: a stop is to rest at the exchange beside what is held.
     """
 
@@ -86,6 +90,7 @@ class Guard(Beating):
         pulse: Pulse,
         spread_bps: Decimal,
         has_exchange_stop: bool,
+        first_look: FirstLook,
     ) -> None:
         super().__init__(context, heartbeat_s=heartbeat_s, pulse=pulse)
         self._tag = tag
@@ -99,6 +104,7 @@ class Guard(Beating):
         self._belief = Belief()
         self._known_until: dict[Symbol, Instant] = {}  # the last close that was heard of
         self._extremes = Extremes()
+        self._first_look = first_look
         self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
         self._pursuit = Pursuit()
         self._keeper = Keeper(tag, is_wanted=has_exchange_stop)
@@ -128,6 +134,8 @@ class Guard(Beating):
                     self._follow(recorded)
             case BookRead():
                 self._book, self._incarnation = message.book, message.incarnation
+                if message.reconciled > 0:
+                    self._first_look.looked()
                 held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
                 level = "info" if held or self.epoch > 1 else "debug"
                 self.log("GuardStarted", level=level, generation=self.generation, positions=held)
@@ -208,14 +216,14 @@ class Guard(Beating):
             return
         if isinstance(wanted, RaiseStop):
             self._execute(wanted)
-        if not book.account.is_flattening:
+        if not book.account.is_flattening and self._hold(book, position) is None:
             due = self._keeper.due(book, position, quote, self._incarnation, self._real_ns())
             if due is not None:
                 self._execute(due, is_answer_wanted=isinstance(due, IntendOrder))
 
     def _leave(self, book: Book, position: Position, wanted: ExitWanted, quote: Quote) -> None:
         """Intend the next exit, once; what still fills or rests is cancelled first."""
-        if self._pursuit.is_resting(position, self._real_ns()):
+        if self._pursuit.is_resting(position, self._real_ns()) or self._waits(book, position):
             return
         way_out = departure(
             book,
@@ -237,17 +245,22 @@ class Guard(Beating):
         self._pursuit.ask(position, way_out.ordinal)
         if way_out.alarm is not None:
             self._execute(way_out.alarm)
-        self.log(
-            "ExitTriggered",
-            position=position.position_id,
-            symbol=position.symbol,
-            reason=wanted.reason,
-            trigger_price=wanted.trigger_price,
-            bid=quote.bid,
-            gap=wanted.gap(quote.bid),
-            limit=way_out.exit.price,
-        )
+        tell_trigger(self.log, position, wanted, quote, way_out.exit.price)
         self._execute(IntendOrder(order=way_out.exit), is_answer_wanted=True)
+
+    def _hold(self, book: Book, position: Position) -> str | None:
+        return self._first_look.hold(book.account, position, self._real_ns())
+
+    def _waits(self, book: Book, position: Position) -> bool:
+        """Say whether an exit has to wait until it is known whose coins there are; tell it."""
+        wait = self._first_look.wait(book.account, position, self._real_ns())
+        if wait is None:
+            return False
+        if wait.is_news:
+            tell_wait(self.log, position, wait.why)
+        if wait.alarm is not None:
+            self._execute(wait.alarm)
+        return True
 
     def _flatten(self, book: Book) -> None:
         """Leave everything held; the episode ends when nothing is alive any more."""
@@ -301,6 +314,8 @@ class Guard(Beating):
                 self._execute(raised)
 
     def _follow(self, recorded: Recorded) -> None:
+        if isinstance(recorded.event, ReconciliationCompleted):
+            self._first_look.see(recorded.event)
         book = self._book
         if book is None or recorded.event_id <= book.last_event_id:
             return
@@ -344,24 +359,10 @@ class Guard(Beating):
         if alarm is not None:
             self._execute(alarm)
         if found_few_takers(order):
-            self.log(
-                "ExitUnfilled",
-                level="warning",
-                position=order.position_id,
-                reason=order.end_reason,
-                limit=order.price,
-                filled=order.filled,
-            )
+            tell_unfilled(self.log, order)
             return
-        failures, pause_s = self._pursuit.failed(order.position_id, self._real_ns())
-        self.log(
-            "ExitFailed",
-            level="error",
-            position=order.position_id,
-            reason=order.end_reason,
-            failures=failures,
-            retry_after_s=pause_s,
-        )
+        failed = self._pursuit.failed(order.position_id, self._real_ns())
+        tell_failed(self.log, order.position_id, order.end_reason, *failed)
 
     def _stop_lost(self, book: Book, position_id: PositionId, reason: str) -> None:
         """Tell that the stop at the exchange is gone, where somebody still needs one."""
@@ -369,14 +370,7 @@ class Guard(Beating):
         if is_left(book, position):
             return
         failures, pause_s = self._keeper.lost(position_id, self._real_ns())
-        self.log(
-            "ExchangeStopLost",
-            level="error",
-            position=position_id,
-            reason=reason,
-            failures=failures,
-            retry_after_s=pause_s,
-        )
+        tell_stop_lost(self.log, position_id, reason, failures, pause_s)
         if failures == 1:
             self._execute(alarm_of(position, reason))
 

@@ -17,6 +17,7 @@ from actors import names
 from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
+from aegis.domain.first_look import DOUBTED
 from aegis.domain.order import OrderState
 from aegis.messages import ControlReply, ControlRequest
 from aegis.ports import Log, Messenger
@@ -28,6 +29,8 @@ from supervisors.tree import TRADING, Errand
 
 RECONCILING, FLATTENING = 1, 2
 """Tokens of the two questions that an errand may ask."""
+
+LEFT_LATER = "it is left when AEGIS runs and a price comes"
 
 LOST = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
@@ -72,6 +75,7 @@ class Outing:
         self._config, self._ask, self._log = bag.config, bag.ask, bag.log
         self._port = _Port()
         self._is_flat = False
+        self._in_doubt: set[object] = set()  # positions that wait for a person
         self._seen_until = -1
         self._has_lost = False
         self._pace: Pace = (
@@ -112,7 +116,7 @@ class Outing:
         reply = self._reply_to(FLATTENING)
         if reply is None or not reply.is_done:
             return self._told(reply)
-        self._run_while(lambda: not self._is_flat)
+        self._run_while(lambda: not self._is_flat and not self._is_all_in_doubt())
         left = self._left_open()
         lines = [reply.text, *(left or [self._status().account.reason])]
         return Answer(is_done=not left, text="\n".join(lines))
@@ -128,11 +132,16 @@ class Outing:
             self._has_lost = any(order["state"] in LOST for order in self._status().orders)
         return self._has_lost
 
+    def _is_all_in_doubt(self) -> bool:
+        """Say whether nothing is left but what waits for a person."""
+        doubted = self._in_doubt
+        return bool(doubted) and all(p["position_id"] in doubted for p in self._status().positions)
+
     def _left_open(self) -> list[str]:
         return [
             f"still open: {position['symbol']} {position['amount']} "
             f"(position {position['position_id']}, {position['status']}); "
-            "it is left when AEGIS runs and a price comes"
+            f"{DOUBTED if position['position_id'] in self._in_doubt else LEFT_LATER}"
             for position in self._status().positions
         ]
 
@@ -159,6 +168,8 @@ class Outing:
     def _hear_log(self, event: str, /, **fields: object) -> None:
         if event == "TradingStateChanged" and fields.get("cause") == "flatten":
             self._is_flat = fields.get("is_flattening") is False
+        elif event == "ExitHeldBack" and fields.get("text") == DOUBTED:
+            self._in_doubt.add(fields["position"])
         self._log(event, **fields)
 
 

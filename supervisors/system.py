@@ -378,6 +378,7 @@ class System:
                 entries_max=config.risk.entries_per_position_max,
             ),
             fresh_s=config.market.stale_after_s,
+            began_s=self.runtime.clock.monotonic(),
             has_exchange_stop=config.risk.exchange_stop != "off",
             is_shared=config.mode == "live",
             inspect=self._examination.look,

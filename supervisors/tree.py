@@ -26,7 +26,8 @@ from actors.reconciler import Reconciler
 from actors.strategy import StrategyRunner
 from aegis.archive.making import Made
 from aegis.domain.diagnose import Bounds
-from aegis.domain.ids import Coin, Symbol
+from aegis.domain.first_look import FirstLook
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Symbol
 from aegis.domain.strategies import Strategy
 from aegis.domain.wishes import Plan
 from aegis.exchange.lookout import Patience as GatewayPatience
@@ -67,7 +68,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     `tuning` returns what applies at the moment when it is called. Without `make_strategy` nobody
     decides to trade, without `make_backup` nobody makes backups. Others may use an account that
-    `is_shared`.
+    `is_shared`. `began_s` is when this process began, by the runtime's monotonic clock.
     """
 
     tag: str
@@ -82,6 +83,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     make_strategy: Callable[[], Strategy] | None
     plan: Plan
     fresh_s: float
+    began_s: float
     inspect: Inspect
     unknown_after_s: int
     deep_interval_s: float | None
@@ -99,13 +101,20 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 def tree_of(parts: Parts) -> Tree:
     """Return the tree with everything that its actors need bound to them."""
+    lag_s = parts.gateway_patience.lag_s
+    first_look = FirstLook(began_ns=_nanos(parts.began_s), lag_ns=_nanos(lag_s))
+    trading, watch = _trading(parts, first_look), _watch(parts)
     return Tree(
-        root=Branch(name="root", strategy="one_for_one", children=(_trading(parts), _watch(parts))),
+        root=Branch(name="root", strategy="one_for_one", children=(trading, watch)),
         generation_owner=names.RECONCILER,
     )
 
 
-def _trading(parts: Parts) -> Branch:
+def _nanos(seconds: float) -> int:
+    return int(seconds * NANOS_PER_SECOND)
+
+
+def _trading(parts: Parts, first_look: FirstLook) -> Branch:
     exchange = parts.exchange if parts.errand.is_trading else WatchedExchange(parts.exchange)
     gateway = partial(
         ExchangeGateway,
@@ -120,8 +129,12 @@ def _trading(parts: Parts) -> Branch:
             Child(name=names.POSITION_STORE, build=partial(_store, parts), keeps_inbox=True),
             Child(name=names.EXCHANGE_GATEWAY, build=gateway),
             Child(name=names.RECONCILER, build=partial(_reconciler, parts)),
-            Child(name=names.GUARD, build=partial(_guard, parts)),
-            Child(name=names.STRATEGY, build=partial(_strategy, parts), on_exhausted="abandon"),
+            Child(name=names.GUARD, build=partial(_guard, parts, first_look)),
+            Child(
+                name=names.STRATEGY,
+                build=partial(_strategy, parts, first_look),
+                on_exhausted="abandon",
+            ),
         ),
     )
 
@@ -181,7 +194,7 @@ def _reconciler(parts: Parts, context: Context) -> Actor:
     )
 
 
-def _guard(parts: Parts, context: Context) -> Actor:
+def _guard(parts: Parts, first_look: FirstLook, context: Context) -> Actor:
     if not parts.errand.is_trading:
         return Bystander(context)
     tuning = parts.tuning()
@@ -195,15 +208,21 @@ def _guard(parts: Parts, context: Context) -> Actor:
         pulse=parts.pulse,
         spread_bps=parts.plan.spread_bps,
         has_exchange_stop=parts.has_exchange_stop,
+        first_look=first_look,
     )
 
 
-def _strategy(parts: Parts, context: Context) -> Actor:
+def _strategy(parts: Parts, first_look: FirstLook, context: Context) -> Actor:
     if parts.make_strategy is None:
         return Bystander(context)
     plan = parts.tuning().plan(parts.plan)
     return StrategyRunner(
-        context, make=parts.make_strategy, plan=plan, tag=parts.tag, fresh_s=parts.fresh_s
+        context,
+        make=parts.make_strategy,
+        plan=plan,
+        tag=parts.tag,
+        fresh_s=parts.fresh_s,
+        is_doubted=first_look.is_doubted,
     )
 
 

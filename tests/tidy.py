@@ -87,6 +87,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 SHARED_BY_ACTORS = {
     "actors.base",
     "actors.beating",
+    "actors.exit_lines",
     "actors.directory",
     "actors.names",
     "actors.sightings",

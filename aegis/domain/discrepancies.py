@@ -10,6 +10,7 @@ Invariant: a balance that an order in flight, or a trade not booked yet, may exp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from aegis.domain.book import Book
 from aegis.domain.commands import AcceptOrder, Command, RecordFills, RequestCancel
@@ -17,8 +18,9 @@ from aegis.domain.coverage import held
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, Trade, View, fill_of, not_ours
 from aegis.domain.ids import ClientOrderId, Symbol, coins_of, is_own_order
-from aegis.domain.money import ZERO, text
+from aegis.domain.money import ZERO, minus, plus, text, total
 from aegis.domain.order import UNSETTLED, Fill, Order, Role, Side
+from aegis.domain.risk import is_held
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 
 
@@ -51,7 +53,7 @@ def _trades(book: Book, view: View) -> Iterator[Finding]:
             continue
         order = book.orders.get(ClientOrderId(trade.client_order_id or ""))
         if order is None:
-            yield _orphan(trade.symbol, f"trade {trade.trade_id}")
+            yield _orphan(book, view, trade.symbol, f"trade {trade.trade_id}")
         elif trade.trade_id not in order.trade_ids:
             yield _missing(book, order, trade)
         else:
@@ -135,12 +137,17 @@ def _orders(book: Book, view: View) -> Iterator[Finding]:
             continue
         order = book.orders.get(ClientOrderId(there.client_order_id or ""))
         if order is None:
-            yield _orphan(there.symbol, f"order {there.client_order_id}")
+            yield _orphan(book, view, there.symbol, f"order {there.client_order_id}")
         elif order.is_ended:
             yield _unknown_order(order, there)
 
 
-def _orphan(symbol: Symbol, subject: str) -> Finding:
+def _orphan(book: Book, view: View, symbol: Symbol, subject: str) -> Finding:
+    """Return an order, or a trade of one, that carries our tag and was never made here."""
+    position = book.position_of(symbol)
+    is_doubted = (
+        position is not None and is_held(position) and _sold_unknown(book, view, symbol) > 0
+    )
     return Finding(
         key=(Kind.ORPHAN, symbol, subject),
         discrepancy=Discrepancy(
@@ -151,9 +158,26 @@ def _orphan(symbol: Symbol, subject: str) -> Finding:
             found="our tag at the exchange, no intent",
             action="",
             is_healed=False,
+            position_id=position.position_id if position is not None and is_doubted else None,
         ),
         is_told=True,
     )
+
+
+def _sold_unknown(book: Book, view: View, symbol: Symbol) -> Decimal:
+    """Return how much more orders that are not known here have sold, or may sell, than bought."""
+    account = view.account
+    trades = [each for each in account.trades if _is_orphan(book, view, symbol, each)]
+    orders = [each for each in account.open_orders if _is_orphan(book, view, symbol, each)]
+    sold = total(each.amount for each in trades if each.side is Side.SELL)
+    selling = total(minus(o.amount, o.filled) for o in orders if o.side is Side.SELL)
+    return minus(plus(sold, selling), total(t.amount for t in trades if t.side is Side.BUY))
+
+
+def _is_orphan(book: Book, view: View, symbol: Symbol, there: VenueOrder | VenueTrade) -> bool:
+    name = there.client_order_id
+    is_ours = there.symbol == symbol and is_own_order(view.tag, name)
+    return is_ours and ClientOrderId(name or "") not in book.orders
 
 
 def _unknown_order(order: Order, there: VenueOrder) -> Finding:

@@ -266,7 +266,8 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """One difference between the store and the exchange, and what was done about it.
 
     `missing` is how much of the position's coins the exchange does not have. `locks` is the coin
-    that an order of somebody else's keeps there; of all other differences it is left out.
+    that an order of somebody else's keeps there; of all other differences it is left out. An
+    orphan's position is one of which it may have sold coins.
     """
 
     kind: str

@@ -23,7 +23,8 @@ from aegis.domain.commands import (
     RequestCancel,
     StartDay,
 )
-from aegis.domain.ids import Generation, Instant, exit_order_id
+from aegis.domain.first_look import ALARM_AFTER_S, WITHIN_S, FirstLook
+from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant, exit_order_id
 from aegis.domain.order import OrderStep, OrderType
 from aegis.domain.position import StopPolicy
 from aegis.domain.sizing import Sizing
@@ -56,6 +57,7 @@ from tests.domain.kit import (
     resume,
     seconds,
 )
+from tests.domain.test_restored import RESTORE, reconciled
 from tests.stage import Stage
 
 ME = names.GUARD
@@ -70,6 +72,9 @@ TUNING = Tuning(
     diagnose_interval_s=3_600.0,
     stuck_after_days=7,
 )
+LONG_OVER = FirstLook(began_ns=-WITHIN_S * NANOS_PER_SECOND, lag_ns=0)
+"""Of a process that has run for long."""
+
 TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(2))
 
 
@@ -83,6 +88,7 @@ class Scene(Ensemble):
         day_starts_at_s: int = 0,
         feed_check_s: float | None = None,
         has_exchange_stop: bool = False,
+        first_look: FirstLook = LONG_OVER,
     ) -> Scene:
         build = partial(
             Guard,
@@ -94,6 +100,7 @@ class Scene(Ensemble):
             pulse=self.pulse,
             spread_bps=Decimal(0),
             has_exchange_stop=has_exchange_stop,
+            first_look=first_look,
         )
         self.stage.launch(ME, build)
         self.wait_heard(names.POSITION_STORE, ReadBook)
@@ -143,6 +150,75 @@ def test_a_crossed_level_is_an_exit_of_all_that_is_held(
     assert (order.reason, order.trigger_price) == (reason, Decimal(trigger))
     assert (order.amount, order.reduce_only) == (position.amount, True)
     assert order.client_order_id == exit_order_id(TAG, INCARNATION, position.position_id, 0)
+
+
+# Before the first look ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(seeded_stage: Stage) -> Scene:
+    """Hold what `holding` does, in a process that has looked at nothing yet."""
+    scene = Scene(seeded_stage)
+    scene.desk.holding()
+    return scene.begin(
+        first_look=FirstLook(began_ns=0, lag_ns=NANOS_PER_SECOND), has_exchange_stop=True
+    )
+
+
+def waits(scene: Scene, seconds: float) -> None:
+    """Let real time go by."""
+    assert isinstance(scene.stage.runtime, SeededRuntime)
+    scene.stage.runtime.run_for(seconds)
+
+
+def test_an_exit_waits_for_the_first_look_and_is_told_once(fresh: Scene) -> None:
+    for price in ("97", "96"):
+        fresh.tell(ME, tick(price))
+    waits(fresh, WITHIN_S)
+    fresh.tell(ME, tick("95"))
+
+    assert fresh.does(IntendOrder) == []
+    assert fresh.stage.events().count("ExitHeldBack") == 1
+
+
+def test_no_stop_is_placed_at_the_exchange_before_the_first_look(fresh: Scene) -> None:
+    fresh.tell(ME, tick("100"))
+    assert fresh.does(IntendOrder) == []
+
+
+def test_after_the_first_look_the_exit_goes_with_the_next_price(fresh: Scene) -> None:
+    fresh.tell(ME, tick("97"))
+    fresh.publish(ME, reconciled())
+    fresh.tell(ME, tick("97"))
+
+    fresh.intends()
+
+
+def test_without_a_look_the_exit_goes_when_its_time_is_over(fresh: Scene) -> None:
+    fresh.tell(ME, tick("97"))
+    waits(fresh, WITHIN_S + 1)
+    fresh.tell(ME, tick("97"))
+
+    fresh.intends()
+
+
+def test_an_exit_that_waits_for_long_is_an_alarm_once(fresh: Scene) -> None:
+    fresh.publish(ME, RESTORE)
+    for _ in range(3):
+        fresh.tell(ME, tick("97"))
+        waits(fresh, ALARM_AFTER_S)
+
+    (alarm,) = fresh.does(RaiseAlarm)
+    assert isinstance(alarm, RaiseAlarm)
+    assert (alarm.check, "restored" in alarm.text) == ("first_look", True)
+
+
+def test_a_guard_that_starts_after_the_first_look_waits_for_nothing(holding: Scene) -> None:
+    holding.begin(first_look=FirstLook(began_ns=1 << 100, lag_ns=0))
+    holding.show_book(ME, reconciled=1)
+    holding.tell(ME, tick("97"))
+
+    holding.intends()
 
 
 def test_between_its_levels_a_position_is_left_alone(holding: Scene) -> None:
@@ -420,6 +496,7 @@ def test_before_its_book_it_does_nothing(stage: Stage) -> None:
         pulse=scene.pulse,
         spread_bps=Decimal(0),
         has_exchange_stop=False,
+        first_look=LONG_OVER,
     )
     stage.launch(ME, build)
     scene.tell(ME, tick("90"))

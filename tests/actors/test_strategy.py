@@ -18,7 +18,7 @@ from aegis.domain.commands import (
     IntendOrder,
     RequestCancel,
 )
-from aegis.domain.ids import Generation, Instant
+from aegis.domain.ids import Generation, Instant, PositionId
 from aegis.domain.instrument import Instrument
 from aegis.domain.lives import Taught
 from aegis.domain.order import Role, Side
@@ -67,6 +67,8 @@ class Metronome(Oracle):
 
 
 class Scene(Ensemble):
+    doubted: tuple[PositionId, ...] = ()
+
     def begin(self, strategy: Strategy) -> Scene:
         """Launch it, with its book, instruments and an empty history; not armed yet."""
         self.launch(lambda: strategy)
@@ -85,7 +87,15 @@ class Scene(Ensemble):
             spread_bps=Decimal(2),
             entries_max=2,
         )
-        self.stage.launch(ME, partial(StrategyRunner, make=make, plan=plan, tag=TAG, fresh_s=30.0))
+        build = partial(
+            StrategyRunner,
+            make=make,
+            plan=plan,
+            tag=TAG,
+            fresh_s=30.0,
+            is_doubted=lambda position: position.position_id in self.doubted,
+        )
+        self.stage.launch(ME, build)
 
     def warm(self, *candles: CandleClosed) -> Scene:
         history = tuple(message.candle for message in candles)
@@ -313,6 +323,14 @@ def test_what_is_held_is_left_whole(scene: Scene) -> None:
     (intent,) = scene.intends()
     assert (intent.order.reason, intent.order.amount) == ("strategy", Decimal(1))
     assert intent.opening is None
+
+
+def test_what_others_may_have_sold_is_not_left(scene: Scene) -> None:
+    scene.desk.holding()
+    scene.doubted = (scene.desk.position().position_id,)
+    scene.armed(Oracle(Signal.LEAVE)).tell(ME, closed(0))
+
+    assert scene.intended() == []
 
 
 def test_a_halt_lets_it_leave(scene: Scene) -> None:

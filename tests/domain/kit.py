@@ -445,3 +445,17 @@ def book_of(records: Iterable[Recorded]) -> Book:
     for recorded in records:
         book.apply(recorded)
     return book
+
+
+def orphan(subject: str, *, of: Position | None = None) -> Discrepancy:
+    """Return what carries our tag and no intent, and may have sold coins of a position."""
+    return Discrepancy(
+        kind="orphan",
+        symbol=BTC_USDT,
+        subject=subject,
+        expected="",
+        found="",
+        action="",
+        is_healed=False,
+        position_id=None if of is None else of.position_id,
+    )

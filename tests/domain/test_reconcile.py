@@ -20,7 +20,7 @@ from aegis.domain.discrepancies import named_orders, named_trades
 from aegis.domain.events import OrderFilled
 from aegis.domain.findings import Finding, View, fill_of
 from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, TradeId
-from aegis.domain.order import Order, OrderState, OrderStep, Role
+from aegis.domain.order import Order, OrderState, OrderStep, Role, Side
 from aegis.domain.position import PositionStatus
 from aegis.domain.reconcile import confirmed, healed, plan
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
@@ -231,6 +231,38 @@ def test_a_trade_with_our_tag_and_no_intent_is_an_orphan() -> None:
 def test_an_order_with_our_tag_and_no_intent_is_an_orphan() -> None:
     (finding,) = found(Desk(), account(orders=(open_there(entry("1")),)))
     assert (finding.discrepancy.kind, finding.heal) == ("orphan", ())
+
+
+def unknown_here(desk: Desk, side: Side, amount: str, trade_id: str) -> VenueTrade:
+    order = msgspec.structs.replace(exit_of(desk.position()), side=side)
+    return trade_of(order, trade_id, amount, client_order_id=TAG + trade_id.rjust(24, "0"))
+
+
+@pytest.mark.parametrize(
+    ("sold", "bought", "is_doubted"),
+    [("1", None, True), ("1", "0.4", True), ("1", "1", False), (None, "1", False)],
+)
+def test_a_position_is_doubted_of_which_unknown_orders_sold_more_than_they_bought(
+    sold: str | None, bought: str | None, *, is_doubted: bool
+) -> None:
+    desk = Desk().funded()
+    held = desk.holding()
+    amounts = {Side.SELL: sold, Side.BUY: bought}
+    trades = tuple(
+        unknown_here(desk, side, amount, f"{side}") for side, amount in amounts.items() if amount
+    )
+    findings = found(desk, account(BOUGHT, trades=trades))
+    assert set(kinds(findings)) == {"orphan"}
+    named = {finding.discrepancy.position_id for finding in findings}
+    assert named == ({held.position_id} if is_doubted else {None})
+
+
+def test_an_unknown_order_that_may_still_sell_is_a_doubt_as_well() -> None:
+    desk = Desk().funded()
+    held = desk.holding()
+    there = open_there(exit_of(held), client_order_id=TAG + "0" * 24)
+    (finding,) = (f for f in found(desk, account(BOUGHT, orders=(there,))) if f.is_told)
+    assert finding.discrepancy.position_id == held.position_id
 
 
 def test_an_order_that_is_not_ours_is_external_and_left_alone() -> None:

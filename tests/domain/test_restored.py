@@ -13,7 +13,7 @@ from aegis.domain.commands import (
     CompleteRecovery,
     RecordRestore,
 )
-from aegis.domain.events import Discrepancy, OrderFilled, PositionClosed, PositionOpened
+from aegis.domain.events import OrderFilled, PositionClosed, PositionOpened
 from aegis.domain.ids import (
     ClientOrderId,
     Coin,
@@ -48,6 +48,7 @@ from tests.domain.kit import (
     exit_of,
     halt,
     instrument,
+    orphan,
     resume,
 )
 
@@ -261,13 +262,7 @@ def test_orders_come_in_the_order_of_their_first_trades() -> None:
 
 
 def reconciled(*orphans: str, at: int = 5) -> CompleteReconciliation:
-    found = tuple(
-        Discrepancy(
-            kind="orphan", symbol=BTC_USDT, subject=each, expected="", found="", action="",
-            is_healed=False,
-        )
-        for each in orphans
-    )  # fmt: skip
+    found = tuple(map(orphan, orphans))
     return CompleteReconciliation(
         generation=Generation(1),
         trigger="start",

@@ -1,0 +1,98 @@
+"""What keeps an exit back until the exchange was looked at: nobody knows before what is there.
+
+While AEGIS was down, and beyond the end of a store that is an old copy, coins of a position may
+have been sold. Where coins of others lie beside them, the exchange would sell those.
+
+Memory of one process: every Guard that lives in it is given the same.
+
+Invariants:
+1. In a process that has looked nothing waits, but what orders unknown here may have sold.
+2. Only after a restore, and for such a position, an exit waits for longer than a bound.
+3. Each wait is told once; one that lasts is an alarm, once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from aegis.domain.account import Account
+from aegis.domain.commands import RaiseAlarm
+from aegis.domain.events import ReconciliationCompleted
+from aegis.domain.foreign import doubted_in
+from aegis.domain.ids import NANOS_PER_SECOND, PositionId
+from aegis.domain.position import Position
+
+WITHIN_S = 10
+"""Real seconds that an exit waits for a first look, beyond the lag of the exchange's answers: what
+differs is looked at twice, and a lag apart."""
+
+ALARM_AFTER_S = 10
+
+FRESH = "the books were not compared with the exchange's since the start"
+RESTORED = "the store was restored, and not compared with the exchange since"
+DOUBTED = (
+    "orders of ours that this store does not know may have sold it; stop AEGIS: run.py recover"
+)
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an exit does not go yet; `is_news` the first time, `alarm` once it lasts."""
+
+    why: str
+    is_news: bool
+    alarm: RaiseAlarm | None
+
+
+class FirstLook:
+    """All instants are real nanoseconds of one clock, that never go back.
+
+    `began_ns` is when the process began, `lag_ns` how far the exchange's answers may lag behind.
+    """
+
+    def __init__(self, *, began_ns: int, lag_ns: int) -> None:
+        self._ends_ns = began_ns + lag_ns + WITHIN_S * NANOS_PER_SECOND
+        self._has_looked = False
+        self._doubted: frozenset[PositionId] = frozenset()
+        self._since_ns: dict[tuple[PositionId, str], int] = {}
+        self._alarmed: set[tuple[PositionId, str]] = set()
+
+    def looked(self) -> None:
+        """Take that a comparison was completed in this process."""
+        self._has_looked = True
+
+    def see(self, event: ReconciliationCompleted) -> None:
+        """Take what a comparison found."""
+        if not event.is_dry_run:
+            self._has_looked, self._doubted = True, doubted_in(event.discrepancies)
+
+    def is_doubted(self, position: Position) -> bool:
+        """Say whether nobody knows how much of a position is left, but a person."""
+        return position.position_id in self._doubted
+
+    def hold(self, account: Account, position: Position, now_ns: int) -> str | None:
+        """Return why nothing is to be sold of a position yet, or None."""
+        if self.is_doubted(position):
+            return DOUBTED
+        if self._has_looked:
+            return None
+        if account.restored_at is not None:
+            return RESTORED
+        return FRESH if now_ns < self._ends_ns else None
+
+    def wait(self, account: Account, position: Position, now_ns: int) -> Wait | None:
+        """Return how an exit that is due has to wait, or None where it goes."""
+        why = self.hold(account, position, now_ns)
+        if why is None:
+            return None
+        key = position.position_id, why
+        is_news = key not in self._since_ns
+        waited_ns = now_ns - self._since_ns.setdefault(key, now_ns)
+        is_due = waited_ns >= ALARM_AFTER_S * NANOS_PER_SECOND and key not in self._alarmed
+        if is_due:
+            self._alarmed.add(key)
+        return Wait(why=why, is_news=is_news, alarm=_alarm(position, why) if is_due else None)
+
+
+def _alarm(position: Position, why: str) -> RaiseAlarm:
+    told = f"{position.symbol}: an exit of {position.position_id} is due and waits: {why}"
+    return RaiseAlarm(check="first_look", text=told)
