@@ -64,13 +64,13 @@ class Case:
         world.core.market.pin("ETH_USDT", 0, Decimal(2_000), is_held=True)
         world.start()
         world.run_until(lambda: world.has_said("StrategyArmed"))
-        world.faults(*self._rules())
+        world.trouble(fault, *self._rules(), seconds=SECONDS.get(fault, 5.0))
         if fault in BANNED:
             world.people.say("reconcile")  # which meets the ban
         world.run_for(FAULT_S)
         self.unsure = world.evidence()
         self.ended_at = world.now()
-        world.faults()
+        world.trouble_ends()
         world.run_until(self._is_over)
         world.run_for(AFTER_S)
         self.sure = world.evidence()

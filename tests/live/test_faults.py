@@ -58,7 +58,7 @@ class Case:
         world.start()
         world.run_until(lambda: world.has_said("PositionOpened"))
         self.began = len(world.requests())
-        world.faults(self._rule())
+        world.trouble(fault, self._rule(), seconds=SECONDS.get(fault, 5.0))
         world.people.say("reconcile")
         world.run_for(FAULT_S)
         self.fell_at = world.now()
@@ -66,7 +66,7 @@ class Case:
         world.run_for(FAULT_S)
         self.unsure = world.evidence()
         self.ended = len(world.requests())
-        world.faults()
+        world.trouble_ends()
         world.run_for(AFTER_S)
 
     def _rule(self) -> Rule:

@@ -243,6 +243,18 @@ class LiveWorld(World):
     def fault(self, fault: Fault, endpoint: str = "any", **rule: Any) -> None:
         self.faults(Rule(fault=fault, endpoint=endpoint, **rule))
 
+    def trouble(self, fault: Fault, *rules: Rule, seconds: float) -> None:
+        """Let a fault begin; a clock that is apart is so in all that the exchange says."""
+        if fault is Fault.SKEW:
+            self.ways(clock_offset_s=seconds)
+        else:
+            self.faults(*rules)
+
+    def trouble_ends(self) -> None:
+        """Let nothing go wrong any more."""
+        self.faults()
+        self.ways(clock_offset_s=0)
+
     def ways(self, **changes: object) -> None:
         """Change how the exchange is."""
         body = msgspec.json.encode(changes)
