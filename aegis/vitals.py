@@ -97,9 +97,9 @@ class ExchangeVitals(msgspec.Struct, frozen=True, kw_only=True):
 
     `offset_s` is by how much its clock is ahead of ours, None before it was measured.
     `is_of_entries`: the way is open to all else. `exits_wait` says why no exit passes either, as of
-    a ban, or of a key that was denied when it was last tried. `needs_person` is the hold that no
-    time ends, and so no `resume` before it was seen to. `unlisted` and `halted` are symbols that it
-    does not trade, ever or now.
+    a ban, a limit of placings, or a key that was denied when it was last tried. `needs_person` is
+    the hold that no time ends, and so no `resume` before it was seen to. `unlisted` and `halted`
+    are symbols that it does not trade, ever or now.
     """
 
     hold: str | None

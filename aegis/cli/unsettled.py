@@ -27,7 +27,7 @@ def to_settle(
     if exits_wait is not None:
         yield (
             f"NO EXIT PASSES: {exits_wait}. A key is mended at the exchange or in its file (then "
-            "kill -HUP), a ban ends by itself; until then sell by hand what cannot wait"
+            "kill -HUP), a ban or a limit ends by itself; until then sell by hand what cannot wait"
         )
     for each in status.unsold:
         yield f"{told_unsold(each)} ({each.tries:,} tries so far); sell by hand what cannot wait"

@@ -22,7 +22,7 @@ import msgspec
 
 from aegis.dialogue import HELD_BACK, KEY_DENIED
 from aegis.domain.ids import Instant
-from aegis.exchange.live.calls import Call, Verdict
+from aegis.exchange.live.calls import Call, Place, Verdict
 from aegis.exchange.live.line.breaker import BreakerState, LaneBreaker
 from aegis.exchange.live.line.budget import Budget
 from aegis.exchange.live.line.retry import Draw, pause_s
@@ -213,7 +213,14 @@ class LaneDesk:
             self.denied = msgspec.structs.replace(self.denied, until_s=now_s)
             self._was_taken_elsewhere = True
 
-    def last_denial(self) -> str | None:
+    def exits_wait(self, now_s: float) -> str | None:
+        """Return why no exit passes on this lane's account, or None; each tries the key anew."""
+        limited = self._limited.get(Place)
+        if limited is not None and limited.until_s > now_s:
+            return limited.reason
+        return self._last_denial()
+
+    def _last_denial(self) -> str | None:
         """Return how the key was denied, however long ago, until it is taken; None where not."""
         is_denied = self.denied is not None and not self._was_taken_elsewhere
         return self.denied.reason if self.denied is not None and is_denied else None

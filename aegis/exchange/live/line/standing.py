@@ -66,11 +66,11 @@ class Standing:
         return next((hold for hold in holds if hold is not None), self._server_clock.hold())
 
     def exits_wait(self, now_s: float) -> str | None:
-        """Return why no exit passes, or None: a ban, or the key, which each exit tries anew."""
+        """Return why no exit passes, or None: a ban, a limit of placings, or the key."""
         if self.ban.until_s > now_s:
             return self.ban.reason
-        denials = (lane.last_denial() for lane in self._lanes)
-        return next((denial for denial in denials if denial is not None), None)
+        waits = (lane.exits_wait(now_s) for lane in self._lanes)
+        return next((wait for wait in waits if wait is not None), None)
 
     def denial(self, now_s: float) -> str | None:
         """Return how the key was denied lately, on any lane, or None."""

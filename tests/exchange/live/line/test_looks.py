@@ -396,6 +396,18 @@ def test_a_denied_key_lets_no_exit_pass_until_it_is_taken_however_long_ago_it_wa
     assert rig.line.vitals().exits_wait is None
 
 
+@pytest.mark.parametrize(("retry_after_s", "lasts_s"), [(None, 3), (20.0, 21)])
+def test_a_ban_and_a_limit_of_placings_let_no_exit_pass_until_they_are_over(
+    retry_after_s: float | None, lasts_s: float
+) -> None:
+    rig = Rig().measure()
+    rig.venue.say(Place, Limited(retry_after_s=retry_after_s, reason="42901"))
+    rig.ask(rig.exit(1))
+    assert "42901" in (rig.line.vitals().exits_wait or "")
+    rig.runtime.run_for(lasts_s)
+    assert rig.line.vitals().exits_wait is None
+
+
 def test_a_key_that_one_lane_finds_taken_is_tried_by_the_others_at_once() -> None:
     rig = Rig().measure()
     rig.venue.say(ReadOrder, Denied(reason="40101"))
