@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from aegis.cli.calling import as_called
 from aegis.cli.codes import Code
 from aegis.cli.output import Progress, complain, shown_progress, tell, tell_json
 from aegis.cli.settings import folder_of
@@ -119,27 +120,28 @@ def _is_first_look(place: Place, wanted: Ask) -> bool:
 
 def act_alone(place: Place, wanted: Ask, what: str) -> Answer | Code:
     """Do what nobody can do to a store in use; `what` names the bar. Else the code to end with."""
-    refusal = place.refusal(wanted)
-    if refusal is not None:
-        complain(refusal)
-        return Code.CONFIG
     holder = holder_of(place.config.store.path)
     if holder is not None:
         complain(f"{_holding(shown(place.config.store.path), holder)}; stop it first")
         return Code.BUSY
+    refusal = place.refusal(wanted)
+    if refusal is not None:
+        complain(refusal)
+        return Code.CONFIG
     with shown_progress(what) as progress:
         return _act(place, wanted, progress)
 
 
 def tell_answer(answer: Answer, *, is_json: bool) -> Code:
     """Show an answer; 1 where it is no."""
+    text = as_called(answer.text)
     if is_json:
-        told: dict[str, object] = {"is_done": answer.is_done, "text": answer.text}
+        told: dict[str, object] = {"is_done": answer.is_done, "text": text}
         if answer.checks:
             told["checks"] = [check_json(check) for check in answer.checks]
         tell_json(told)
     else:
-        tell(answer.text)
+        tell(text)
     return Code.DONE if answer.is_done else UNREAD.get(answer.unread, Code.NO)
 
 

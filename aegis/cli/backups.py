@@ -13,6 +13,7 @@ from aegis.archive.making import make_backup
 from aegis.archive.proving import prove_backup
 from aegis.archive.settings import archive_of
 from aegis.archive.shelf import Archive, Backup, backups_in, unreadable_in
+from aegis.cli.calling import as_called
 from aegis.cli.codes import Code, expected_errors
 from aegis.cli.glance import backup_json
 from aegis.cli.output import complain, shown_progress, table, tell, tell_json
@@ -66,7 +67,8 @@ def show_backups(config: Config, *, is_proved_anew: bool, is_json: bool) -> Code
         columns = ("Made", "Until", "Events", "Head", "Size", "For", proved, "Where")
         tell(table(columns, rows, right=("Events", "Size")))
     else:
-        tell(f"No backups of {shown(config.store.path)} yet; make one with: python run.py backup")
+        how = as_called("python run.py backup")
+        tell(f"No backups of {shown(config.store.path)} yet; make one with: {how}")
     complain(*lost)
     return Code.NO if lost or any(faults.values()) else Code.DONE
 

@@ -14,6 +14,7 @@ import msgspec
 
 from aegis import __version__
 from aegis.archive.shelf import Backup
+from aegis.cli.calling import as_called
 from aegis.cli.holdings import with_figures, worth_of
 from aegis.cli.unsettled import to_settle
 from aegis.cli.wording import amount, balances, counted, moment, money, percent, price, span
@@ -120,11 +121,12 @@ ORDER_COLUMNS = ("Order", "Symbol", "State", "What", "Amount", "Filled", "Intend
 def _to_settle(glance: Glance) -> Iterator[str]:
     vitals = glance.vitals
     exchange = None if vitals is None else vitals.exchange
-    return to_settle(
+    lines = to_settle(
         glance.status,
         is_silent=vitals is None and glance.config.market.speed > 0,
         exits_wait=None if exchange is None else exchange.exits_wait,
     )
+    return map(as_called, lines)
 
 
 def _named(name: str, lines: Sequence[str]) -> Rows:
@@ -253,7 +255,7 @@ def _reconciled(view: View | None) -> str:
 def _backup(glance: Glance) -> str:
     """Tell how far the last good one goes, and how much came after it."""
     if glance.backup is None:
-        return "none yet; make one with: python run.py backup"
+        return as_called("none yet; make one with: python run.py backup")
     manifest, status = glance.backup.manifest, glance.status
     until = moment(manifest.last_event_at)
     behind = status.events - manifest.events

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from aegis.cli.asking import Place, act_alone, is_without_store, tell_answer, tell_no_store
 from aegis.cli.codes import Code
 from aegis.cli.output import complain, is_answering
@@ -27,8 +29,8 @@ def recover_and_tell(place: Place, *, is_dry_run: bool, is_agreed: bool, is_json
         found = act_alone(place, Ask(command="recover", is_dry_run=True), "Looking")
         if isinstance(found, Code):
             return found
-        if is_dry_run:
-            return tell_answer(found, is_json=is_json)
+        if is_dry_run:  # which was done, whatever it found
+            return tell_answer(replace(found, is_done=True), is_json=is_json)
         if not found.is_done:
             tell_answer(found, is_json=is_json)
             if is_json or not is_answering("Book them?"):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from aegis.cli.calling import as_called, call, note_call
 from aegis.cli.codes import Code, expected_errors, trouble_of
 from aegis.cli.dates import RANGE, seconds_of
 from aegis.cli.loading import settle
@@ -80,9 +81,10 @@ class Session:
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command was given, before and after its name."""
+    """What a command was given, before and after its name; `named` is the file, if one was."""
 
     path: Path
+    named: Path | None
     engine: Callable[[], Start]
     office: Callable[[], Act]
     shield: Shield
@@ -109,8 +111,10 @@ def given_of(
     session = session_of(context)
     if not is_run:
         session.code_of_interrupt = Code.INTERRUPTED
+    named = named or session.config
     return Given(
-        path=config_path(named or session.config, session.beside),
+        path=config_path(named, session.beside),
+        named=named,
         engine=session.engine,
         office=session.office,
         shield=session.shield,
@@ -155,22 +159,24 @@ def carry_out(
     `overrides` are the settings of the command line; `on_trouble` hears what goes to stderr.
     """
     store: Path | None = None
-    try:
-        config = load_config(
-            given.path,
-            os.environ,
-            is_trading=is_trading,
-            shield=given.shield,
-            overrides=overrides(),
-        )
-        settle()
-        store = config.store.path
-        code = work(config)
-    except expected_errors() as error:
-        trouble = trouble_of(error, store)
-        on_trouble(trouble.lines)
-        complain(*trouble.lines)
-        raise typer.Exit(trouble.code) from error
-    except KeyboardInterrupt as interrupt:  # `main` knows the code
-        raise typer.Exit(Code.INTERRUPTED) from interrupt
+    with call():
+        try:
+            config = load_config(
+                given.path,
+                os.environ,
+                is_trading=is_trading,
+                shield=given.shield,
+                overrides=overrides(),
+            )
+            note_call(given.named, config, os.environ)
+            settle()
+            store = config.store.path
+            code = work(config)
+        except expected_errors() as error:
+            trouble = trouble_of(error, store)
+            on_trouble(trouble.lines)
+            complain(*map(as_called, trouble.lines))
+            raise typer.Exit(trouble.code) from error
+        except KeyboardInterrupt as interrupt:  # `main` knows the code
+            raise typer.Exit(Code.INTERRUPTED) from interrupt
     raise typer.Exit(code)  # here, where no exchange's errors are loaded to be compared with it

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aegis.archive.shelf import Backup, backups_in
 from aegis.cli.asking import vitals_of
+from aegis.cli.calling import as_called
 from aegis.cli.codes import Code
 from aegis.cli.glance import ORDER_COLUMNS, Glance, json_of, order_cells, rows_of
 from aegis.cli.holdings import nearest_to_stop, positions_table
@@ -87,10 +88,14 @@ def _text(config: Config, glance: Glance | None) -> str:
         blocks.append(positions_table(near, glance.quote))
     if len(status.positions) > SHOWN_MAX:
         left = f"{len(status.positions) - SHOWN_MAX:,} more"
-        blocks.append(f"The {SHOWN_MAX} nearest to their stop; {left}: run.py positions")
+        blocks.append(
+            f"The {SHOWN_MAX} nearest to their stop; {left}: {as_called('run.py positions')}"
+        )
     if status.orders:
         rows = [order_cells(view) for view in status.orders[:SHOWN_MAX]]
         blocks.append(table(ORDER_COLUMNS, rows, right=("Amount", "Filled")))
     if len(status.orders) > SHOWN_MAX:
-        blocks.append(f"{len(status.orders) - SHOWN_MAX:,} orders more: run.py status --json")
+        blocks.append(
+            f"{len(status.orders) - SHOWN_MAX:,} orders more: {as_called('run.py status --json')}"
+        )
     return "\n\n".join(blocks)

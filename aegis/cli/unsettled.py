@@ -33,6 +33,7 @@ def to_settle(
         yield f"{told_unsold(each)} ({each.tries:,} tries so far); sell by hand what cannot wait"
     yield from _orders_to_settle(status)
     yield from _differences_to_settle(status)
+    yield from _exits_to_settle(status)
     yield from _halt_to_settle(status.account)
     for check in status.last_diagnosis:
         if check["status"] not in {"ok", "fixed"} and check["check_type"] != TOLD_ABOVE:
@@ -61,6 +62,8 @@ def _orders_to_settle(status: StoreStatus) -> Iterator[str]:
         elif view["state"] == "UNKNOWN":
             since = moment(view["unknown_at"])
             yield f"order {name} has no answer since {since}: wait, and never repeat it by hand"
+        elif view["state"] == "CANCELING" and status.writer_pid is None:
+            yield f"order {name} is to be called off, and may fill until AEGIS starts and does so"
 
 
 def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
@@ -81,6 +84,23 @@ def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
         yield f"{symbols} differs from the exchange, no entries there: {how}"
     if account.orphans:
         yield f"{told_orphans(account.orphans)}: {ORPHANS_DO}"
+
+
+def _exits_to_settle(status: StoreStatus) -> Iterator[str]:
+    """Yield which exits wait until it is known whose coins are there."""
+    account = status.account
+    held = [str(view["symbol"]) for view in status.positions]
+    doubted = ", ".join(symbol for symbol in held if symbol in account.blocked)
+    if account.orphans and doubted:
+        yield (
+            f"what this store does not know may have sold what it holds of {doubted}: where so, "
+            "no exit goes before run.py recover, AEGIS stopped"
+        )
+    elif account.restored_at is not None and held:
+        yield (
+            "the store was restored: no exit goes before the books are compared with the "
+            "exchange's, by run.py reconcile or a start"
+        )
 
 
 def _halt_to_settle(account: Account) -> Iterator[str]:

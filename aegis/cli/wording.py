@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
+from aegis.cli.calling import as_called
 from aegis.domain.ids import Coin, Instant
 from aegis.domain.instants import text_of
 from aegis.domain.money import text
@@ -75,7 +76,7 @@ def shown(path: Path) -> str:
 
 def no_store_at(path: Path) -> str:
     """Return the line for whoever looks before the first run."""
-    return f"No store yet at {shown(path)}; start with: python run.py"
+    return f"No store yet at {shown(path)}; start with: {as_called('python run.py')}"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

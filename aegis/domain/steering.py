@@ -107,8 +107,8 @@ def _not_resumable(book: Book) -> Refusal | None:
     if lost:
         return Refusal(
             code="unknown_outcome",
-            text=f"the outcome of {', '.join(lost)} is unknown; AEGIS looks it up while it runs: "
-            "start it, or wait",
+            text=f"the outcome of {', '.join(lost)} is unknown; a running AEGIS looks it up: wait, "
+            "or start it where none runs",
             mends_with_time=True,
         )
     if book.account.orphans:

@@ -8,6 +8,8 @@ from typing import Any
 import typer
 
 from aegis.cli.app import app
+from aegis.cli.codes import Code
+from aegis.store.lock import take_lock
 from tests.cli.place import Place
 
 HEEDING = {"run", "config check", "reconcile", "diagnose", "flatten", "recover"}
@@ -41,3 +43,13 @@ def test_each_command_that_heeds_it_is_there() -> None:
 def test_a_look_with_it_is_the_look_without(place: Place) -> None:
     before, after = place.run("status"), place.run("status", "--live")
     assert (after.code, after.out, after.err) == (before.code, before.out, before.err)
+
+
+def test_who_has_the_store_is_told_before_a_consent_is_asked_for(place: Place) -> None:
+    place.configure('mode = "live"\n[market]\nsource = "exchange"\nspeed = 1\n')
+    place.store.parent.mkdir()
+    place.store.touch()
+    lock = take_lock(place.store)
+    assert place.say("recover", "--yes").code == Code.BUSY
+    lock.release()
+    assert place.say("recover", "--yes").code == Code.CONFIG

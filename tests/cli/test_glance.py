@@ -370,6 +370,12 @@ def test_an_order_that_needs_a_person_says_what_to_do() -> None:
     assert "o-1 needs you" in settled(orders=({**ORDER, "state": "NEEDS_HUMAN"},))
 
 
+def test_an_order_that_is_to_be_called_off_is_told_while_nobody_does_so() -> None:
+    canceling = ({**ORDER, "state": "CANCELING"},)
+    assert "order o-1 is to be called off" in settled(orders=canceling, writer_pid=None)
+    assert "called off" not in settled(orders=canceling, writer_pid=4711)
+
+
 def test_an_order_on_its_way_is_nothing_to_settle() -> None:
     assert settled(orders=({**ORDER, "state": "OPEN"},)) == ""
 
@@ -390,6 +396,19 @@ def test_an_order_on_its_way_is_nothing_to_settle() -> None:
 )
 def test_what_holds_entries_back_says_how_it_ends(changed: dict[str, Any], word: str) -> None:
     assert word in settled(account=msgspec.structs.replace(ACCOUNT, **changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"orphans": ("x-9",), "blocked": (BTC_USDT,)}, "no exit goes before run.py recover"),
+        ({"restored_at": Instant(1)}, "no exit goes before the books are compared"),
+    ],
+)
+def test_what_holds_exits_back_says_how_it_ends(changed: dict[str, Any], word: str) -> None:
+    account = msgspec.structs.replace(ACCOUNT, **changed)
+    assert word in settled(account=account, positions=(HELD,))
+    assert word not in settled(account=account)
 
 
 @pytest.mark.parametrize(("status", "is_told"), [("ok", False), ("fixed", False), ("failed", True)])
