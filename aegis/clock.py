@@ -3,8 +3,8 @@
 It never decides anything.
 
 Invariants:
-1. `now()` of one clock never steps back. When the wall is set back, it stands still until the
-   wall has caught up.
+1. `now()` of one clock never steps back. When the wall is set back, it goes half as fast until the
+   wall has caught up: what waits for an instant waits twice as long at most.
 2. Patience is measured by `monotonic()`, which no setting of the wall touches.
 3. Randomness that no seed gave is drawn here alone, for what must be new: a store's
    incarnation.
@@ -23,6 +23,9 @@ from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.instants import text_of
 from aegis.domain.surroundings import Clocks
 
+AHEAD_SLOWER = 2
+"""How many times slower a clock goes while it is ahead of the wall."""
+
 
 class SystemClock:
     """The wall's UTC time, never before `not_before`; market time is real time."""
@@ -30,10 +33,13 @@ class SystemClock:
     def __init__(self, not_before: int = 0) -> None:
         self._lock = threading.Lock()
         self._last = not_before
+        self._last_monotonic = time.monotonic_ns()
 
     def now(self) -> Instant:
         with self._lock:
-            self._last = max(self._last, time.time_ns())
+            before, self._last_monotonic = self._last_monotonic, time.monotonic_ns()
+            passed = max(0, self._last_monotonic - before)
+            self._last = max(self._last + passed // AHEAD_SLOWER, time.time_ns())
             return Instant(self._last)
 
     def monotonic(self) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -18,14 +19,33 @@ from aegis.domain.ids import Instant
 NEW_YEAR = Instant(1_704_067_200_000_000_000)
 
 
-def test_the_system_clock_stands_still_while_the_wall_is_set_back() -> None:
+S = 1_000_000_000
+
+
+def test_a_clock_never_steps_back_and_goes_half_as_fast_until_the_wall_has_caught_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wall, passed = NEW_YEAR, 500 * S
+    monkeypatch.setattr(time, "time_ns", lambda: wall)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: passed)
     clock = SystemClock()
-    with freeze_time("2024-01-01T00:00:10Z") as wall:
-        before = clock.now()
-        wall.move_to("2024-01-01T00:00:00Z")
-        assert clock.now() == before
-        wall.move_to("2024-01-01T00:00:11Z")
-        assert clock.now() == before + 1_000_000_000
+    assert clock.now() == NEW_YEAR
+    wall = Instant(NEW_YEAR - 10 * S)
+    assert clock.now() == NEW_YEAR
+    for seconds, told_s in ((4, 2), (8, 4), (20, 10), (23, 13)):
+        wall, passed = Instant(NEW_YEAR + (seconds - 10) * S), (500 + seconds) * S
+        assert clock.now() == NEW_YEAR + told_s * S
+
+
+def test_a_clock_that_was_ahead_when_the_last_life_ended_goes_on_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed = 0
+    monkeypatch.setattr(time, "time_ns", lambda: NEW_YEAR)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: passed)
+    clock = SystemClock(not_before=NEW_YEAR + 60 * S)
+    passed = 10 * S
+    assert clock.now() == NEW_YEAR + 65 * S
 
 
 def test_a_scaled_clock_runs_as_fast_as_it_is_told() -> None:

@@ -139,6 +139,9 @@ Call = (
     | ReadCandles
 )
 
+PUBLIC = (ReadInstruments, ReadQuote, ReadCandles)
+"""Calls that no key is needed for, nor used; others than the account's servers may answer them."""
+
 # Values that only calls have ------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from aegis.exchange.live.calls import (
+    PUBLIC,
     Answered,
     Call,
     Cancel,
@@ -23,10 +24,7 @@ from aegis.exchange.live.calls import (
     Limited,
     Lost,
     Place,
-    ReadCandles,
-    ReadInstruments,
     ReadOrder,
-    ReadQuote,
     Refused,
     Skewed,
     Verdict,
@@ -38,9 +36,6 @@ OK = 200
 REFUSING_STATUSES = frozenset({200, 400, 500})
 """With which the documents of Crypto.com list their refusals, by code; which code has which of them
 has changed between editions, so the code decides and the status has to be one of these."""
-
-PUBLIC = (ReadInstruments, ReadQuote, ReadCandles)
-"""Calls that no key is needed for, nor used."""
 
 _DENYING = frozenset({401, 403})
 _LIMITING = frozenset({418, 429})

@@ -182,10 +182,11 @@ class LaneDesk:
 
     # What came of calls -------------------------------------------------------------------------
 
-    def limit(self, kind: type[Call], now_s: float, reason: str) -> float:
+    def limit(self, kind: type[Call], now_s: float, reason: str, least_s: float) -> float:
         """Let one kind of call rest; return for how long."""
         times = self._times_limited[kind] = self._times_limited.get(kind, 0) + 1
-        rest_s = pause_s(times, self._draw, first_s=LIMITED_S_FIRST, most_s=LIMITED_S_MAX)
+        pause = pause_s(times, self._draw, first_s=LIMITED_S_FIRST, most_s=LIMITED_S_MAX)
+        rest_s = max(least_s, pause)
         self._limited[kind] = Bar(now_s + rest_s, f"{kind.__name__} was limited: {reason}")
         return rest_s
 

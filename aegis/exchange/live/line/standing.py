@@ -12,6 +12,7 @@ from math import inf
 
 from aegis.domain.ids import Instant
 from aegis.exchange.live.calls import (
+    PUBLIC,
     Answered,
     Call,
     Denied,
@@ -94,8 +95,11 @@ class Standing:
         return tuple(dict.fromkeys(found))
 
     def as_of(self, call: Call, said: Said) -> Instant:
-        """Measure the exchange's clock by an answer; return an instant before it was given."""
-        if said.outcome.server_at is not None:
+        """Measure the exchange's clock by an answer; return an instant before it was given.
+
+        What anybody may ask is no measure: a cache on the way has answers of other times.
+        """
+        if said.outcome.server_at is not None and not isinstance(call, PUBLIC):
             self._server_clock.see(said.outcome.server_at, said.left_s, said.heard_s)
             self._measured_s = said.heard_s
             self._tell_of_clocks()
@@ -122,11 +126,15 @@ class Standing:
         self._count(lane, now_s, is_answer=not isinstance(verdict, Lost | HeldBack))
 
     def _limit(self, lane: LaneDesk, kind: type[Call], verdict: Limited, now_s: float) -> None:
-        """Wait as long as the exchange says, with everything; else with this kind of call."""
-        if verdict.retry_after_s is None:
-            rest_s = lane.limit(kind, now_s, verdict.reason)
+        """Wait as long as the exchange says, with everything; else with this kind of call.
+
+        What anybody may ask has limits of its own, and keeps no exit back.
+        """
+        told_s = verdict.retry_after_s
+        rest_s = 0.0 if told_s is None else min(max(0.0, told_s), BAN_S_MAX)
+        if told_s is None or kind in PUBLIC:
+            rest_s = lane.limit(kind, now_s, verdict.reason, rest_s)
         else:
-            rest_s = min(max(0.0, verdict.retry_after_s), BAN_S_MAX)
             reason = f"the exchange wants no calls for {rest_s:g} s: {verdict.reason}"
             self.ban = max(self.ban, Bar(now_s + rest_s, reason), key=lambda bar: bar.until_s)
         fields = {"call": kind.__name__, "rest_s": round(rest_s, 3), "reason": verdict.reason}

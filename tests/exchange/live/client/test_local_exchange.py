@@ -19,6 +19,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueOrder, VenueOrderStatus
 from aegis.exchange.live.calls import (
+    PUBLIC,
     Answered,
     Call,
     Cancel,
@@ -40,7 +41,6 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
-from aegis.exchange.live.client.classify import PUBLIC
 from aegis.exchange.live.client.client import Access, Client
 from aegis.exchange.live.client.door import Keys
 from aegis.exchange.live.client.markets import Markets

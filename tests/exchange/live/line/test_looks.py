@@ -180,6 +180,12 @@ def test_a_symbol_without_a_price_has_no_quote() -> None:
     assert answer.quote is None
 
 
+def test_what_anybody_may_ask_is_no_measure_of_the_exchange_s_clock() -> None:
+    rig = Rig()
+    assert isinstance(rig.ask(FetchQuote(symbol=BTC_USDT)), QuoteFetched)
+    assert rig.line.hold() == "the exchange's clock was not measured yet"
+
+
 @pytest.mark.parametrize("is_anew", [False, True])
 def test_instruments_are_fetched(*, is_anew: bool) -> None:
     rig = Rig()

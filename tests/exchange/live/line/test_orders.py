@@ -10,6 +10,7 @@ import pytest
 from aegis.dialogue import (
     CancelAccepted,
     ExchangeAnswer,
+    FetchQuote,
     NoAnswer,
     OrderPlaced,
     RequestRefused,
@@ -25,12 +26,14 @@ from aegis.exchange.live.calls import (
     Outcome,
     Place,
     ReadOrder,
+    ReadQuote,
     Refused,
     Skewed,
     Verdict,
 )
 from aegis.exchange.live.profile import Rate
 from supervisors.seeded import Fate
+from tests.domain.kit import BTC_USDT
 from tests.exchange.live.line.kit import OID, PROFILE, Rig, cancel, find, replace, seconds
 
 ORDERS = "exchange-orders"
@@ -251,6 +254,16 @@ def test_nothing_is_called_in_a_ban_and_an_exit_is_told_at_once() -> None:
     rig.runtime.run_for(301)
     assert rig.line.hold() is None
     assert isinstance(rig.ask(rig.exit()), OrderPlaced)
+
+
+def test_a_ban_of_what_anybody_may_ask_keeps_no_order_back() -> None:
+    rig = Rig().measure()
+    rig.venue.say(ReadQuote, Limited(retry_after_s=300.0, reason="too fast"))
+    rig.ask(FetchQuote(symbol=BTC_USDT))
+    assert isinstance(rig.ask(rig.exit()), OrderPlaced)
+    assert isinstance(rig.ask(rig.entry(1)), OrderPlaced)
+    rig.ask(FetchQuote(symbol=BTC_USDT))
+    assert len(rig.venue.of(ReadQuote)) == 1
 
 
 def test_an_amount_reaches_the_client_as_it_was_asked() -> None:

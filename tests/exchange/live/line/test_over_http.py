@@ -100,6 +100,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         scene = Scene(local)
         instruments = scene.ask(FetchInstruments(symbols=(BTC_USDT,)))
         assert isinstance(instruments, InstrumentsFetched), instruments
+        assert isinstance(scene.account(), AccountFetched)  # the exchange's clock is known by it
         yield scene
         scene.runtime.close()
 
