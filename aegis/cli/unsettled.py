@@ -30,7 +30,9 @@ def to_settle(
             "kill -HUP), a ban or a limit ends by itself; until then sell by hand what cannot wait"
         )
     for each in status.unsold:
-        yield f"{told_unsold(each)} ({each.tries:,} tries so far); sell by hand what cannot wait"
+        is_gone = each.position_id in status.account.unresolved
+        advice = "its coins are gone, see below" if is_gone else "sell by hand what cannot wait"
+        yield f"{told_unsold(each)} ({each.tries:,} tries so far); {advice}"
     yield from _orders_to_settle(status)
     yield from _differences_to_settle(status)
     yield from _exits_to_settle(status)

@@ -440,6 +440,11 @@ def test_a_stop_that_cannot_sell_is_told_with_why_and_since_when_and_what_is_in_
     )
 
 
+def test_nobody_is_told_to_sell_what_is_gone() -> None:
+    account = msgspec.structs.replace(ACCOUNT, unresolved={UNSOLD.position_id: Decimal(1)})
+    assert settled(unsold=(UNSOLD,), account=account).endswith("its coins are gone, see below")
+
+
 def test_a_stop_that_cannot_sell_is_told_once() -> None:
     check = {"check_type": "exits", "status": "finding", "details": "BTC/USDT", "timestamp": ""}
     assert settled(last_diagnosis=(check,)) == ""
