@@ -10,24 +10,24 @@ from __future__ import annotations
 from typing import assert_never
 
 from actors import names
-from actors.base import Actor, Context
+from actors.at_market import AtMarket
+from actors.base import Context
 from aegis.dialogue import (
     AccountFetched,
     CancelOrder,
     ExchangeAnswer,
     ExchangeReplied,
-    ExchangeRequest,
     FetchAccount,
+    FetchBalance,
     FetchInstruments,
     FetchQuote,
     FindOrder,
-    InstrumentsFetched,
     PlaceOrder,
     QuoteFetched,
 )
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeInstrument, Command, Quote, SubmitOrder
+from aegis.domain.commands import Command, Quote, SubmitOrder
 from aegis.domain.events import (
     OrderAccepted,
     OrderIntended,
@@ -40,8 +40,9 @@ from aegis.domain.events import (
 from aegis.domain.fold import is_beginning, is_of_order
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
-from aegis.domain.order import Order, Role
+from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.protection import waiting_exits
+from aegis.domain.second import READING_WORTH_S, lost_beside
 from aegis.exchange.heard import (
     UNWATCHED,
     AccountHeard,
@@ -69,7 +70,7 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.lookout import LOOK_AT_MARKET, Breaker, Listing, Patience, Prices, fault_of_time
+from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time
 from aegis.exchange.outcomes import (
     KEY_DENIED_HALT,
     LOOK_FOR_ROOM,
@@ -78,19 +79,21 @@ from aegis.exchange.outcomes import (
     reason_of,
 )
 from aegis.exchange.protocol import step
+from aegis.exchange.readings import Readings
 from aegis.messages import (
     AccountRead,
+    BalanceRead,
     BookRead,
     Committed,
     Execute,
     Executed,
     GatewayMessage,
-    InstrumentsKnown,
     InstrumentsWanted,
     LookAgain,
     MarketMoved,
     QuoteRead,
     ReadAccount,
+    ReadBalance,
     ReadBook,
     ReadInstruments,
     ReadQuote,
@@ -99,7 +102,7 @@ from aegis.messages import (
 from aegis.ports import Exchange, Timer
 
 
-class ExchangeGateway(Actor):
+class ExchangeGateway(AtMarket):
     """Turns intents into orders at the exchange, and its records into commands."""
 
     def __init__(
@@ -110,23 +113,18 @@ class ExchangeGateway(Actor):
         symbols: tuple[Symbol, ...],
         patience: Patience,
     ) -> None:
-        super().__init__(context)
-        self._exchange = exchange
-        self._symbols = symbols
-        self._patience = patience
-        self._book: Book | None = None
+        super().__init__(context, exchange=exchange, symbols=symbols, patience=patience)
+        self._readings = Readings(self.clock)
         self._prices = Prices(self.clock.monotonic, patience.stale_after_s)
         self._breaker = Breaker()
         self._is_denied = False  # the key, by what the exchange last said of it
         self._watches: dict[ClientOrderId, Watch] = {}
         self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
         self._readers: list[ReadAccount] = []
-        self._listing = Listing(symbols, patience.listing_each_s)
-        self._listing_timer: Timer | None = None
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
-        self._ask_for_market()
+        self.ask_for_market()
         level, symbols = "debug" if self.epoch == 1 else "info", list(self._symbols)
         self.log("GatewayStarted", level=level, generation=self.generation, symbols=symbols)
 
@@ -147,15 +145,17 @@ class ExchangeGateway(Actor):
                 self._look_due(message)
             case ReadAccount():
                 self._read_account(message)
+            case ReadBalance():
+                self._ask_balance(message.symbol)
             case ReadQuote():
                 self._submit(FetchQuote(symbol=message.symbol))
             case ReadInstruments():
                 self._listing.want(message.reply_to)
-                self._tell_instruments()
+                self.tell_instruments()
             case InstrumentsWanted(is_anew=True):
-                self._ask_for_listing()
+                self.ask_for_listing()
             case InstrumentsWanted():
-                self._ask_for_market()
+                self.ask_for_market()
             case _:
                 assert_never(message)
 
@@ -171,7 +171,7 @@ class ExchangeGateway(Actor):
         for order in book.active_orders():
             self._step(order.client_order_id, TakenUp())
         self._cancel_entries_if_halted()
-        self._compare_instruments()
+        self.compare_instruments()
 
     def _follow(self, recorded: Recorded) -> None:
         book = self._book
@@ -190,9 +190,9 @@ class ExchangeGateway(Actor):
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
             self._cancel_entries_if_halted()
         if isinstance(event, OrderRejected) and book.orders[event.client_order_id].reduce_only:
-            self._ask_for_listing()  # changed, maybe
+            self.ask_for_listing()  # changed, maybe
         if is_beginning(event):
-            self._compare_instruments()
+            self.compare_instruments()
         if is_of_order(event):
             for waiting in waiting_exits(book, book.orders[event.client_order_id]):
                 self._ask_leave(waiting)
@@ -262,9 +262,13 @@ class ExchangeGateway(Actor):
 
     def _ask_leave(self, order_id: ClientOrderId) -> None:
         assert self._book is not None
-        quote = self._prices.fresh(self._book.orders[order_id].symbol)
-        hold = self._breaker.hold or self._exchange.hold()
-        command = SubmitOrder(client_order_id=order_id, quote=quote, hold=hold)
+        order = self._book.orders[order_id]
+        command = SubmitOrder(
+            client_order_id=order_id,
+            quote=self._prices.fresh(order.symbol),
+            hold=self._breaker.hold or self._exchange.hold(),
+            reading=self._readings.fresh(order.symbol),
+        )
         self._execute(command, is_answer_wanted=True)
 
     def _executed(self, message: Executed) -> None:
@@ -278,20 +282,27 @@ class ExchangeGateway(Actor):
         order_id = getattr(message.command, "client_order_id", ClientOrderId(""))
         if refusal is None:
             return
-        if refusal.mends_with_time and self._active(order_id) is not None:
+        if refusal.mends_with_time and (order := self._active(order_id)) is not None:
             self._step(order_id, Declined(refusal=refusal))
+            self._weigh_later(order)
         elif not isinstance(message.command, SubmitOrder):  # which has its leave, or its end
             self.log("ExecutionError", level="error", code=refusal.code, text=refusal.text)
             self.tell(names.RECONCILER, ReconcileNow(trigger="execution error"))
+
+    def _weigh_later(self, order: Order) -> None:
+        """Ask what there is to sell, where that may let an exit past a stop out of sight."""
+        assert self._book is not None
+        is_unsent = order.state is OrderState.INTENT
+        if not is_unsent or lost_beside(self._book, order) is None:
+            return
+        if not self._ask_balance(order.symbol):
+            self.after(READING_WORTH_S, ReadBalance(symbol=order.symbol))
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
         reply_to = self.name if is_answer_wanted else None
         self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))
 
     # The exchange -----------------------------------------------------------------------------
-
-    def _submit(self, request: ExchangeRequest) -> None:
-        self._exchange.submit(request, self.reply_to())
 
     def _heard(self, message: ExchangeReplied) -> None:
         request, answer = message.request, message.answer
@@ -308,8 +319,10 @@ class ExchangeGateway(Actor):
                 self._step(request.client_order_id, FindHeard(answer=answer))
             case FetchAccount():
                 self._heard_account(request, answer)
+            case FetchBalance():
+                self._heard_balance(request, answer)
             case FetchInstruments():
-                self._heard_instruments(answer)
+                self.heard_instruments(answer)
             case FetchQuote():
                 if isinstance(answer, QuoteFetched) and answer.quote is not None:
                     self._heard_quote(answer.quote, answer)
@@ -348,6 +361,23 @@ class ExchangeGateway(Actor):
             self._readers.remove(reader)
             self.tell(reader.reply_to, reply)
 
+    def _ask_balance(self, symbol: Symbol) -> bool:
+        """Ask what there is of a symbol's coins; say whether that was not asked just now."""
+        question = self._readings.question(symbol)
+        if question is not None:
+            self._submit(question)
+        return question is not None
+
+    def _heard_balance(self, request: FetchBalance, answer: ExchangeAnswer) -> None:
+        """Pass on what there is, and ask for the leave of exits that wait for it."""
+        reading = self._readings.hear(request, answer)
+        if reading is not None:
+            self.tell(names.GUARD, BalanceRead(reading=reading))
+        for order in self._book.active_orders() if self._book else ():
+            is_waiting = order.role is Role.EXIT and order.state is OrderState.INTENT
+            if is_waiting and order.symbol == request.symbol:
+                self._ask_leave(order.client_order_id)
+
     def _heard_quote(self, quote: Quote, answer: QuoteFetched) -> None:
         """Pass a price on that is of now: an exchange goes on to tell the last that it had."""
         stale_after_s = self._patience.stale_after_s / self.clock.real_s(1.0)
@@ -357,39 +387,3 @@ class ExchangeGateway(Actor):
             return
         self._prices.see(answer.symbol, quote)
         self.tell(names.GUARD, QuoteRead(symbol=answer.symbol, quote=quote))
-
-    def _ask_for_market(self) -> None:
-        self._submit(FetchInstruments(symbols=self._symbols))
-        for symbol in self._symbols:
-            self._submit(FetchQuote(symbol=symbol))
-
-    def _ask_for_listing(self) -> None:
-        self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))
-
-    def _heard_instruments(self, answer: ExchangeAnswer) -> None:
-        if not isinstance(answer, InstrumentsFetched):
-            self.log("InstrumentsUnknown", level="warning", reason=reason_of(answer))
-            self.after(self._patience.poll_interval_s, InstrumentsWanted())
-            return
-        if self._listing.hear(answer.instruments):
-            self._listing.want(names.STRATEGY)
-            self.tell(names.DIAGNOSTICIAN, LOOK_AT_MARKET)
-        self._tell_instruments()
-        self._compare_instruments()
-        if self._listing_timer is not None:
-            self._listing_timer.cancel()
-        if (due_s := self._listing.due_s) is not None:
-            self._listing_timer = self.after(due_s, InstrumentsWanted(is_anew=True))
-
-    def _compare_instruments(self) -> None:
-        """Have each position go by what the exchange lists, whoever told of it before."""
-        for instrument in self._listing.instruments:
-            position = None if self._book is None else self._book.position_of(instrument.symbol)
-            if position is not None and position.instrument != instrument:
-                self._execute(
-                    ChangeInstrument(position_id=position.position_id, instrument=instrument)
-                )
-
-    def _tell_instruments(self) -> None:
-        for name in self._listing.take_readers():
-            self.tell(name, InstrumentsKnown(instruments=self._listing.instruments))

@@ -11,12 +11,11 @@ from typing import assert_never
 
 from actors import names
 from actors.base import Context
-from actors.beating import Beating
 from actors.exit_lines import tell_failed, tell_stop_lost, tell_trigger, tell_unfilled, tell_wait
+from actors.trailing import Trailing
 from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
-from aegis.domain.candles import Candle
-from aegis.domain.commands import Command, IntendOrder, Quote, RaiseStop
+from aegis.domain.commands import Command, IntendOrder, Quote, RaiseStop, Reading
 from aegis.domain.events import (
     OrderEnding,
     PositionClosed,
@@ -33,11 +32,10 @@ from aegis.domain.guard import (
     is_mark_due,
     last_known,
     quote_of,
-    raised_along,
     wanted_unseen,
     watch,
 )
-from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, Instant, PositionId, Symbol
+from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, PositionId, Symbol
 from aegis.domain.instants import day_start
 from aegis.domain.leaving import departure, flat, found_few_takers, lost_before
 from aegis.domain.losses import after_close
@@ -48,6 +46,7 @@ from aegis.domain.pursuit import Pursuit
 from aegis.domain.risk import Limits, is_held
 from aegis.domain.unsold import alarm_of_unsold
 from aegis.messages import (
+    BalanceRead,
     BookRead,
     CandleClosed,
     Committed,
@@ -60,8 +59,8 @@ from aegis.messages import (
     HistoryRead,
     MarketMoved,
     QuoteRead,
+    ReadBalance,
     ReadBook,
-    ReadHistory,
     ReadQuote,
 )
 from aegis.ports import Pulse
@@ -69,7 +68,7 @@ from aegis.tuning import Reconfigured
 from aegis.vitals import LastPrice, PricesRead, ReadVitals
 
 
-class Guard(Beating):
+class Guard(Trailing):
     """`day_starts_at_s` is the second of the UTC day at which the daily limit begins anew.
 
     `feed_check_s` is after how many real seconds of silence the exchange is asked for a price;
@@ -92,17 +91,14 @@ class Guard(Beating):
         has_exchange_stop: bool,
         first_look: FirstLook,
     ) -> None:
-        super().__init__(context, heartbeat_s=heartbeat_s, pulse=pulse)
+        super().__init__(context, heartbeat_s=heartbeat_s, pulse=pulse, spread_bps=spread_bps)
         self._tag = tag
         self._limits = limits
         self._day_starts_at_s = day_starts_at_s
         self._feed_check_s = feed_check_s
-        self._spread_bps = spread_bps
         self._moved_at: dict[Symbol, float] = {}
-        self._book: Book | None = None
         self._incarnation = Incarnation("")
         self._belief = Belief()
-        self._known_until: dict[Symbol, Instant] = {}  # the last close that was heard of
         self._extremes = Extremes()
         self._first_look = first_look
         self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
@@ -121,14 +117,16 @@ class Guard(Beating):
                 self._moved(message)
             case QuoteRead():
                 self._look(message.symbol, message.quote)
+            case BalanceRead():
+                self._weigh(message.reading)
             case FeedCheckDue():
                 self._check_feed()
             case CandleClosed():
                 self._closed(message)
             case FeedStarted():
-                self._ask_missed()
+                self.ask_missed()
             case HistoryRead():
-                self._learn(message)
+                self.learn(message)
             case Committed():
                 for recorded in message.records:
                     self._follow(recorded)
@@ -139,7 +137,7 @@ class Guard(Beating):
                 held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
                 level = "info" if held or self.epoch > 1 else "debug"
                 self.log("GuardStarted", level=level, generation=self.generation, positions=held)
-                self._ask_missed()
+                self.ask_missed()
             case Executed():
                 self._executed(message)
             case HeartbeatDue():
@@ -221,7 +219,26 @@ class Guard(Beating):
             if due is not None:
                 self._execute(due, is_answer_wanted=isinstance(due, IntendOrder))
 
-    def _leave(self, book: Book, position: Position, wanted: ExitWanted, quote: Quote) -> None:
+    def _weigh(self, reading: Reading) -> None:
+        """See what a balance, just asked for, lets go beside an exit that is out of sight."""
+        book = self._book
+        position = None if book is None else book.position_of(reading.symbol)
+        if book is None or position is None:
+            return
+        last = self._belief.last.get(position.symbol)
+        quote = last or last_known(position, self.clock.now())
+        wanted = watch(position, quote.bid)
+        if isinstance(wanted, ExitWanted):
+            self._leave(book, position, wanted, quote, reading)
+
+    def _leave(
+        self,
+        book: Book,
+        position: Position,
+        wanted: ExitWanted,
+        quote: Quote,
+        reading: Reading | None = None,
+    ) -> None:
         """Intend the next exit, once; what still fills or rests is cancelled first."""
         if self._pursuit.is_resting(position, self._real_ns()) or self._waits(book, position):
             return
@@ -235,18 +252,22 @@ class Guard(Beating):
             lost_before=lost_before(self.clock.now(), self._real_second),
             collar_pct=self._limits.price_collar_pct,
             has_leapt=self._belief.has_leapt(position.symbol),
+            reading=reading,
         )
         if self._pursuit.has_asked(position, way_out.ordinal):
             return
         for cancel in way_out.cancels:
             self._execute(cancel)
+        if way_out.is_reading_wanted and reading is None:
+            self.tell(names.EXCHANGE_GATEWAY, ReadBalance(symbol=position.symbol))
         if way_out.exit is None:
             return
         self._pursuit.ask(position, way_out.ordinal)
         if way_out.alarm is not None:
             self._execute(way_out.alarm)
         tell_trigger(self.log, position, wanted, quote, way_out.exit.price)
-        self._execute(IntendOrder(order=way_out.exit), is_answer_wanted=True)
+        intent = IntendOrder(order=way_out.exit, reading=reading)
+        self._execute(intent, is_answer_wanted=True)
 
     def _hold(self, book: Book, position: Position) -> str | None:
         return self._first_look.hold(book.account, position, self._real_ns())
@@ -278,8 +299,7 @@ class Guard(Beating):
         book, candle = self._book, message.candle
         if book is None:
             return
-        self._raise_along(candle.symbol, (candle,))
-        self._known_until[candle.symbol] = candle.close_at
+        self.follow_close(candle)
         if message.is_warmup:
             return
         position = book.position_of(candle.symbol)
@@ -288,30 +308,6 @@ class Guard(Beating):
         due = after_close(book, self._limits, day_start(self.clock.now(), self._day_starts_at_s))
         if due is not None:
             self._execute(due)
-
-    def _ask_missed(self) -> None:
-        """Ask for the candles since each trailing stop was last looked after."""
-        for position in self._book.alive_positions() if self._book else ():
-            if is_held(position) and position.policy.trailing_stop_pct > 0:
-                known = self._known_until.get(position.symbol, position.opened_at)
-                self._ask_history(position.symbol, max(known, position.opened_at))
-
-    def _ask_history(self, symbol: Symbol, after: Instant) -> None:
-        wanted = ReadHistory(symbol=symbol, after=after, least=0, reply_to=self.name)
-        self.tell(names.MARKET_FEED, wanted)
-
-    def _learn(self, page: HistoryRead) -> None:
-        """Raise the stop along what was missed; meanwhile it is watched where it was."""
-        self._raise_along(page.symbol, page.candles)
-        if not page.is_last:
-            self._ask_history(page.symbol, page.until)
-
-    def _raise_along(self, symbol: Symbol, candles: tuple[Candle, ...]) -> None:
-        position = None if self._book is None else self._book.position_of(symbol)
-        if position is not None and is_held(position):
-            raised = raised_along(position, candles, self._spread_bps)
-            if raised is not None:
-                self._execute(raised)
 
     def _follow(self, recorded: Recorded) -> None:
         if isinstance(recorded.event, ReconciliationCompleted):

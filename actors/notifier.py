@@ -36,16 +36,14 @@ from aegis.domain.delivery import (
     parcel_of,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
+from aegis.letters import ChannelDue, OutboxCheckDue, SendEnded
 from aegis.messages import (
-    ChannelDue,
     MarkNotified,
     MarkNotifyFailed,
     NoticesAdded,
     NoticesRead,
     NotifierMessage,
-    OutboxCheckDue,
     ReadNotices,
-    SendEnded,
 )
 from aegis.ports import Messenger, Overran, Raised
 

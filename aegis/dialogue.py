@@ -5,13 +5,15 @@ Each is a value; `NoAnswer` stands for silence and says nothing about what the e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
 
 from aegis.domain.commands import Quote
-from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant, Symbol
+from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, Instant, Symbol, coins_of
 from aegis.domain.instrument import Instrument
+from aegis.domain.money import ZERO
 from aegis.domain.order import OrderType, Side
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 
@@ -62,6 +64,13 @@ class FetchAccount(Message, frozen=True, kw_only=True):
     trades_since: Instant
 
 
+class FetchBalance(Message, frozen=True, kw_only=True):
+    """How much there is of a symbol's coins, what orders lock included; asked at `asked_at`."""
+
+    symbol: Symbol
+    asked_at: Instant
+
+
 class FetchQuote(Message, frozen=True, kw_only=True):
     symbol: Symbol
 
@@ -74,7 +83,13 @@ class FetchInstruments(Message, frozen=True, kw_only=True):
 
 
 ExchangeRequest = (
-    PlaceOrder | CancelOrder | FindOrder | FetchAccount | FetchQuote | FetchInstruments
+    PlaceOrder
+    | CancelOrder
+    | FindOrder
+    | FetchAccount
+    | FetchBalance
+    | FetchQuote
+    | FetchInstruments
 )
 
 
@@ -126,6 +141,18 @@ class AccountFetched(Message, frozen=True, kw_only=True):
     account: VenueAccount
 
 
+class BalanceFetched(Message, frozen=True, kw_only=True):
+    symbol: Symbol
+    base: Decimal
+    quote: Decimal
+
+
+def balance_of(request: FetchBalance, balances: Mapping[Coin, Decimal]) -> BalanceFetched:
+    """Return what an account's balances say of a symbol; a coin that they do not name is none."""
+    base, quote = (balances.get(coin, ZERO) for coin in coins_of(request.symbol))
+    return BalanceFetched(symbol=request.symbol, base=base, quote=quote)
+
+
 class QuoteFetched(Message, frozen=True, kw_only=True):
     """`as_of` is when the exchange told it, on its clock: a quote may be of long before."""
 
@@ -154,6 +181,7 @@ ExchangeAnswer = (
     | OrderFound
     | OrderNotFound
     | AccountFetched
+    | BalanceFetched
     | QuoteFetched
     | InstrumentsFetched
     | NoAnswer

@@ -10,8 +10,8 @@ from decimal import Decimal
 from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
 from aegis.domain.candles import Candle, Tick
-from aegis.domain.commands import Command, Quote, Refusal, ResolveOrder, ResolvePosition
-from aegis.domain.delivery import Delivery, Failed, Notice
+from aegis.domain.commands import Command, Quote, Reading, Refusal, ResolveOrder, ResolvePosition
+from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import CheckResult, Discrepancy, Recorded
 from aegis.domain.findings import Trade
 from aegis.domain.ids import ClientOrderId, EventId, Generation, Incarnation, Instant, Symbol
@@ -21,6 +21,7 @@ from aegis.domain.lives import Life, Taught
 from aegis.domain.mends import Mend
 from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount
+from aegis.letters import ChannelDue, OutboxCheckDue, SendEnded
 from aegis.tuning import Reconfigured
 from aegis.vitals import ArmingRead, NoteCalls, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
 
@@ -206,6 +207,16 @@ class QuoteRead(Message, frozen=True, kw_only=True):
     quote: Quote
 
 
+class ReadBalance(Message, frozen=True, kw_only=True):
+    """Ask what there is of a symbol's coins; Guard hears `BalanceRead` where it is told in time."""
+
+    symbol: Symbol
+
+
+class BalanceRead(Message, frozen=True, kw_only=True):
+    reading: Reading
+
+
 class ReadInstruments(Message, frozen=True, kw_only=True):
     """Ask what can be traded; the answer comes as soon as the exchange has said it."""
 
@@ -220,7 +231,7 @@ class InstrumentsWanted(Message, frozen=True, kw_only=True):
 
 GatewayMessage = (
     Committed | BookRead | Executed | ExchangeReplied | MarketMoved | ReadAccount | LookAgain
-    | ReadInstruments | ReadQuote | InstrumentsWanted
+    | ReadBalance | ReadInstruments | ReadQuote | InstrumentsWanted
 )  # fmt: skip
 
 
@@ -349,26 +360,9 @@ StrategyMessage = (
 )  # fmt: skip
 
 GuardMessage = (
-    Committed | BookRead | Executed | MarketMoved | QuoteRead | CandleClosed | FeedCheckDue
-    | FeedStarted | HistoryRead | HeartbeatDue | ReadVitals | Reconfigured
+    Committed | BookRead | Executed | MarketMoved | QuoteRead | BalanceRead | CandleClosed
+    | FeedCheckDue | FeedStarted | HistoryRead | HeartbeatDue | ReadVitals | Reconfigured
 )  # fmt: skip
-
-
-class SendEnded(Message, frozen=True, kw_only=True):
-    """What came of a letter that went out by a channel."""
-
-    channel: str
-    delivery: Delivery
-
-
-class ChannelDue(Message, frozen=True, kw_only=True):
-    """A timer of the Notifier's own: a channel may send again."""
-
-    channel: str
-
-
-class OutboxCheckDue(Message, frozen=True, kw_only=True):
-    """A timer of the Notifier's own: see whether a channel waits for an answer that was lost."""
 
 
 NotifierMessage = NoticesAdded | NoticesRead | SendEnded | ChannelDue | OutboxCheckDue

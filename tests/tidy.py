@@ -69,7 +69,7 @@ MAY_CATCH_ALL = "actors/base.py"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("aegis.domain",),
     ("aegis.dialogue",),
-    ("aegis.vitals", "aegis.tuning"),
+    ("aegis.vitals", "aegis.tuning", "aegis.letters"),
     ("aegis.messages",),
     ("aegis.ports",),
     ("aegis.config",),
@@ -86,8 +86,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 SHARED_BY_ACTORS = {
     "actors.base",
+    "actors.at_market",
     "actors.beating",
     "actors.exit_lines",
+    "actors.trailing",
     "actors.directory",
     "actors.names",
     "actors.sightings",

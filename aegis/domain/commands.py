@@ -39,22 +39,37 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant
 
 
+class Reading(_Command, frozen=True, kw_only=True):
+    """What there was of a symbol's coins, as the exchange told, asked at an instant of ours."""
+
+    symbol: Symbol
+    base: Decimal
+    quote: Decimal
+    asked_at: Instant
+
+
 class IntendOrder(_Command, frozen=True, kw_only=True):
-    """`order` in state INTENT; `opening` with the entry that opens its position."""
+    """`order` in state INTENT; `opening` with the entry that opens its position.
+
+    `reading` is what an exit beside one that is out of sight is bounded by.
+    """
 
     order: Order
     opening: Opening | None = None
+    reading: Reading | None = None
 
 
 class SubmitOrder(_Command, frozen=True, kw_only=True):
     """What the gateway sees as it asks for leave to send; neither binds an exit.
 
-    `quote` is its fresh price, or None; `hold` says why entries must wait (the breaker).
+    `quote` is its fresh price, or None; `hold` says why entries must wait (the breaker). `reading`
+    is its fresh look at the symbol's coins, or None.
     """
 
     client_order_id: ClientOrderId
     quote: Quote | None
     hold: str | None = None
+    reading: Reading | None = None
 
 
 class AcceptOrder(_Command, frozen=True, kw_only=True):

@@ -29,7 +29,8 @@ from aegis.domain.money import (
 )
 from aegis.domain.order import Order, OrderType, Role
 from aegis.domain.position import Position
-from aegis.domain.risk import gone_of, is_held, own_side, sellable
+from aegis.domain.risk import is_held, own_side, sellable
+from aegis.domain.second import gone_of
 
 TRAILING_STEP_PCT = Decimal("0.05")
 """A trailing stop is raised in steps of at least this share of the price: an event each."""

@@ -21,11 +21,10 @@ from aegis.domain.risk import (
     Limits,
     gate,
     is_reducing,
-    may_go_second,
     oversell,
     own_side,
-    stop_in_the_way,
 )
+from aegis.domain.second import may_go_second, stop_in_the_way
 
 
 def intend(book: Book, command: IntendOrder) -> Decision:
@@ -37,8 +36,8 @@ def intend(book: Book, command: IntendOrder) -> Decision:
     refusal = (
         _fault_of_figures(order)
         or _fault_of_shape(order, opening)
-        or _fault_of_place(book, order, opening)
-        or (None if order.role is Role.ENTRY else oversell(book, order))
+        or _fault_of_place(book, command)
+        or (None if order.role is Role.ENTRY else oversell(book, order, command.reading))
     )
     if refusal is not None:
         return refusal
@@ -79,8 +78,9 @@ def _fault_of_shape(order: Order, opening: Opening | None) -> Refusal | None:
     return None
 
 
-def _fault_of_place(book: Book, order: Order, opening: Opening | None) -> Refusal | None:
+def _fault_of_place(book: Book, command: IntendOrder) -> Refusal | None:
     """Return why an order does not belong where it wants to, or None."""
+    order, opening = command.order, command.opening
     alive = book.position_of(order.symbol)
     if opening is None and (alive is None or alive.position_id != order.position_id):
         return Refusal(code="no_position", text=f"{order.position_id} is not alive")
@@ -91,7 +91,7 @@ def _fault_of_place(book: Book, order: Order, opening: Opening | None) -> Refusa
     if (order.side is side) is (order.role is Role.ENTRY):
         return _bad_intent(order, f"{order.side} is no {order.role} of a position to {side}")
     in_flight = [o for o in book.active_orders(order.position_id) if _excludes(o, order)]
-    if in_flight and not may_go_second(book, order):
+    if in_flight and not may_go_second(book, order, command.reading):
         return Refusal(
             code="in_flight",
             text=f"{in_flight[0].client_order_id} ({in_flight[0].role}) has not ended",
@@ -163,12 +163,12 @@ def submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> De
             code="not_intent",
             text=f"{command.client_order_id} is {order.state if order else 'unknown'}",
         )
-    stop = stop_in_the_way(book, order)
+    stop = stop_in_the_way(book, order, command.reading)
     if stop is not None:
         text = f"the stop {stop.client_order_id} at the exchange is {stop.state}"
         return Refusal(code="stop_rests", text=text, mends_with_time=True)
     if is_reducing(book, order):
-        refusal = oversell(book, order) or overtaken(book, order)
+        refusal = oversell(book, order, command.reading) or overtaken(book, order)
     else:
         refusal = gate(book, order, command, now, limits)
     if refusal is None:

@@ -4,7 +4,7 @@ Invariants:
 1. Whoever wants out, the same exit is wanted: its id holds the position and how many exits were
    intended before it, nothing else.
 2. A second exit goes beside one that is out of sight only where the exchange itself would refuse
-   whichever comes last; see `risk.may_go_second`.
+   whichever comes last; see `second.may_go_second`.
 3. An exit that rests is called off, and has ended, before the next one goes.
 4. An exit goes at market. Only after a leap of the price beyond the collar, which may be a wrong
    price or an empty book, it goes by a limit that takes what is there at once: a collar below the
@@ -21,13 +21,19 @@ import msgspec
 
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeTradingState, Quote, RaiseAlarm, RequestCancel
+from aegis.domain.commands import (
+    ChangeTradingState,
+    Quote,
+    RaiseAlarm,
+    Reading,
+    RequestCancel,
+)
 from aegis.domain.guard import ExitWanted, exit_order
 from aegis.domain.ids import Incarnation, Instant, exit_order_id
 from aegis.domain.money import floor_to, minus, percent_of, text, times
 from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
-from aegis.domain.risk import OUT_OF_SIGHT, may_go_second
+from aegis.domain.second import OUT_OF_SIGHT, lost_beside, may_go_second
 
 SECOND_EXIT_AFTER_S = 10
 """Real seconds out of sight until somebody is told of an exit, and a second one may go."""
@@ -46,13 +52,15 @@ AT_REST = (OrderState.OPEN, OrderState.PARTIAL)
 class Departure(msgspec.Struct, frozen=True, kw_only=True):
     """What is done to leave a position now; `exit` None: nothing goes yet, or nothing is left.
 
-    `alarm` is told before an exit that is the last resort.
+    `alarm` is told before an exit that is the last resort. `is_reading_wanted` is
+    whether a balance may let the next exit go.
     """
 
     ordinal: int
     cancels: tuple[RequestCancel, ...]
     exit: Order | None
     alarm: RaiseAlarm | None = None
+    is_reading_wanted: bool = False
 
 
 def departure(
@@ -66,9 +74,11 @@ def departure(
     lost_before: Instant,
     collar_pct: Decimal,
     has_leapt: bool,
+    reading: Reading | None,
 ) -> Departure:
     """Return how a position is left now; an exit lost before an instant is waited for no more.
 
+    `reading` is a balance that was just asked for, and bounds an exit beside one that is lost.
     `has_leapt`: the quote lies beyond the collar from the price before, without trades on the way.
     """
     active = book.active_orders(position.position_id)
@@ -84,11 +94,18 @@ def departure(
         key = exit_order_id(tag, incarnation, position.position_id, ordinal)
         limit = exit_limit(book, position, wanted, quote, collar_pct, has_leapt=has_leapt)
         order = exit_order(book, position, wanted, quote, key, is_second=bool(exits), limit=limit)
-    if order is not None and exits and not may_go_second(book, order):
-        order = None
+    is_wanted = False
+    if order is not None and exits and not may_go_second(book, order, reading):
+        is_wanted, order = lost_beside(book, order) is not None, None
     is_last = order is not None and is_last_resort(book, position)
     alarm = last_resort(position, quote) if is_last else None
-    return Departure(ordinal=ordinal, cancels=cancels, exit=order, alarm=alarm)
+    return Departure(
+        ordinal=ordinal,
+        cancels=cancels,
+        exit=order,
+        alarm=alarm,
+        is_reading_wanted=is_wanted,
+    )
 
 
 def found_few_takers(order: Order) -> bool:

@@ -25,7 +25,8 @@ from aegis.domain.money import floor_to, minus, percent_of, times
 from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.pursuit import Pursuit
-from aegis.domain.risk import OUT_OF_SIGHT, gone_of, is_held, own_side
+from aegis.domain.risk import is_held, own_side
+from aegis.domain.second import OUT_OF_SIGHT, gone_of
 
 STOP_REASON = "exchange_stop"
 

@@ -14,7 +14,7 @@ import msgspec
 
 from aegis.domain.account import Account, TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import Quote, Refusal, SubmitOrder
+from aegis.domain.commands import Quote, Reading, Refusal, SubmitOrder
 from aegis.domain.ids import (
     NANOS_PER_SECOND,
     Coin,
@@ -26,6 +26,7 @@ from aegis.domain.ids import (
 from aegis.domain.money import ZERO, distance, is_amount, minus, percent_of, plus, times, total
 from aegis.domain.order import Order, OrderState, Role, Side
 from aegis.domain.position import Position, PositionSide, PositionStatus, worth_of
+from aegis.domain.second import may_go_second
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,17 +62,6 @@ def sellable(book: Book, position: Position, besides: Order | None = None) -> De
     return minus(position.amount, promised)
 
 
-def gone_of(book: Book, position: Position) -> Decimal:
-    """Return how much of a position the exchange had no more at the last look, and cannot sell.
-
-    Zero where that leaves nothing to sell: coins may be back, and an exit finds out.
-    """
-    gone = book.account.unresolved.get(position.position_id, ZERO)
-    there = minus(position.amount, gone)
-    price = position.mark or position.intended_price
-    return ZERO if position.instrument.is_dust(there, price) else gone
-
-
 def is_reducing(book: Book, order: Order) -> bool:
     """Class an order from the book: whether it can only make an own position smaller."""
     position = book.positions.get(order.position_id)
@@ -82,67 +72,17 @@ def is_reducing(book: Book, order: Order) -> bool:
     )
 
 
-def oversell(book: Book, order: Order) -> Refusal | None:
+def oversell(book: Book, order: Order, reading: Reading | None) -> Refusal | None:
     """Return why a reducing order would sell more than is there, or None."""
     position = book.positions[order.position_id]
     free = sellable(book, position, order)
-    if order.amount <= free or may_go_second(book, order):
+    if order.amount <= free or may_go_second(book, order, reading):
         return None
     return Refusal(
         code="oversell",
         text=f"expected at most {free} {position.instrument.base} to sell, was {order.amount}",
         mends_with_time=True,
     )
-
-
-OUT_OF_SIGHT = (OrderState.UNKNOWN, OrderState.NEEDS_HUMAN)
-
-
-def may_go_second(book: Book, order: Order) -> bool:
-    """Say whether an exit may go beside the one exit whose outcome is unknown.
-
-    On spot an exchange refuses what the balance does not cover. So where the coins are this
-    position's and our own dust, and not one step more, nobody else's can be sold: whichever of the
-    two comes last is refused, but for what the other has left of position and dust.
-    """
-    position = book.positions.get(order.position_id)
-    if position is None or order.role is not Role.EXIT or order.amount > position.amount:
-        return False
-    if is_derivative(order.symbol):
-        return False  # no balance bounds it, and what reduces might be somebody else's
-    others = [
-        each
-        for each in book.active_orders(position.position_id)
-        if each.role is not Role.ENTRY and each.client_order_id != order.client_order_id
-    ]
-    base, step = position.instrument.base, position.instrument.amount_step
-    is_alone = all(
-        each.position_id == position.position_id or each.instrument.base != base
-        for each in book.alive_positions()
-    )
-    account = book.account
-    dust, gone = account.dust.get(base, ZERO), gone_of(book, position)
-    ours = total((order.amount, dust, gone))  # where some is gone, nothing of the owner's is left
-    return (
-        [each.state in OUT_OF_SIGHT for each in others] == [True]
-        and is_alone
-        and account.has_balances
-        and minus(account.balances.get(base, ZERO), ours) < step
-    )
-
-
-def stop_in_the_way(book: Book, order: Order) -> Order | None:
-    """Return the stop at the exchange that has to end before an exit is sent, or None.
-
-    One that is out of sight is not waited for where the balance lets only one of the two sell.
-    """
-    if order.role is not Role.EXIT:
-        return None
-    for each in book.active_orders(order.position_id):
-        is_there = each.role is Role.PROTECTIVE and each.state is not OrderState.INTENT
-        if is_there and not (each.state in OUT_OF_SIGHT and may_go_second(book, order)):
-            return each
-    return None
 
 
 def equity_of(book: Book, quote_coin: Coin) -> Decimal:

@@ -30,6 +30,7 @@ from aegis.dialogue import (
     ExchangeAnswer,
     ExchangeRequest,
     FetchAccount,
+    FetchBalance,
     FetchInstruments,
     FetchQuote,
     FindOrder,
@@ -41,6 +42,7 @@ from aegis.dialogue import (
     PlaceOrder,
     QuoteFetched,
     RequestRefused,
+    balance_of,
 )
 from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Quote
@@ -192,6 +194,8 @@ class PaperExchange:
                 return self._find(request)
             case FetchAccount():
                 return self._account(request)
+            case FetchBalance():
+                return balance_of(request, self._ledger.balances())
             case FetchQuote():
                 return self._quote(request)
             case FetchInstruments():

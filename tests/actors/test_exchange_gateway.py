@@ -17,12 +17,14 @@ from aegis.dialogue import (
     HELD_BACK,
     KEY_DENIED,
     AccountFetched,
+    BalanceFetched,
     CancelAccepted,
     CancelOrder,
     ExchangeAnswer,
     ExchangeReplied,
     ExchangeRequest,
     FetchAccount,
+    FetchBalance,
     FetchInstruments,
     FetchQuote,
     FindOrder,
@@ -43,7 +45,9 @@ from aegis.domain.commands import (
     ChangeTradingState,
     EndOrder,
     LoseSight,
+    Reading,
     RecordFills,
+    Refusal,
     RequestCancel,
     SubmitOrder,
 )
@@ -61,11 +65,13 @@ from aegis.exchange.lookout import (
 from aegis.exchange.outcomes import CLOCKS_APART_S_MAX
 from aegis.messages import (
     AccountRead,
+    BalanceRead,
     DiagnoseNow,
     InstrumentsKnown,
     InstrumentsWanted,
     QuoteRead,
     ReadAccount,
+    ReadBalance,
     ReadBook,
     ReadInstruments,
     ReadQuote,
@@ -85,6 +91,8 @@ from tests.domain.kit import (
     quote,
     resume,
     seconds,
+    stop_at_exchange,
+    submit,
 )
 from tests.stage import Stage
 
@@ -665,6 +673,42 @@ def test_an_account_out_of_reach_is_told_with_the_reason(scene: Scene) -> None:
 
     (read,) = scene.wait_heard(names.RECONCILER, AccountRead)
     assert (read.account, read.reason) == (None, "timed out")
+
+
+def test_a_balance_is_passed_on_as_of_when_it_was_asked_for(scene: Scene) -> None:
+    scene.begin()
+    scene.tell(GATEWAY, ReadBalance(symbol=BTC_USDT))
+    (asked,) = scene.wait_asked(FetchBalance)
+    told = BalanceFetched(symbol=BTC_USDT, base=Decimal(1), quote=Decimal(2))
+    scene.venue.answer(FetchBalance, told)
+    (read,) = scene.wait_heard(names.GUARD, BalanceRead)
+    assert read.reading == Reading(
+        symbol=BTC_USDT, base=Decimal(1), quote=Decimal(2), asked_at=asked.asked_at
+    )
+
+
+def test_a_balance_is_asked_for_once_however_often_it_is_wanted(scene: Scene) -> None:
+    scene.begin()
+    for _ in range(3):
+        scene.tell(GATEWAY, ReadBalance(symbol=BTC_USDT))
+    scene.settle(GATEWAY)
+    assert len(scene.venue.of(FetchBalance)) == 1
+
+
+def test_the_leave_to_go_past_a_stop_out_of_sight_is_asked_for_with_a_balance(
+    scene: Scene,
+) -> None:
+    held = scene.desk.holding()
+    scene.desk.unknown(stop_at_exchange(held))
+    leaving = scene.desk.intended(exit_of(held))
+    scene.begin()
+    refused = Refusal(code="stop_rests", text="it rests", mends_with_time=True)
+    scene.answer(GATEWAY, submit(leaving), refusal=refused)
+    scene.wait_asked(FetchBalance)
+    told = BalanceFetched(symbol=BTC_USDT, base=Decimal(1), quote=Decimal(9900))
+    scene.venue.answer(FetchBalance, told)
+    submits = scene.wait_command(SubmitOrder)
+    assert submits[-1].reading is not None
 
 
 def test_instruments_are_asked_for_again_until_they_are_known(scene: Scene) -> None:

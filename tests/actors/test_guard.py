@@ -25,14 +25,17 @@ from aegis.domain.commands import (
 )
 from aegis.domain.first_look import ALARM_AFTER_S, WITHIN_S, FirstLook
 from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant, exit_order_id
+from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import OrderStep, OrderType
 from aegis.domain.position import StopPolicy
 from aegis.domain.sizing import Sizing
 from aegis.messages import (
+    BalanceRead,
     CandleClosed,
     HeartbeatDue,
     MarketMoved,
     QuoteRead,
+    ReadBalance,
     ReadBook,
     ReadQuote,
 )
@@ -265,6 +268,38 @@ def test_an_exit_that_failed_is_followed_by_the_next_after_a_pause(seeded_stage:
     _, second = holding.intends(2)
     position = holding.desk.position()
     assert second.order.client_order_id == exit_order_id(TAG, INCARNATION, position.position_id, 1)
+
+
+def leaving_unseen(scene: Scene) -> Scene:
+    """Return a scene whose exit is out of sight for longer than it is waited for."""
+    desk = scene.desk
+    desk.unknown(exit_of(desk.position()))
+    desk.waits(-SECOND_EXIT_AFTER_S - 1)  # the stage's clock stands at the desk's first instant
+    lost = msgspec.structs.replace(desk.book.active_orders()[0], unknown_at=desk.now)
+    desk.book.keep_order(lost)
+    scene.begin().tell(ME, tick("97"))
+    return scene
+
+
+def test_the_exchange_is_asked_for_a_balance_before_a_second_exit(holding: Scene) -> None:
+    leaving_unseen(holding)
+    (asked,) = holding.wait_heard(names.EXCHANGE_GATEWAY, ReadBalance)
+    assert asked.symbol == BTC_USDT
+    assert holding.does(IntendOrder) == []
+
+
+def test_a_second_exit_goes_with_the_balance_that_lets_it(holding: Scene) -> None:
+    leaving_unseen(holding)
+    reading = holding.desk.reading(asked_at=START)
+    holding.tell(ME, BalanceRead(reading=reading))
+    (intent,) = holding.intends()
+    assert intent.reading == reading
+
+
+def test_no_second_exit_goes_with_a_balance_that_has_more(holding: Scene) -> None:
+    leaving_unseen(holding)
+    holding.tell(ME, BalanceRead(reading=holding.desk.reading(asked_at=START, base=Decimal(2))))
+    assert holding.does(IntendOrder) == []
 
 
 def _comes_back(scene: Scene, intent: IntendOrder, step: OrderStep = OrderStep.CANCEL) -> None:

@@ -21,6 +21,7 @@ from aegis.domain.commands import (
     IntendOrder,
     LoseSight,
     Quote,
+    Reading,
     RecordFills,
     Refusal,
     StartBalances,
@@ -47,6 +48,7 @@ from aegis.domain.ids import (
     protective_order_id,
 )
 from aegis.domain.instrument import Instrument
+from aegis.domain.money import ZERO
 from aegis.domain.order import Fill, Order, OrderState, OrderStep, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, StopPolicy
 from aegis.domain.risk import Limits
@@ -282,6 +284,12 @@ class Desk:
     def waits(self, duration_s: int) -> None:
         self.now = Instant(self.now + seconds(duration_s))
 
+    def reading(self, **changes: object) -> Reading:
+        """Return what the exchange has of bitcoin's two coins now, where the books are right."""
+        base, quote = (self.book.account.balances.get(coin, ZERO) for coin in (BTC, USDT))
+        told = Reading(symbol=BTC_USDT, base=base, quote=quote, asked_at=self.now)
+        return msgspec.structs.replace(told, **changes)
+
     def order(self, order: Order) -> Order:
         return self.orders[order.client_order_id]
 
@@ -371,9 +379,11 @@ class Desk:
         self.does(halt(cause))
 
 
-def submit(order: Order, price: str | Decimal | None = None) -> SubmitOrder:
+def submit(
+    order: Order, price: str | Decimal | None = None, reading: Reading | None = None
+) -> SubmitOrder:
     seen = quote(order.decision_price if price is None else price)
-    return SubmitOrder(client_order_id=order.client_order_id, quote=seen)
+    return SubmitOrder(client_order_id=order.client_order_id, quote=seen, reading=reading)
 
 
 def accept(order: Order, exchange_order_id: str = "") -> AcceptOrder:

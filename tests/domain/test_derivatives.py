@@ -33,7 +33,8 @@ from aegis.domain.ids import (
 from aegis.domain.order import OrderState, Role, Side
 from aegis.domain.position import Position, PositionStatus
 from aegis.domain.reconcile import confirmed, plan
-from aegis.domain.risk import ENTRIES_UNVERIFIED, equity_of, may_go_second
+from aegis.domain.risk import ENTRIES_UNVERIFIED, equity_of
+from aegis.domain.second import lost_beside
 from aegis.domain.sizing import Sizing
 from aegis.domain.statistics.path import point_of
 from aegis.domain.venue import VenueAccount, VenueTrade
@@ -169,7 +170,7 @@ def test_no_second_exit_goes_where_no_balance_bounds_the_two() -> None:
     first = exit_of(held)
     desk.unknown(first)
     again = msgspec.structs.replace(first, client_order_id=ClientOrderId(TAG + "0" * 24))
-    assert not may_go_second(desk.book, again)
+    assert lost_beside(desk.book, again) is None
 
 
 # Cash ---------------------------------------------------------------------------------------

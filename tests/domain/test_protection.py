@@ -202,7 +202,9 @@ def test_one_that_is_out_of_sight_is_not_waited_for_where_the_balance_bounds_bot
     lost = stop_at_exchange(protected.position(), client_order_id="ghost")
     protected.unknown(lost)
     leaving = protected.intended(exit_of(protected.position()))
-    protected.does(submit(leaving))
+    assert protected.refuses(submit(leaving)).code == "stop_rests"
+    protected.waits(1)
+    protected.does(submit(leaving, reading=protected.reading()))
     assert protected.order(leaving).state is OrderState.SUBMITTING
 
 

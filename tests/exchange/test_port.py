@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from aegis.clock import seeded_random
 from aegis.dialogue import (
     AccountFetched,
+    BalanceFetched,
     CancelAccepted,
     CancelOrder,
     ExchangeAnswer,
     ExchangeReplied,
     ExchangeRequest,
     FetchAccount,
+    FetchBalance,
     FetchInstruments,
     FetchQuote,
     FindOrder,
@@ -155,6 +157,13 @@ def test_an_account_has_balances_orders_and_trades_together(way: Way) -> None:
     }
     assert [order.client_order_id for order in account.open_orders] == [rests.client_order_id]
     assert [trade.client_order_id for trade in account.trades] == [sold.client_order_id]
+
+
+def test_what_there_is_of_a_symbol_s_coins_is_told_with_what_orders_lock(way: Way) -> None:
+    rests = way.table.order(Side.SELL, "0.5", type=OrderType.LIMIT, price=Decimal(500))
+    way.ask(rests)
+    told = way.ask(FetchBalance(symbol=BTC_USDT, asked_at=START))
+    assert told == BalanceFetched(symbol=BTC_USDT, base=Decimal(1), quote=Decimal(10000))
 
 
 def test_the_market_is_told(way: Way) -> None:

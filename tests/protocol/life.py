@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -21,7 +22,7 @@ from aegis.dialogue import (
     PlaceOrder,
     RequestRefused,
 )
-from aegis.domain.commands import Command, Refusal, SubmitOrder
+from aegis.domain.commands import Command, Reading, Refusal, SubmitOrder
 from aegis.domain.events import OrderIntended, OrderSubmitted, Recorded
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Instant
@@ -48,7 +49,7 @@ from aegis.exchange.heard import (
     Watch,
 )
 from aegis.exchange.lookout import Patience
-from tests.domain.kit import quote
+from tests.domain.kit import BTC_USDT, quote
 from tests.protocol.log import Log
 from tests.protocol.venue import instant
 
@@ -100,15 +101,28 @@ class Point(msgspec.Struct, frozen=True, cache_hash=True):
     told: frozenset[str]
 
 
+Balances = tuple[int, int]
+"""What there is of base and quote."""
+
+
+def reading_of(balances: Balances, now: int) -> Reading:
+    """Return balances that are asked for after all that happened in this second."""
+    base, quote = map(Decimal, balances)
+    return Reading(symbol=BTC_USDT, base=base, quote=quote, asked_at=Instant(instant(now) + 1))
+
+
 class Life:
     """Takes things that happen, and what follows from them, until all is quiet."""
 
-    def __init__(self, point: Point, now: int, patience: Patience, take_step: TakeStep) -> None:
+    def __init__(
+        self, point: Point, now: int, patience: Patience, take_step: TakeStep, *, there: Balances
+    ) -> None:
         self._log, self._flying, self._told = point.log, point.flying, point.told
         memory = point.memory
         self._watches, self._timers = dict(memory.watches), set(memory.timers)
         self._flying_first = self._flying
         self._now = now
+        self._reading = reading_of(there, now)
         self._clock = StillClock(now)
         self._patience = patience
         self._take_step = take_step
@@ -180,7 +194,7 @@ class Life:
     def _do(self, order_id: ClientOrderId, effect: Effect) -> None:
         match effect:
             case AskLeave():
-                submit = SubmitOrder(client_order_id=order_id, quote=quote())
+                submit = self._leave_for(order_id)
                 self._store.append((submit, True))
             case Send():
                 self.send(effect.request)
@@ -195,6 +209,9 @@ class Life:
             case Doubt() | AlarmLater() | TellWaiting():
                 pass  # people are told at a time; comparing with the books may happen at any time
 
+    def _leave_for(self, order_id: ClientOrderId) -> SubmitOrder:
+        return SubmitOrder(client_order_id=order_id, quote=quote(), reading=self._reading)
+
     def _execute(self, command: Command, *, is_answer_wanted: bool) -> None:
         self._log, records, refusal = self._log.execute(command, self._now)
         book = self._log.book
@@ -203,7 +220,7 @@ class Life:
             if isinstance(event, OrderIntended) or is_of_order(event):
                 self._inbox.append((event.client_order_id, Told(event=event)))
                 for waiting in waiting_exits(book, book.orders[event.client_order_id]):
-                    submit = SubmitOrder(client_order_id=waiting, quote=quote())
+                    submit = self._leave_for(waiting)
                     self._store.append((submit, True))
         if is_answer_wanted:
             self._executed(command, records, refusal)

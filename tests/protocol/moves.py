@@ -33,7 +33,7 @@ from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.heard import AccountHeard, CancelHeard, FindHeard, LookDue, PlaceHeard
 from aegis.exchange.outcomes import request_to_place
 from tests.domain.kit import INCARNATION, LIMITS, TAG, entry, opening, quote
-from tests.protocol.life import Flying, Life
+from tests.protocol.life import Flying, Life, reading_of
 from tests.protocol.venue import There, instant
 from tests.protocol.world import AMOUNT, Ground, World, crashed, may_come, plain, with_point
 
@@ -70,9 +70,27 @@ def _moves(world: World, ground: Ground) -> Iterator[Move]:
         yield from _moves_of_process(world, ground)
     else:
         yield from _lived("starts again", replace(world, is_up=True), _life(world, ground).begin())
+    if world.troubles and _may_deposit(world, ground):
+        richer = replace(world.venue, coins_first=world.venue.coins_first + AMOUNT)
+        yield "trouble: the owner brings coins", replace(_trouble(world), venue=richer)
     if world.troubles and world.venue.coins() > 0:
         sold = world.venue.sold_by_owner(1, world.now)
         yield "trouble: the owner sells a coin", replace(_trouble(world), venue=sold)
+
+
+def _may_deposit(world: World, ground: Ground) -> bool:
+    """Say whether the owner may bring a coin now; beside two exits nothing could tell it apart."""
+    if ground.may_oversell:
+        return ground.has_deposits
+    coming = sum(
+        isinstance(each.request, PlaceOrder)
+        and each.answer is None
+        and each.request.side is Side.SELL
+        and may_come(world, ground, each.request)
+        for each in world.flying
+    )
+    there = sum(each.side is Side.SELL and each.ended_at is None for each in world.venue.orders)
+    return ground.has_deposits and coming + there <= 1
 
 
 # The process ----------------------------------------------------------------------------------
@@ -117,7 +135,7 @@ def _wanting(world: World, ground: Ground, wanted: Command) -> Life:
 
 def _exit(world: World, ground: Ground) -> IntendOrder | None:
     """Return Guard's next exit; it may lose its patience with one out of sight at any time."""
-    book = world.log.book
+    book, reading = world.log.book, reading_of(ground.read(world), world.now)
     for position in book.alive_positions() if world.is_leaving else ():
         way_out = departure(
             book,
@@ -129,9 +147,10 @@ def _exit(world: World, ground: Ground) -> IntendOrder | None:
             lost_before=instant(FAR_S),
             collar_pct=LIMITS.price_collar_pct,
             has_leapt=False,
+            reading=reading,
         )
         if way_out.exit is not None and way_out.ordinal < ground.exits_max:
-            return IntendOrder(order=way_out.exit)
+            return IntendOrder(order=way_out.exit, reading=reading)
     return None
 
 
@@ -145,7 +164,7 @@ def _reconciled(world: World, ground: Ground, age_s: int, name: str) -> Iterator
 
 
 def _life(world: World, ground: Ground) -> Life:
-    return Life(world.point, world.now, ground.patience, ground.take_step)
+    return Life(world.point, world.now, ground.patience, ground.take_step, there=ground.read(world))
 
 
 def _lived(name: str, world: World, life: Life) -> Iterator[Move]:

@@ -36,8 +36,9 @@ from aegis.exchange.lookout import Patience
 from aegis.exchange.outcomes import request_to_place
 from aegis.exchange.protocol import step
 from aegis.ports import Clock
+from tests.domain.kit import BTC, USDT
 from tests.protocol.explore import played
-from tests.protocol.life import TakeStep
+from tests.protocol.life import Balances, TakeStep
 from tests.protocol.log import Log, heals
 from tests.protocol.moves import TIME
 from tests.protocol.venue import Venue
@@ -224,6 +225,20 @@ def _patient(ground: Ground, **changes: float) -> Ground:
     return replace(ground, patience=replace(ground.patience, **changes))
 
 
+def remembered(world: World) -> Balances:
+    """Return what the books remember of the coins, whatever the owner has brought since."""
+    balances = world.log.book.account.balances
+    return int(balances[BTC]), int(balances[USDT])
+
+
+def base_alone(world: World) -> Balances:
+    """Return what there is to sell, and nothing of what a sale has brought perhaps."""
+    return world.venue.coins(), remembered(world)[1]
+
+
+DEPOSITED = replace(GROUND, has_deposits=True)
+LOST_EXIT = ("is intended", "overruns, and stays on its way")
+
 SKEWED = _patient(replace(GROUND, signing_s=2), barrier_s=3.5)
 """Clocks that are further apart, and a barrier with a margin for it."""
 
@@ -260,6 +275,14 @@ MUTANTS: dict[str, Mutant] = {
     "silence is forgotten": _stepping(silence_is_forgotten, entering(1)),
     "missed from the first look": _scripted(missed_from_the_first_look, entering(4), *MISSED),
     "one sighting is enough": _scripted(one_sighting_is_enough, entering(3), *ACCEPTED, *FORGOTTEN),
+    "a remembered balance": Mutant(
+        replace(DEPOSITED, read=remembered),
+        played(leaving(2), DEPOSITED, *LOST_EXIT, "the owner brings coins"),
+    ),
+    "the balance of one coin": Mutant(
+        replace(DEPOSITED, read=base_alone),
+        played(leaving(2), DEPOSITED, *LOST_EXIT, "the owner brings coins"),
+    ),
     "no lag after a miss": Mutant(
         _patient(GROUND, lag_s=0.0), played(entering(3), GROUND, *ACCEPTED, *FORGOTTEN)
     ),

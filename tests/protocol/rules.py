@@ -10,7 +10,8 @@ from tests.protocol.world import Ground, World, may_come
 
 def fault_of(world: World, ground: Ground) -> str | None:
     """Return the first rule that a world breaks, or None."""
-    return _sent_twice(world) or _sold_too_much(world) or _fault_of_books(world, ground)
+    sold = None if ground.may_oversell else _sold_too_much(world)
+    return _sent_twice(world) or sold or _fault_of_books(world, ground)
 
 
 def _sent_twice(world: World) -> str | None:

@@ -15,7 +15,7 @@ from tests.protocol import life
 from tests.protocol.explore import Found, Walked, calm_end, played, walk
 from tests.protocol.log import forget_all
 from tests.protocol.moves import moves
-from tests.protocol.mutants import MUTANTS, SKEWED
+from tests.protocol.mutants import DEPOSITED, LOST_EXIT, MUTANTS, SKEWED
 from tests.protocol.world import (
     GROUND,
     PERSONAL,
@@ -32,12 +32,24 @@ def beside_owner(troubles: int) -> World:
     return leaving(troubles, owned=2)
 
 
-OUT_OF_SIGHT = ("is intended", "overruns, and stays on its way")
+OVERSELLING = replace(DEPOSITED, may_oversell=True)
+DEPOSIT = "the owner brings coins"
+
+
+def before_a_deposit(troubles: int) -> World:
+    """Return a world where coins came after an exit went out of sight, which may still come."""
+    return played(leaving(troubles + 2), DEPOSITED, *LOST_EXIT, DEPOSIT)
+
+
+def deposited_too_late(troubles: int) -> World:
+    """Return a world where coins came when a second exit had its leave: both may be carried out."""
+    script = (*LOST_EXIT, "is intended", DEPOSIT)
+    return played(leaving(troubles + 2), OVERSELLING, *script)
 
 
 def beside_dust(troubles: int) -> World:
     """Return a world where a second exit is wanted beside one that is out of sight."""
-    return played(leaving(troubles + 1, dust=1), GROUND, *OUT_OF_SIGHT, "is intended")
+    return played(leaving(troubles + 1, dust=1), GROUND, *LOST_EXIT, "is intended")
 
 
 def protected_beside_owner(troubles: int) -> World:
@@ -50,6 +62,8 @@ WALKS = {
     "an exit": (leaving, GROUND, 1, 2),
     "an exit beside coins of the owner": (beside_owner, FEW, 1, 2),
     "two exits beside our own dust": (beside_dust, GROUND, 1, 2),
+    "an exit out of sight, and a deposit": (before_a_deposit, DEPOSITED, 0, 1),
+    "two exits, and a deposit that they sell": (deposited_too_late, OVERSELLING, 0, 1),
     "an exit past a stop at the exchange": (protected, FEW, 0, 1),
     "an exit past a stop, beside coins of the owner": (protected_beside_owner, FEW, 0, 1),
     "an entry, clocks further apart": (entering, SKEWED, 1, 2),
@@ -102,7 +116,7 @@ def test_what_was_lost_ends_as_the_exchange_lets_it(
 
 
 def test_a_second_exit_goes_beside_one_out_of_sight_and_the_balance_is_its_bound() -> None:
-    world = played(leaving(1), GROUND, *OUT_OF_SIGHT, "is intended")
+    world = played(leaving(1), GROUND, *LOST_EXIT, "is intended")
     both = played(world, GROUND, "carries", "carries")
     answers = [each.answer for each in both.flying]
     assert [type(each.client_order_id) for each in both.venue.orders] == [str, str]
@@ -110,7 +124,7 @@ def test_a_second_exit_goes_beside_one_out_of_sight_and_the_balance_is_its_bound
 
 
 def test_no_second_exit_goes_where_coins_of_the_owner_could_be_sold() -> None:
-    world = played(leaving(1, owned=2), GROUND, *OUT_OF_SIGHT)
+    world = played(leaving(1, owned=2), GROUND, *LOST_EXIT)
     assert not [what for what, _ in moves(world, GROUND) if "is intended" in what]
 
 
@@ -118,7 +132,7 @@ def test_a_second_exit_that_ignores_the_owner_s_coins_sells_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in (risk, intents, leaving_of_domain):
-        monkeypatch.setattr(module, "may_go_second", lambda _book, order: not order.adds)
+        monkeypatch.setattr(module, "may_go_second", lambda _book, order, _: not order.adds)
     forget_all()
     try:
         found = walk(leaving(1, owned=2), GROUND)

@@ -127,6 +127,10 @@ class Venue(msgspec.Struct, frozen=True, cache_hash=True):
             held += each.filled if each.side is Side.BUY else -each.filled
         return held
 
+    def balances(self) -> tuple[int, int]:
+        """Return what there is of base and quote."""
+        return self.coins(), QUOTE_FIRST - (self.coins() - self.coins_first) * PRICE
+
     def is_payable(self, side: Side, amount: int) -> bool:
         """Say whether the coins for another order are there, and promised to no other."""
         promised = sum(
@@ -167,9 +171,9 @@ class Venue(msgspec.Struct, frozen=True, cache_hash=True):
         """Return a look at the account: balances as of now, orders and trades as of an instant."""
         open_there = [o for o in (each.as_of(orders_at) for each in self.orders) if o]
         traded = [o for o in (each.as_of(trades_at) for each in self.orders) if o]
-        spent = (self.coins() - self.coins_first) * PRICE
+        base, quote = self.balances()
         return VenueAccount(
-            balances={BTC: Decimal(self.coins()), USDT: Decimal(QUOTE_FIRST - spent)},
+            balances={BTC: Decimal(base), USDT: Decimal(quote)},
             open_orders=tuple(each.told() for each in open_there if each.ended_at is None),
             trades=tuple(trade for each in traded for trade in each.told_trades()),
             trades_since=since,

@@ -14,7 +14,7 @@ from aegis.exchange.heard import Watch
 from aegis.exchange.lookout import Patience
 from aegis.exchange.protocol import step
 from tests.domain.kit import START, entry, stop_at_exchange
-from tests.protocol.life import Flying, Memory, Point, TakeStep
+from tests.protocol.life import Balances, Flying, Memory, Point, TakeStep
 from tests.protocol.log import Log, empty_log, heals, holding_log, protected_log
 from tests.protocol.venue import Venue, instant
 
@@ -24,12 +24,19 @@ AMOUNT = 2
 LONG_AGO = -1000
 
 
+def balances_there(world: World) -> Balances:
+    """Return what the exchange says that there is of either coin."""
+    return world.venue.balances()
+
+
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """What stays as it is during a walk; in seconds.
 
     A request is taken for `life_s` after the instant that it is signed with, which may be ahead of
     ours by `signing_s`; None: it is never refused as late. What the exchange shows may be `lag_s`
-    old. What follows those figures is there for mutants.
+    old. `read` is what there is of the two coins, for who asks. With deposits the owner may bring
+    coins while one exit at most may still be carried out; where our orders may oversell, at any
+    time. What follows those figures is there for mutants.
     """
 
     patience: Patience
@@ -39,6 +46,9 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     exits_max: int = 2
     take_step: TakeStep = step
     heals: Callable[[Log, Venue, int, int], tuple[Command, ...]] = heals
+    read: Callable[[World], Balances] = balances_there
+    has_deposits: bool = False
+    may_oversell: bool = False
     is_dedupe_of_open: bool = False
     is_sent_before_intent: bool = False
 

@@ -21,6 +21,7 @@ from aegis.dialogue import (
     CancelOrder,
     ExchangeRequest,
     FetchAccount,
+    FetchBalance,
     FetchInstruments,
     FetchQuote,
     FindOrder,
@@ -32,6 +33,7 @@ from aegis.dialogue import (
     PlaceOrder,
     QuoteFetched,
     RequestRefused,
+    balance_of,
 )
 from aegis.domain.commands import Quote
 from aegis.domain.ids import Instant
@@ -43,6 +45,7 @@ from aegis.exchange.live.calls import (
     Limited,
     Page,
     Place,
+    ReadBalances,
     ReadInstruments,
     ReadOrder,
     ReadQuote,
@@ -86,6 +89,8 @@ def sequence_of(request: ExchangeRequest, ways: Ways) -> Sequence:
             return _find(request, ways)
         case FetchAccount():
             return look_at_account(request, ways)
+        case FetchBalance():
+            return _balance(request, ways)
         case FetchQuote():
             return _quote(request, ways)
         case FetchInstruments():
@@ -171,6 +176,15 @@ def _is_of(trade: VenueTrade, order: VenueOrder) -> bool:
 
 def _amount(trades: tuple[VenueTrade, ...]) -> Decimal:
     return total(trade.amount for trade in trades)
+
+
+def _balance(request: FetchBalance, ways: Ways) -> Sequence:
+    call = ReadBalances(may_owe=ways.has_positions)
+    heard = yield Do(call=call, urgency=Urgency.LOOK)
+    balances = value_of(heard, dict)
+    if not isinstance(balances, dict):
+        return balances
+    return balance_of(request, balances)
 
 
 # The market -----------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""A second exit beside one that is out of sight: where it can sell nobody's coins but ours. Pure.
+
+On spot an exchange refuses what the balance does not cover. So where the coins are this position's
+and our own dust, and not one step more, nobody else's can be sold: whichever of the two comes last
+is refused, but for what the other has left of position and dust.
+
+Invariants:
+1. The balance is the exchange's own word, asked for after the first exit went out of sight, in this
+   life, and not long ago. What the books remember bounds nothing: a deposit is in no book yet.
+2. It shows both coins: where more is there of the quote than the books have, the first has sold
+   perhaps, and what is there of the base is the owner's, who brought as much.
+3. Without such a word no second exit goes; people were told of the first.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from aegis.domain.book import Book
+from aegis.domain.commands import Reading
+from aegis.domain.ids import Instant, is_derivative
+from aegis.domain.money import ZERO, minus, total
+from aegis.domain.order import Order, OrderState, Role
+from aegis.domain.position import Position
+
+OUT_OF_SIGHT = (OrderState.UNKNOWN, OrderState.NEEDS_HUMAN)
+
+READING_WORTH_S = 5
+"""Real seconds from the question for which a balance bounds an exit; then it is asked for anew.
+
+Within them, and until both exits can be carried out no more, a deposit could be sold. One call
+answers the question, so they are enough for it and for the way to the store and back.
+"""
+
+
+def gone_of(book: Book, position: Position) -> Decimal:
+    """Return how much of a position the exchange had no more at the last look, and cannot sell.
+
+    Zero where that leaves nothing to sell: coins may be back, and an exit finds out.
+    """
+    gone = book.account.unresolved.get(position.position_id, ZERO)
+    there = minus(position.amount, gone)
+    price = position.mark or position.intended_price
+    return ZERO if position.instrument.is_dust(there, price) else gone
+
+
+def may_go_second(book: Book, order: Order, reading: Reading | None) -> bool:
+    """Say whether an exit may go beside the one whose outcome is unknown, by a balance of now.
+
+    A balance that does not cover it tells that the first has sold: nothing is to be sold twice.
+    """
+    first, position = lost_beside(book, order), book.positions.get(order.position_id)
+    if first is None or position is None or reading is None or reading.symbol != order.symbol:
+        return False
+    account, instrument = book.account, position.instrument
+    dust = account.dust.get(instrument.base, ZERO)
+    # where some is gone, nothing of the owner's is left
+    ours = total((order.amount, dust, gone_of(book, position)))
+    is_ours = order.amount <= reading.base and minus(reading.base, ours) < instrument.amount_step
+    has_sold_nothing = reading.quote <= account.balances.get(instrument.quote, ZERO)
+    is_unsold = account.has_balances and has_sold_nothing
+    is_after = first.unknown_at is not None and reading.asked_at > first.unknown_at
+    return is_after and is_ours and is_unsold
+
+
+def lost_beside(book: Book, order: Order) -> Order | None:
+    """Return what is out of sight and an exit could go beside, if the balance were ours; or None.
+
+    One at most, and no other position that shares the coin.
+    """
+    position = book.positions.get(order.position_id)
+    if position is None or order.role is not Role.EXIT or order.amount > position.amount:
+        return None
+    if is_derivative(order.symbol):
+        return None  # no balance bounds it, and what reduces might be somebody else's
+    others = [
+        each
+        for each in book.active_orders(position.position_id)
+        if each.role is not Role.ENTRY and each.client_order_id != order.client_order_id
+    ]
+    is_alone = all(
+        each.position_id == position.position_id or each.instrument.base != position.instrument.base
+        for each in book.alive_positions()
+    )
+    is_one_lost = [each.state in OUT_OF_SIGHT for each in others] == [True]
+    return others[0] if is_alone and is_one_lost else None
+
+
+def stop_in_the_way(book: Book, order: Order, reading: Reading | None) -> Order | None:
+    """Return the stop at the exchange that has to end before an exit is sent, or None.
+
+    One that is out of sight is not waited for where the balance lets only one of the two sell.
+    """
+    if order.role is not Role.EXIT:
+        return None
+    for each in book.active_orders(order.position_id):
+        is_there = each.role is Role.PROTECTIVE and each.state is not OrderState.INTENT
+        is_lost = each.state in OUT_OF_SIGHT
+        if is_there and not (is_lost and may_go_second(book, order, reading)):
+            return each
+    return None
+
+
+def is_fresh(reading: Reading, now: Instant, real_second: int) -> bool:
+    """Say whether a balance still bounds an exit.
+
+    `real_second` is how many of the nanoseconds that `now` counts go by in a real second.
+    """
+    return 0 <= now - reading.asked_at <= READING_WORTH_S * real_second
