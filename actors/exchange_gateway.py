@@ -43,6 +43,7 @@ from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.protection import waiting_exits
 from aegis.domain.second import READING_WORTH_S, lost_beside
+from aegis.exchange.grievances import Grievances
 from aegis.exchange.heard import (
     UNWATCHED,
     AccountHeard,
@@ -117,6 +118,7 @@ class ExchangeGateway(AtMarket):
         self._readings = Readings(self.clock)
         self._prices = Prices(self.clock.monotonic, patience.stale_after_s)
         self._breaker = Breaker()
+        self._grievances = Grievances()
         self._is_denied = False  # the key, by what the exchange last said of it
         self._watches: dict[ClientOrderId, Watch] = {}
         self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
@@ -184,6 +186,7 @@ class ExchangeGateway(AtMarket):
         book.apply(recorded)
         event = recorded.event
         if isinstance(event, OrderIntended) or is_of_order(event):
+            self._grievances.forget(event.client_order_id)
             self._step(event.client_order_id, Told(event=event))
         if isinstance(event, TradingStateChanged) and event.state is TradingState.ACTIVE:
             self._is_denied = False  # whoever resumed means to try: a denial halts anew
@@ -282,10 +285,13 @@ class ExchangeGateway(AtMarket):
         order_id = getattr(message.command, "client_order_id", ClientOrderId(""))
         if refusal is None:
             return
-        if refusal.mends_with_time and (order := self._active(order_id)) is not None:
+        is_leave, order = isinstance(message.command, SubmitOrder), self._active(order_id)
+        if order is not None and (refusal.mends_with_time or not is_leave):
             self._step(order_id, Declined(refusal=refusal))
             self._weigh_later(order)
-        elif not isinstance(message.command, SubmitOrder):  # which has its leave, or its end
+        if refusal.mends_with_time and order is not None:
+            return
+        if not is_leave and self._grievances.is_due(order_id, refusal, self.clock.monotonic()):
             self.log("ExecutionError", level="error", code=refusal.code, text=refusal.text)
             self.tell(names.RECONCILER, ReconcileNow(trigger="execution error"))
 

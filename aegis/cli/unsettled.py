@@ -12,8 +12,8 @@ from aegis.domain.money import text
 from aegis.domain.unsold import told_unsold
 from aegis.store.reading import StoreStatus
 
-TOLD_ABOVE = "exits"
-"""The check whose finding is told as it is now, and not as the last diagnosis saw it."""
+TOLD_ABOVE = frozenset({"exits", "differences"})
+"""The checks whose findings are told as they are now, and not as the last diagnosis saw them."""
 
 
 def to_settle(
@@ -38,7 +38,7 @@ def to_settle(
     yield from _exits_to_settle(status)
     yield from _halt_to_settle(status.account)
     for check in status.last_diagnosis:
-        if check["status"] not in {"ok", "fixed"} and check["check_type"] != TOLD_ABOVE:
+        if check["status"] not in {"ok", "fixed"} and check["check_type"] not in TOLD_ABOVE:
             yield f"diagnosis, {check['check_type']}: {check['status']}: {check['details']}"
     for backlog in status.outbox:
         if backlog.error is not None:
@@ -81,8 +81,7 @@ def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
             )
     symbols = ", ".join(symbol for symbol in account.blocked if symbol not in asked)
     if symbols:
-        how = "run.py reconcile --dry-run says how"
-        how += "" if account.orphans else ", run.py resolve settles it"
+        how = "run.py reconcile --dry-run says how, and what to do"
         yield f"{symbols} differs from the exchange, no entries there: {how}"
     if account.orphans:
         yield f"{told_orphans(account.orphans)}: {ORPHANS_DO}"

@@ -161,6 +161,14 @@ CHECKS: tuple[Check, ...] = (
         is_critical=True,
     ),
     Check(
+        name="differences",
+        reads="what the last reconciliation left open",
+        finds="a difference from the exchange that nothing healed",
+        holds="the last reconciliation left no difference open",
+        advice="`reconcile --dry-run` says what differs, and what you can do",
+        is_critical=True,
+    ),
+    Check(
         name="limits",
         reads="positions, entries under way and exposure, against `[risk]`",
         finds="more than the limits allow, as after they were lowered",

@@ -8,6 +8,7 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, RaiseAlarm, RaiseStop
+from aegis.domain.foreign import told_missing, told_orphans
 from aegis.domain.guard import is_stopless, opening_stops
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.judgement import Judgement, judged
@@ -50,6 +51,7 @@ def examine(
         judged("exits", [told_unsold(each) for each in unsold_in(book)]),
         stuck_positions(book, now, bounds.stuck_after_days),
         lost_orders(book, now, bounds.unknown_after_s),
+        differences(book),
         excesses(book, bounds.limits),
     )
 
@@ -128,6 +130,20 @@ def lost_orders(book: Book, now: Instant, after_s: int) -> Judgement:
         if order.state in UNSETTLED and now - _last_known_at(order) > limit_ns
     ]
     return judged("orders", _named("the outcome is unknown for too long", lost))
+
+
+def differences(book: Book) -> Judgement:
+    """Tell what the last reconciliation left open; each once, whatever else there is of it."""
+    account = book.account
+    asked = [p for p in book.alive_positions() if p.position_id in account.unresolved]
+    faults = [told_missing(each, account.unresolved[each.position_id]) for each in asked]
+    told = {position.symbol for position in asked}
+    others = [symbol for symbol in account.blocked if symbol not in told]
+    if account.orphans:
+        faults.append(told_orphans(account.orphans))
+    else:
+        faults += _named("differs from the exchange, no entries there", others)
+    return judged("differences", faults)
 
 
 def _last_known_at(order: Order) -> Instant:

@@ -34,6 +34,7 @@ class Watch(_Value, frozen=True, kw_only=True):
     is_missed_twice: bool = False  # once by the account as well
     is_called_off: bool = False  # a cancel went out, though it was never seen
     is_alarmed: bool = False  # somebody was told that it is out of sight
+    is_misfit: bool = False  # what was seen of it the store would not have, and time mends nothing
 
 
 UNWATCHED = Watch()
@@ -94,7 +95,7 @@ class LookWanted(_Value, frozen=True, kw_only=True):
 
 
 class Declined(_Value, frozen=True, kw_only=True):
-    """A command about it was refused, by what time alone can mend."""
+    """A command about it was refused."""
 
     refusal: Refusal
 

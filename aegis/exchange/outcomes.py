@@ -281,10 +281,13 @@ def _is_long_ago(instant: Instant | None, clock: Clock) -> bool:
     return clock.real_s(passed_ns / NANOS_PER_SECOND) >= SECOND_EXIT_AFTER_S
 
 
-def pause_s(order: Order, looks: int, poll_interval_s: float) -> float:
-    """Return how long to wait after so many looks in vain: doubling, up to a bound."""
+def pause_s(order: Order, looks: int, poll_interval_s: float, *, is_misfit: bool = False) -> float:
+    """Return how long to wait after so many looks in vain: doubling, up to a bound.
+
+    What the store would not have of it, it will not have in a second either.
+    """
     first_s, most_s = LOOK_AFTER_S_LOST, LOOK_AFTER_S_LOST_MAX
-    if order.state in AT_THE_EXCHANGE:
+    if order.state in AT_THE_EXCHANGE and not is_misfit:
         first_s, most_s = LOOK_AFTER_S_OPEN, poll_interval_s
         if order.type is OrderType.STOP and order.state is OrderState.OPEN:
             most_s = LOOK_AFTER_S_LOST_MAX  # nothing is expected of it while somebody guards

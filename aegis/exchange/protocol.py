@@ -120,7 +120,8 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case CancelHeard() | LookDue() | LookWanted():
             return _look(order, watch)
         case Declined():
-            return _again(order, watch, patience)
+            is_misfit = not heard.refusal.mends_with_time
+            return _again(order, replace(watch, is_misfit=is_misfit), patience)
         case Halted():
             return watch, _call_off(order, "entries are halted")
         case _:
@@ -177,7 +178,7 @@ def _told(
             watch, effects = _look(order, replace(watch, looks=0, is_alarmed=False))
             return watch, (*effects, *_alarm(order))
         case OrderFilled():
-            return replace(watch, looks=0), ()
+            return replace(watch, looks=0, is_misfit=False), ()
         case OrderCancelRequested():
             return watch, (_cancel(order),)
         case _:
@@ -302,7 +303,7 @@ def _again(
     if watch.is_looking:
         return watch, ()
     watch = replace(watch, looks=watch.looks + 1)
-    delay_s = pause_s(order, watch.looks, patience.poll_interval_s)
+    delay_s = pause_s(order, watch.looks, patience.poll_interval_s, is_misfit=watch.is_misfit)
     if provable_in_s is not None:
         delay_s = min(delay_s, provable_in_s + LOOK_AFTER_S_LOST)
     return watch, (LookLater(delay_s=delay_s),)

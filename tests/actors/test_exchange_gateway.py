@@ -86,6 +86,7 @@ from tests.domain.kit import (
     Desk,
     entry,
     exit_of,
+    fill,
     halt,
     instrument,
     quote,
@@ -673,6 +674,21 @@ def test_an_account_out_of_reach_is_told_with_the_reason(scene: Scene) -> None:
 
     (read,) = scene.wait_heard(names.RECONCILER, AccountRead)
     assert (read.account, read.reason) == (None, "timed out")
+
+
+def test_what_the_store_would_not_have_is_told_once_while_it_is_the_same(scene: Scene) -> None:
+    scene.begin()
+    order = scene.desk.accepted(entry())
+    scene.show_book(GATEWAY)
+    trades = (fill("t", "2"),)
+    wrong = RecordFills(client_order_id=order.client_order_id, fills=trades)
+    for _ in range(3):
+        scene.answer(GATEWAY, wrong, refusal=Refusal(code="overfill", text="2 of 1"))
+    scene.settle(GATEWAY)
+
+    assert scene.stage.events().count("ExecutionError") == 1
+    (asked,) = scene.heard(names.RECONCILER, ReconcileNow)
+    assert asked.trigger == "execution error"
 
 
 def test_a_balance_is_passed_on_as_of_when_it_was_asked_for(scene: Scene) -> None:

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from aegis.domain.commands import Command, RaiseAlarm, RaiseStop
-from aegis.domain.diagnose import excesses, lost_orders, missing_stops, stuck_positions
+from aegis.domain.diagnose import differences, excesses, lost_orders, missing_stops, stuck_positions
 from aegis.domain.ids import Instant
 from aegis.domain.judgement import what_was_done
 from aegis.domain.position import StopPolicy
-from tests.domain.kit import LIMITS, START, Desk, entry, seconds
+from tests.domain.kit import BTC_USDT, LIMITS, START, Desk, entry, seconds
 
 WEEK_S = 7 * 86_400
 
@@ -114,6 +114,36 @@ def test_an_order_that_the_exchange_knows_is_not_lost() -> None:
     desk = Desk().funded()
     desk.accepted(entry("1"))
     assert lost_orders(desk.book, Instant(START + seconds(WEEK_S)), 60).result.status == "ok"
+
+
+def left_open(desk: Desk, **changes: object) -> str:
+    """Return what is told of an account on which a reconciliation left something open."""
+    desk.book.account = msgspec.structs.replace(desk.book.account, **changes)
+    return differences(desk.book).result.details
+
+
+def test_where_nothing_differs_there_is_no_finding() -> None:
+    desk = Desk()
+    desk.holding()
+    assert differences(desk.book).result.status == "ok"
+
+
+def test_a_symbol_that_differs_is_told() -> None:
+    assert "BTC/USDT" in left_open(Desk(), blocked=(BTC_USDT,))
+
+
+def test_what_is_asked_of_a_person_is_told_once_with_the_way_to_answer() -> None:
+    desk = Desk()
+    held = desk.holding()
+    told = left_open(desk, blocked=(BTC_USDT,), unresolved={held.position_id: Decimal("0.5")})
+    assert f"run.py resolve {held.position_id}" in told
+    assert told.count("BTC/USDT") == 1
+
+
+def test_orders_of_another_aegis_are_told_and_not_the_symbols_that_they_block() -> None:
+    told = left_open(Desk(), blocked=(BTC_USDT,), orphans=("order x-9",))
+    assert "order x-9" in told
+    assert "differs" not in told
 
 
 def test_what_is_within_the_limits_is_no_excess() -> None:

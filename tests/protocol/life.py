@@ -235,9 +235,10 @@ class Life:
         if refusal is None:
             return
         order_id = getattr(command, "client_order_id", ClientOrderId(""))
-        if refusal.mends_with_time:
+        is_leave = isinstance(command, SubmitOrder)
+        if refusal.mends_with_time or not is_leave:
             self._inbox.append((order_id, Declined(refusal=refusal)))
-        elif not isinstance(command, SubmitOrder):
+        if not refusal.mends_with_time and not is_leave:
             self._told |= {f"refused {refusal.code}"}
 
 

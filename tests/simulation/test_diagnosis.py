@@ -180,7 +180,7 @@ def test_a_broken_chain_is_found_and_the_rows_are_left_as_they_are(
     world.change_row("DROP TRIGGER position_events_are_never_updated")
     world.change_row("UPDATE position_events SET actor = 'nobody' WHERE event_id = 2")
     world.start()
-    world.run_until(lambda: world.has_said("DiagnosisCompleted", findings=2))
+    world.run_until(lambda: world.has_said("DiagnosisCompleted", findings=3))  # and a difference
 
     assert health(world, "chain")[-1] == ("finding", False)
     assert health(world, "projections")[-1] == ("finding", False)
