@@ -63,7 +63,7 @@ def over_the_line(table: Table, runtime: SeededRuntime) -> Exchange:
         call_deadline_s=DEADLINE_S,
         draw=seeded_random(1).random,
     )
-    line.submit(FetchQuote(symbol=BTC_USDT), lambda _: None)  # measures its clock
+    line.submit(FetchAccount(trades_since=START), lambda _: None)  # measures its clock
     runtime.run_until_quiet()
     return line
 
