@@ -7,7 +7,7 @@ Memory of one process: every Guard that lives in it is given the same.
 
 Invariants:
 1. In a process that has looked nothing waits, but what orders unknown here may have sold.
-2. Only after a restore, and for such a position, an exit waits for longer than a bound.
+2. Only after a restore, and where such orders were seen, an exit waits for longer than a bound.
 3. Each wait is told once; one that lasts is an alarm, once.
 """
 
@@ -30,6 +30,9 @@ ALARM_AFTER_S = 10
 
 FRESH = "the books were not compared with the exchange's since the start"
 RESTORED = "the store was restored, and not compared with the exchange since"
+STRANGE = (
+    "orders of ours that this store does not know were there, and nobody has looked since the start"
+)
 DOUBTED = (
     "orders of ours that this store does not know may have sold it; stop AEGIS: run.py recover"
 )
@@ -77,6 +80,8 @@ class FirstLook:
             return None
         if account.restored_at is not None:
             return RESTORED
+        if account.orphans and position.symbol in account.blocked:
+            return STRANGE
         return FRESH if now_ns < self._ends_ns else None
 
     def wait(self, account: Account, position: Position, now_ns: int) -> Wait | None:

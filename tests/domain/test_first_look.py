@@ -10,7 +10,7 @@ from aegis.domain.events import ReconciliationCompleted
 from aegis.domain.first_look import ALARM_AFTER_S, WITHIN_S, FirstLook, Wait
 from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant
 from aegis.domain.position import Position
-from tests.domain.kit import Desk, orphan
+from tests.domain.kit import ETH_USDT, Desk, orphan
 
 SECOND = NANOS_PER_SECOND
 BEGAN, LAG = 100 * SECOND, 5 * SECOND
@@ -51,6 +51,17 @@ def test_a_restored_one_waits_for_the_look_itself(look: FirstLook, held: Positio
     assert look.hold(RESTORED, held, TOO_LATE * 100) is not None
     look.see(seen())
     assert look.hold(RESTORED, held, BEGAN) is None
+
+
+def test_where_unknown_orders_stood_before_the_look_itself_is_waited_for(
+    look: FirstLook, held: Position
+) -> None:
+    here = Account(orphans=("o",), blocked=(held.symbol,))
+    elsewhere = Account(orphans=("o",), blocked=(ETH_USDT,))
+    assert look.hold(here, held, TOO_LATE) is not None
+    assert look.hold(elsewhere, held, TOO_LATE) is None
+    look.see(seen())
+    assert look.hold(here, held, BEGAN) is None
 
 
 def test_a_dry_run_is_no_look(look: FirstLook, held: Position) -> None:
