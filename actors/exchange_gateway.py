@@ -27,7 +27,7 @@ from aegis.dialogue import (
 )
 from aegis.domain.account import TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import Command, Quote, SubmitOrder
+from aegis.domain.commands import Command, Quote, RecordFills, SubmitOrder
 from aegis.domain.events import (
     OrderAccepted,
     OrderIntended,
@@ -286,7 +286,8 @@ class ExchangeGateway(AtMarket):
         if refusal is None:
             return
         is_leave, order = isinstance(message.command, SubmitOrder), self._active(order_id)
-        if order is not None and (refusal.mends_with_time or not is_leave):
+        is_trade = isinstance(message.command, RecordFills)
+        if order is not None and (refusal.mends_with_time or is_trade):
             self._step(order_id, Declined(refusal=refusal))
             self._weigh_later(order)
         if refusal.mends_with_time and order is not None:

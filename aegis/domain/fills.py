@@ -109,10 +109,10 @@ def alarm_of(order: Order, position: Position, sold: list[OrderFilled]) -> Alarm
     amount = text(total(event.not_ours for event in sold))
     worth = text(total(brought(event, instrument.quote) for event in sold))
     told = (
-        f"{amount} {instrument.base} of your own were sold by AEGIS, which held no more of it: "
-        f"order {order.client_order_id} sold more than its position had. They brought {worth} "
-        f"{instrument.quote}, which are in your account; nothing of it counts as gain or loss. "
-        "All of it is booked, and nothing is sent again. Buy them back by hand if you want them"
+        f"{amount} {instrument.base} of your own were sold by AEGIS: order {order.client_order_id} "
+        f"sold more than its position had. They brought {worth} {instrument.quote}, which are in "
+        "your account, neither gain nor loss. All is booked, and nothing is sent again; buy them "
+        "back by hand if you want them"
     )
     return AlarmRaised(check=OVERSOLD, text=told)
 

@@ -120,7 +120,7 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case CancelHeard() | LookDue() | LookWanted():
             return _look(order, watch)
         case Declined():
-            is_misfit = not heard.refusal.mends_with_time
+            is_misfit = watch.is_misfit or not heard.refusal.mends_with_time
             return _again(order, replace(watch, is_misfit=is_misfit), patience)
         case Halted():
             return watch, _call_off(order, "entries are halted")
@@ -173,7 +173,8 @@ def _told(
         case OrderIntended():
             return watch, (AskLeave(),)
         case OrderAccepted():
-            return _look(order, replace(_known(watch, patience, clock), looks=0))
+            known = _known(watch, patience, clock)
+            return _look(order, replace(known, looks=0, is_misfit=False))
         case OrderOutcomeUnknown():
             watch, effects = _look(order, replace(watch, looks=0, is_alarmed=False))
             return watch, (*effects, *_alarm(order))

@@ -62,7 +62,7 @@ from aegis.exchange.lookout import (
     Breaker,
     Patience,
 )
-from aegis.exchange.outcomes import CLOCKS_APART_S_MAX
+from aegis.exchange.outcomes import CLOCKS_APART_S_MAX, LOOK_AFTER_S_LOST_MAX
 from aegis.messages import (
     AccountRead,
     BalanceRead,
@@ -84,6 +84,7 @@ from tests.domain.kit import (
     START,
     USDT,
     Desk,
+    end,
     entry,
     exit_of,
     fill,
@@ -689,6 +690,24 @@ def test_what_the_store_would_not_have_is_told_once_while_it_is_the_same(scene: 
     assert scene.stage.events().count("ExecutionError") == 1
     (asked,) = scene.heard(names.RECONCILER, ReconcileNow)
     assert asked.trigger == "execution error"
+
+
+def test_an_order_whose_trade_the_store_would_not_have_is_looked_at_more_rarely() -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime))
+    order = scene.desk.accepted(entry())
+    scene.begin()
+    wrong = RecordFills(client_order_id=order.client_order_id, fills=(fill("t", "2"),))
+    looks = 0
+    for _ in range(300):
+        runtime.run_for(1)
+        if scene.venue.of(FindOrder):
+            looks += 1
+            scene.venue.answer(FindOrder, SILENCE)
+            scene.answer(GATEWAY, wrong, refusal=Refusal(code="overfill", text="2 of 1"))
+            later = Refusal(code="fills_missing", text="", mends_with_time=True)
+            scene.answer(GATEWAY, end(order, OrderStep.CANCEL, "2"), refusal=later)
+    assert 300 / LOOK_AFTER_S_LOST_MAX <= looks <= 20
 
 
 def test_a_balance_is_passed_on_as_of_when_it_was_asked_for(scene: Scene) -> None:

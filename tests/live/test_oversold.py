@@ -97,7 +97,7 @@ def test_what_two_exits_sold_of_the_owner_s_is_booked_and_over(world: AccountWor
     sold_twice(world)
     (alarm,) = world.said("AlarmRaised")
     assert alarm.fields["check"] == "oversold"
-    assert "0.0099875 BTC of your own" in str(alarm.fields["text"])
+    assert "0.0099875 BTC of your own were sold" in str(alarm.fields["text"])
     assert exits(world) == [OrderState.FILLED, OrderState.FILLED]
     expect_flat_beside(world, BTC="0.0100125")
     assert not world.has_said("ExecutionError")

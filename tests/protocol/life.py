@@ -22,7 +22,7 @@ from aegis.dialogue import (
     PlaceOrder,
     RequestRefused,
 )
-from aegis.domain.commands import Command, Reading, Refusal, SubmitOrder
+from aegis.domain.commands import Command, Reading, RecordFills, Refusal, SubmitOrder
 from aegis.domain.events import OrderIntended, OrderSubmitted, Recorded
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Instant
@@ -235,10 +235,9 @@ class Life:
         if refusal is None:
             return
         order_id = getattr(command, "client_order_id", ClientOrderId(""))
-        is_leave = isinstance(command, SubmitOrder)
-        if refusal.mends_with_time or not is_leave:
+        if refusal.mends_with_time or isinstance(command, RecordFills):
             self._inbox.append((order_id, Declined(refusal=refusal)))
-        if not refusal.mends_with_time and not is_leave:
+        if not refusal.mends_with_time and not isinstance(command, SubmitOrder):
             self._told |= {f"refused {refusal.code}"}
 
 
