@@ -15,6 +15,7 @@ from aegis.domain.commands import MarkPosition, RecordExternalChange
 from aegis.domain.events import PositionTransferred, Recorded
 from aegis.domain.ids import EventId, Instant
 from aegis.domain.money import ZERO, negative
+from aegis.domain.order import OrderStep
 from aegis.domain.risk import equity_of
 from aegis.domain.statistics.path import (
     DAY_NS,
@@ -24,7 +25,19 @@ from aegis.domain.statistics.path import (
     equity_path,
     point_of,
 )
-from tests.domain.kit import BTC, BTC_USDT, START, USDT, Desk, book_of, decimals, entry, exit_of
+from tests.domain.kit import (
+    BTC,
+    BTC_USDT,
+    START,
+    USDT,
+    Desk,
+    accept,
+    book_of,
+    decimals,
+    end,
+    entry,
+    exit_of,
+)
 
 HOUR_NS = DAY_NS // 24
 ALWAYS = Instant(0)
@@ -48,6 +61,20 @@ def path_of(
 
 def fractions(path: EquityPath) -> tuple[Decimal, ...]:
     return tuple(day.fraction for day in path.days)
+
+
+def test_what_an_order_of_ours_sold_of_the_owner_s_moves_the_path_as_a_transfer() -> None:
+    desk = Desk(keeps=True).funded()
+    first = desk.unknown(exit_of(desk.holding("1")))
+    desk.does(end(first, OrderStep.PROVE_ABSENT))
+    second = desk.accepted(exit_of(desk.position()))
+    desk.does(accept(first))
+    desk.fills(first, "1")
+    desk.fills(second, "0.5", fee="1")
+    points = [point_of(book_of(desk.log[: n + 1]), each, USDT) for n, each in enumerate(desk.log)]
+    path = path_of([each for each in points if each is not None])
+    assert (path.first, path.last, path.transferred) == decimals("10000", "10049", "49")
+    assert path.drawdown is None
 
 
 # Drawdown -----------------------------------------------------------------------------------

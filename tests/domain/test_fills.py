@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from aegis.domain.commands import (
@@ -18,6 +19,7 @@ from aegis.domain.commands import (
 from aegis.domain.events import (
     AlarmRaised,
     DustSetAside,
+    Event,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
@@ -30,6 +32,7 @@ from aegis.domain.events import (
 from aegis.domain.ids import ClientOrderId, Coin
 from aegis.domain.order import Fill, Order, OrderState, OrderStep
 from aegis.domain.position import PositionStatus, StopPolicy
+from aegis.domain.risk import equity_of, losses_of
 from tests.domain.kit import (
     BTC,
     BTC_USDT,
@@ -169,9 +172,9 @@ def test_a_rebate_is_a_fee_below_zero() -> None:
     assert desk.position().pnl == Decimal("0.01")
 
 
-def two_exits_in_flight() -> tuple[Desk, Order, Order]:
+def two_exits_in_flight(desk: Desk | None = None) -> tuple[Desk, Order, Order]:
     """Return a desk whose first exit was given up for absent, then appeared beside the second."""
-    desk = Desk()
+    desk = desk or Desk()
     held = desk.holding("1")
     first = desk.unknown(exit_of(held))
     desk.does(end(first, OrderStep.PROVE_ABSENT))
@@ -188,6 +191,48 @@ def test_what_two_exits_sold_beyond_what_is_held_was_none_of_ours() -> None:
     assert isinstance(sold, OrderFilled)
     assert sold.not_ours == Decimal("0.3")
     assert desk.position().amount == 0
+
+
+def sold_beyond() -> tuple[Desk, Sequence[Event]]:
+    """Return a desk of which two exits have sold half a coin of the owner's, and its last events.
+
+    Each trade brought 100 a coin, and cost a fee of one.
+    """
+    desk, first, second = two_exits_in_flight(Desk().funded())
+    desk.fills(first, "1", fee="1")
+    return desk, (*desk.fills(second, "0.5", fee="1"), *desk.ends(second, OrderStep.CANCEL))
+
+
+def test_what_was_sold_of_the_owner_s_is_in_fills_and_balances_and_in_no_result() -> None:
+    desk, _ = sold_beyond()
+    assert desk.book.account.balances == {USDT: Decimal(10048), BTC: Decimal("-0.5")}
+    assert desk.last_position().pnl == -1  # the fee of the first
+    assert desk.last_position().exited == 1
+
+
+def test_what_was_sold_of_the_owner_s_is_told_with_what_it_brought() -> None:
+    _, events = sold_beyond()
+    (alarm,) = (each for each in events if isinstance(each, AlarmRaised))
+    assert alarm.check == "oversold"
+    assert "0.5 BTC of your own" in alarm.text
+    assert "brought 49 USDT" in alarm.text
+
+
+def test_loss_limits_go_on_from_what_the_owner_s_coins_brought() -> None:
+    desk, _ = sold_beyond()
+    losses = losses_of(desk.book.account, equity_of(desk.book, USDT), Decimal(20))
+    assert losses is not None
+    assert (losses.of_day, losses.drawdown) == decimals("1", "1")
+
+
+def test_dust_is_no_more_than_what_the_owner_s_sale_has_left_of_the_coin() -> None:
+    desk, first, second = two_exits_in_flight(Desk().funded())
+    desk.book.account = msgspec.structs.replace(desk.book.account, dust={BTC: Decimal("0.0004")})
+    desk.fills(first, "1")
+    (sold, *_) = desk.fills(second, "0.5")
+    assert isinstance(sold, OrderFilled)
+    assert sold.not_ours == Decimal("0.4996")
+    assert desk.book.account.dust[BTC] == 0
 
 
 def test_a_position_that_two_exits_empty_closes_when_both_have_ended() -> None:
