@@ -17,7 +17,7 @@ from actors.base import outcome_of
 from aegis.cli.main import leave, main
 from aegis.config.model import Config
 from aegis.config.rerun import Rerun
-from aegis.dialogue import CancelOrder, ExchangeRequest, FetchAccount, PlaceOrder
+from aegis.dialogue import CancelOrder, ExchangeRequest, PlaceOrder
 from aegis.domain.order import UNSETTLED
 from aegis.exchange.paper import Fault
 from aegis.log.logger import Log
@@ -39,7 +39,6 @@ class Hold(StrEnum):
     ANSWER = "answer"  # orders are placed, and nobody hears of it
     REQUEST = "request"  # orders never arrive, and nobody hears of that either
     CANCEL = "cancel"  # cancels are done, and nobody hears of it
-    ACCOUNT = "account"  # the account is asked for in vain: nothing reconciles
 
 
 class Frontier:
@@ -74,8 +73,6 @@ def fault_of(hold: Hold, request: ExchangeRequest) -> Fault | None:
             return Fault(is_request_lost=True)
         case Hold.CANCEL, CancelOrder():
             return late
-        case Hold.ACCOUNT, FetchAccount():
-            return Fault(error="502 Bad Gateway")
         case _:
             return None
 

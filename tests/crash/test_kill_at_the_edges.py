@@ -13,7 +13,6 @@ from aegis.domain.instants import instant_of
 from aegis.domain.order import OrderState, Role
 from aegis.store.lock import holder_of
 from tests.crash.evidence import Evidence, look, records_since
-from tests.crash.paper_process import Hold
 from tests.crash.process import POLL_S, RUN, Process
 from tests.crash.scene import UNHURRIED, Scene
 
@@ -195,7 +194,7 @@ price_collar_pct = 10
 """
 
 
-def test_a_stop_that_was_passed_while_nobody_lived_is_executed_before_arming(
+def test_a_stop_that_was_passed_while_nobody_lived_is_executed_after_one_look(
     make_scene: Callable[..., Scene],
 ) -> None:
     scene = make_scene(REPLAY)
@@ -206,7 +205,6 @@ def test_a_stop_that_was_passed_while_nobody_lived_is_executed_before_arming(
     lived_until = records_since(scene.store, EventId(killed.event_id - 1))[-1].at
     gap_at = BEGINS + ((lived_until - BEGINS) // MINUTE_NS + 1) * MINUTE_NS
     write_candles(scene, gap_at=gap_at)
-    scene.hold(Hold.ACCOUNT)
 
     process = scene.start()
 
@@ -220,10 +218,9 @@ def test_a_stop_that_was_passed_while_nobody_lived_is_executed_before_arming(
     assert fill.price <= GAPPED < position.stop_price
     assert gap_at <= fill.at < gap_at + 2 * MINUTE_NS  # two seconds
     assert process.lines("ExitTriggered")[0]["reason"] == "stop_loss"
-    assert process.lines("StrategyArmed") == ()
-    assert process.lines("ReconciliationCompleted") == ()
+    (looked,) = process.lines("ReconciliationCompleted")
+    assert looked["ts"] < process.lines("ExitTriggered")[0]["ts"]
 
-    scene.hold(None)
     scene.check_recovery(process)
 
 
