@@ -1,7 +1,8 @@
 """Guard: stops, targets, trailing stops and flatten, whether or not a strategy is alive.
 
 It owns when an own position must be left. It never enters, and what it wants is never refused
-by a limit. It takes up a position as soon as none of its orders is in doubt.
+by a limit. It takes up a position as soon as none of its orders is in doubt, and leaves it once the
+process has looked at the exchange.
 """
 
 from __future__ import annotations
