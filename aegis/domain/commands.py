@@ -73,8 +73,14 @@ class SubmitOrder(_Command, frozen=True, kw_only=True):
 
 
 class AcceptOrder(_Command, frozen=True, kw_only=True):
+    """The exchange has an order; `takes_up_again`: it shows a trade of one that has ended here.
+
+    Without that word the same acceptance after the end is one that came late, or twice.
+    """
+
     client_order_id: ClientOrderId
     exchange_order_id: ExchangeOrderId
+    takes_up_again: bool = False
 
 
 class LoseSight(_Command, frozen=True, kw_only=True):

@@ -146,7 +146,8 @@ def _step(book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForH
     event: Event
     match command:
         case AcceptOrder():
-            if order.exchange_order_id == command.exchange_order_id and not order.is_given_up:
+            is_again = command.takes_up_again and order.is_given_up
+            if order.exchange_order_id == command.exchange_order_id and not is_again:
                 return NOTHING_NEW
             step = OrderStep.ACCEPT
             event = OrderAccepted(

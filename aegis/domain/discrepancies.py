@@ -70,6 +70,7 @@ def _missing(book: Book, order: Order, trade: VenueTrade) -> Finding:
             AcceptOrder(
                 client_order_id=order.client_order_id,
                 exchange_order_id=trade.exchange_order_id,
+                takes_up_again=order.is_given_up,
             ),
         )
     fills = RecordFills(

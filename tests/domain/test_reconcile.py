@@ -24,7 +24,7 @@ from aegis.domain.order import Order, OrderState, OrderStep, Role, Side
 from aegis.domain.position import PositionStatus
 from aegis.domain.reconcile import confirmed, healed, plan
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
-from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, end, entry, exit_of
+from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, accept, end, entry, exit_of
 
 BOUGHT = {USDT: Decimal("9899.9"), BTC: Decimal(1)}
 """What 10000 are after one coin was bought at 100, with a fee of 0.1."""
@@ -165,7 +165,8 @@ def test_several_missing_trades_of_one_order_are_all_booked() -> None:
 @pytest.mark.parametrize("step", [OrderStep.CANCEL, OrderStep.REJECT, OrderStep.EXPIRE])
 def test_a_trade_after_the_end_is_booked_and_the_order_taken_up(step: OrderStep) -> None:
     desk = Desk().funded()
-    order = desk.accepted(entry("1"))
+    order = desk.submitted(entry("1"))
+    desk.does(accept(order, "x-1"))
     desk.ends(order, step)
     findings = found(desk, account(BOUGHT, trades=(trade_of(order),)))
     assert kinds(findings) == ["ghost"]

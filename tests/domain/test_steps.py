@@ -155,12 +155,22 @@ def test_an_order_proven_absent_may_appear() -> None:
 
 
 @pytest.mark.parametrize("step", [OrderStep.REJECT, OrderStep.CANCEL])
-def test_an_order_that_ended_short_may_appear_after_all(step: OrderStep) -> None:
+def test_an_order_that_ended_short_may_be_taken_up_again(step: OrderStep) -> None:
     desk = Desk()
     order = desk.accepted(entry("1"))
     desk.does(end(order, step))
-    desk.does(accept(order))
+    desk.does(replace(accept(order), takes_up_again=True))
     assert desk.order(order).state is OrderState.OPEN
+
+
+@pytest.mark.parametrize("step", [OrderStep.REJECT, OrderStep.CANCEL])
+def test_an_acceptance_that_comes_after_the_end_is_known(step: OrderStep) -> None:
+    desk = Desk()
+    held = desk.holding("1")
+    order = desk.accepted(exit_of(held))
+    desk.does(end(order, step))
+    assert desk.does(accept(order)) == ()
+    assert (desk.order(order).is_ended, desk.position().exits_ended) == (True, 1)
 
 
 def test_an_order_that_filled_is_known_whatever_is_said_of_it_later() -> None:
