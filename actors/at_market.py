@@ -16,7 +16,7 @@ from aegis.dialogue import (
 from aegis.domain.book import Book
 from aegis.domain.commands import ChangeInstrument, Command
 from aegis.domain.ids import Symbol
-from aegis.exchange.lookout import LOOK_AT_MARKET, Listing, Patience
+from aegis.exchange.lookout import LOOK_AT_MARKET, UNTRADED_S, Listing, Patience
 from aegis.exchange.outcomes import reason_of
 from aegis.messages import InstrumentsKnown, InstrumentsWanted
 from aegis.ports import Exchange, Timer
@@ -58,21 +58,27 @@ class AtMarket(Actor):
         """Ask what can be traded, where an answer of some hours ago is none."""
         self._submit(FetchInstruments(symbols=self._symbols, is_anew=True))
 
-    def heard_instruments(self, answer: ExchangeAnswer) -> None:
+    def heard_instruments(self, request: FetchInstruments, answer: ExchangeAnswer) -> None:
         """Take what can be traded, or ask again; a real exchange is asked now and then."""
         if not isinstance(answer, InstrumentsFetched):
             self.log("InstrumentsUnknown", level="warning", reason=reason_of(answer))
-            self.after(self._patience.poll_interval_s, InstrumentsWanted())
+            if request.is_anew:
+                self._ask_anew_in(UNTRADED_S)
+            else:
+                self.after(self._patience.poll_interval_s, InstrumentsWanted())
             return
         if self._listing.hear(answer.instruments):
             self._listing.want(names.STRATEGY)
             self.tell(names.DIAGNOSTICIAN, LOOK_AT_MARKET)
         self.tell_instruments()
         self.compare_instruments()
+        if (due_s := self._listing.due_s) is not None:
+            self._ask_anew_in(due_s)
+
+    def _ask_anew_in(self, seconds: float) -> None:
         if self._listing_timer is not None:
             self._listing_timer.cancel()
-        if (due_s := self._listing.due_s) is not None:
-            self._listing_timer = self.after(due_s, InstrumentsWanted(is_anew=True))
+        self._listing_timer = self.after(seconds, InstrumentsWanted(is_anew=True))
 
     def compare_instruments(self) -> None:
         """Have each position go by what the exchange lists, whoever told of it before."""

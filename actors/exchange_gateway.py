@@ -329,7 +329,7 @@ class ExchangeGateway(AtMarket):
             case FetchBalance():
                 self._heard_balance(request, answer)
             case FetchInstruments():
-                self.heard_instruments(answer)
+                self.heard_instruments(request, answer)
             case FetchQuote():
                 if isinstance(answer, QuoteFetched) and answer.quote is not None:
                     self._heard_quote(answer.quote, answer)

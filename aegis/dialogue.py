@@ -76,7 +76,7 @@ class FetchQuote(Message, frozen=True, kw_only=True):
 
 
 class FetchInstruments(Message, frozen=True, kw_only=True):
-    """`is_anew` where a list of some hours ago is no answer."""
+    """`is_anew` where no list will do but the exchange's of now."""
 
     symbols: tuple[Symbol, ...]
     is_anew: bool = False

@@ -23,7 +23,8 @@ FAILURES_TO_OPEN = 5
 LISTING_FIRST_S = 10.0
 LISTING_EACH_S = 3600.0
 UNTRADED_S = 300.0
-"""Real seconds between questions for what a real exchange trades; the less while it is not all."""
+"""Real seconds between questions for what a real exchange trades; the less while it is not all, or
+was not told."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):

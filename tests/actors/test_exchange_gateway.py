@@ -848,6 +848,20 @@ def test_what_is_not_traded_is_asked_for_sooner(told: InstrumentsFetched, asked:
     assert len(scene.venue.of(FetchInstruments)) == 1
 
 
+def test_what_was_asked_anew_in_vain_is_asked_anew_once_before_the_hour_is_over() -> None:
+    runtime = SeededRuntime(ManualClock(START), 1)
+    scene = Scene(Stage(runtime)).begin(listing_each_s=LISTING_EACH_S)
+    scene.wait_asked(FetchInstruments)
+    scene.venue.answer(FetchInstruments, LISTED)
+    runtime.run_for(LISTING_FIRST_S)
+    scene.venue.answer(FetchInstruments, SILENCE)
+    runtime.run_for(UNTRADED_S - 1)
+    assert scene.venue.of(FetchInstruments) == []
+    runtime.run_for(2)
+    (asked,) = scene.venue.of(FetchInstruments)
+    assert asked.is_anew
+
+
 def test_however_often_it_was_told_what_is_listed_is_asked_for_once_an_hour() -> None:
     runtime = SeededRuntime(ManualClock(START), 1)
     scene = Scene(Stage(runtime)).begin(listing_each_s=LISTING_EACH_S)

@@ -100,7 +100,7 @@ class ReadRights(_Value, frozen=True, kw_only=True):
 class ReadInstruments(_Value, frozen=True, kw_only=True):
     """Answered by a tuple of `Instrument`, those of `symbols` that the exchange lists.
 
-    `is_anew` asks the exchange where a list that was kept would do.
+    `is_anew` asks the exchange itself: no list that was kept will do.
     """
 
     symbols: tuple[Symbol, ...]

@@ -75,7 +75,8 @@ class Client:
             return _outcome(call, unsent, None)
         ask = self._enveloped if self._profile.is_proven else self._public
         outcome = _outcome(call, *ask(call, self._opened()))
-        if isinstance(call, ReadInstruments) and not isinstance(outcome.verdict, Answered):
+        is_answered = isinstance(outcome.verdict, Answered)
+        if isinstance(call, ReadInstruments) and not (is_answered or call.is_anew):
             kept = self._markets.stale(call.symbols, self._now())
             if kept is not None:
                 return msgspec.structs.replace(outcome, verdict=Answered(value=kept))

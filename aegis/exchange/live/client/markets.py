@@ -4,7 +4,8 @@ Invariants:
 1. The file is whole or not there: it is written beside its name, synced, then named.
 2. What cannot be read, or was written of another exchange, is told and counts as absent. So does
    any figure in it that no instrument can have.
-3. A list older than an hour is used only where the exchange tells none, and that is told.
+3. A list older than an hour is used only where the exchange tells none, and that is told. Who asks
+   anew is answered by the exchange, or not at all.
 4. What was asked for and is not told is listed no more, whatever was kept.
 """
 

@@ -253,6 +253,15 @@ def test_a_list_of_this_hour_is_no_answer_to_who_asks_anew(at: At) -> None:
     assert at.asked == 2
 
 
+def test_who_asks_anew_is_not_answered_where_the_exchange_does_not_answer(at: At) -> None:
+    at.verdict()
+    at.is_there = False
+
+    assert isinstance(at.verdict(msgspec.structs.replace(CALL, is_anew=True)), Lost)
+    at.now = LATER
+    assert isinstance(at.verdict(), Answered)
+
+
 def test_a_start_does_not_need_the_exchange(at: At, kept: Kept) -> None:
     at.is_there = False
     assert isinstance(at.verdict(), Lost)
