@@ -134,7 +134,7 @@ class Guard(Trailing):
             case BookRead():
                 self._book, self._incarnation = message.book, message.incarnation
                 if message.reconciled > 0:
-                    self._first_look.looked()
+                    self._first_look.see(message.book.account)
                 held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
                 level = "info" if held or self.epoch > 1 else "debug"
                 self.log("GuardStarted", level=level, generation=self.generation, positions=held)
@@ -311,8 +311,6 @@ class Guard(Trailing):
             self._execute(due)
 
     def _follow(self, recorded: Recorded) -> None:
-        if isinstance(recorded.event, ReconciliationCompleted):
-            self._first_look.see(recorded.event)
         book = self._book
         if book is None or recorded.event_id <= book.last_event_id:
             return
@@ -334,6 +332,8 @@ class Guard(Trailing):
                 self._exit_failed(book, order)
             elif order.role is Role.PROTECTIVE and before.state is not OrderState.CANCELING:
                 self._stop_lost(book, position_id, order.end_reason)
+        elif isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
+            self._first_look.see(book.account)
         elif isinstance(event, StrategyArmed):
             self.begin_to_beat(book)
         elif isinstance(event, PositionClosed):

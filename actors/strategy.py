@@ -42,7 +42,6 @@ from aegis.domain.instants import text_of
 from aegis.domain.instrument import Instrument
 from aegis.domain.lives import Lives, Taught
 from aegis.domain.order import OrderState, Role
-from aegis.domain.position import Position
 from aegis.domain.pupil import Pupil, Said, meant
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
 from aegis.domain.wishes import Origin, Plan, Wish, canary_bar, entry_intent, exit_intent
@@ -75,7 +74,7 @@ HISTORY_AFTER_S = 5.0
 class StrategyRunner(Actor):
     """Feeds each symbol's strategy, and turns its signals into intents.
 
-    A close older than `fresh_s` real seconds is nothing to enter on; what `is_doubted` is not left.
+    A close older than `fresh_s` real seconds is nothing to enter on.
     """
 
     def __init__(
@@ -86,10 +85,8 @@ class StrategyRunner(Actor):
         plan: Plan,
         tag: str,
         fresh_s: float,
-        is_doubted: Callable[[Position], bool],
     ) -> None:
         super().__init__(context)
-        self._is_doubted = is_doubted
         self._make = make
         self._plan = plan
         self._tag = tag
@@ -384,9 +381,7 @@ class StrategyRunner(Actor):
         if said.signal is Signal.ENTER:
             intent = entry_intent(book, wish, self._plan, origin, instrument)
         else:
-            held = book.position_of(wish.symbol)
-            is_doubted = held is not None and self._is_doubted(held)
-            intent = None if is_doubted else exit_intent(book, wish, self._plan, origin)
+            intent = exit_intent(book, wish, self._plan, origin)
         if isinstance(intent, Refusal):
             self.log("EntryRefused", level="warning", code=intent.code, text=intent.text)
         elif intent is not None:

@@ -132,7 +132,7 @@ def _trading(parts: Parts, first_look: FirstLook) -> Branch:
             Child(name=names.GUARD, build=partial(_guard, parts, first_look)),
             Child(
                 name=names.STRATEGY,
-                build=partial(_strategy, parts, first_look),
+                build=partial(_strategy, parts),
                 on_exhausted="abandon",
             ),
         ),
@@ -212,7 +212,7 @@ def _guard(parts: Parts, first_look: FirstLook, context: Context) -> Actor:
     )
 
 
-def _strategy(parts: Parts, first_look: FirstLook, context: Context) -> Actor:
+def _strategy(parts: Parts, context: Context) -> Actor:
     if parts.make_strategy is None:
         return Bystander(context)
     plan = parts.tuning().plan(parts.plan)
@@ -222,7 +222,6 @@ def _strategy(parts: Parts, first_look: FirstLook, context: Context) -> Actor:
         plan=plan,
         tag=parts.tag,
         fresh_s=parts.fresh_s,
-        is_doubted=first_look.is_doubted,
     )
 
 

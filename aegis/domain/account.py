@@ -36,8 +36,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     (`daily_loss` ends at the next day start, every other by a person). `restored_at` is when the
     store was put back from a backup, until a reconciliation has found nothing forgotten, or a
     person has looked at what was. `locks` names orders that are not ours by the coin that they keep
-    at the exchange, as the last reconciliation saw them; it is left out where there are none, so
-    that rows of older stores are what this program makes too.
+    at the exchange, as the last reconciliation saw them, and `doubted` are the positions of which
+    orders that are not known here may have sold coins, by that one too. Both are left out where
+    there are none, so that rows of older stores are what this program makes too.
     """
 
     trading_state: TradingState = TradingState.ACTIVE
@@ -60,10 +61,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     restored_at: Instant | None = None
     version: int = 0
     locks: dict[Coin, tuple[str, ...]] | msgspec.UnsetType = msgspec.UNSET
+    doubted: tuple[PositionId, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def locked_by(self, coin: Coin) -> tuple[str, ...]:
         """Return the orders of others that keep a coin at the exchange."""
         return () if self.locks is msgspec.UNSET else self.locks.get(coin, ())
+
+    def is_doubted(self, position: PositionId) -> bool:
+        """Say whether nobody knows how much of a position is left, but a person."""
+        return self.doubted is not msgspec.UNSET and position in self.doubted
 
     @property
     def calls_off_entries(self) -> bool:

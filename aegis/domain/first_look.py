@@ -3,12 +3,13 @@
 While AEGIS was down, and beyond the end of a store that is an old copy, coins of a position may
 have been sold. Where coins of others lie beside them, the exchange would sell those.
 
-Memory of one process: every Guard that lives in it is given the same.
+Memory of one process: every Guard that lives in it is given the same. What a look has found is in
+the books, so that no life of Guard's misses it.
 
 Invariants:
 1. In a process that has looked nothing waits, but what orders unknown here may have sold.
 2. Only after a restore, and where such orders were seen, an exit waits for longer than a bound.
-3. Each wait is told once; one that lasts is an alarm, once.
+3. Each wait is told once; one that lasts is an alarm, once. A doubt that comes back is another one.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ import msgspec
 
 from aegis.domain.account import Account
 from aegis.domain.commands import RaiseAlarm
-from aegis.domain.events import ReconciliationCompleted
-from aegis.domain.foreign import doubted_in
 from aegis.domain.ids import NANOS_PER_SECOND, PositionId
 from aegis.domain.position import Position
 
@@ -55,26 +54,22 @@ class FirstLook:
     def __init__(self, *, began_ns: int, lag_ns: int) -> None:
         self._ends_ns = began_ns + lag_ns + WITHIN_S * NANOS_PER_SECOND
         self._has_looked = False
-        self._doubted: frozenset[PositionId] = frozenset()
         self._since_ns: dict[tuple[PositionId, str], int] = {}
         self._alarmed: set[tuple[PositionId, str]] = set()
 
-    def looked(self) -> None:
-        """Take that a comparison was completed in this process."""
+    def see(self, account: Account) -> None:
+        """Take the books after a comparison that was completed in this process."""
         self._has_looked = True
-
-    def see(self, event: ReconciliationCompleted) -> None:
-        """Take what a comparison found."""
-        if not event.is_dry_run:
-            self._has_looked, self._doubted = True, doubted_in(event.discrepancies)
-
-    def is_doubted(self, position: Position) -> bool:
-        """Say whether nobody knows how much of a position is left, but a person."""
-        return position.position_id in self._doubted
+        over = [
+            key for key in self._since_ns if key[1] == DOUBTED and not account.is_doubted(key[0])
+        ]
+        for key in over:
+            del self._since_ns[key]
+        self._alarmed.difference_update(over)
 
     def hold(self, account: Account, position: Position, now_ns: int) -> str | None:
         """Return why nothing is to be sold of a position yet, or None."""
-        if self.is_doubted(position):
+        if account.is_doubted(position.position_id):
             return DOUBTED
         if self._has_looked:
             return None

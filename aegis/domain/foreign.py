@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from aegis.domain.book import Book
 from aegis.domain.commands import BookForcedFills, CloseUnpriced, Refusal, ResolvePosition
 from aegis.domain.events import (
-    Discrepancy,
     DustSetAside,
     Event,
     OrderAccepted,
@@ -32,7 +31,7 @@ from aegis.domain.events import (
 from aegis.domain.fills import consequences, is_sound
 from aegis.domain.fold import evolve_order, evolve_position, intended_order
 from aegis.domain.fold.positions import cost_of
-from aegis.domain.ids import Instant, PositionId, is_derivative
+from aegis.domain.ids import Instant, is_derivative
 from aegis.domain.money import is_amount, is_figure, minus, plus, text, times, total
 from aegis.domain.order import OrderType, Role
 from aegis.domain.position import Position
@@ -41,8 +40,6 @@ from aegis.domain.risk import is_held, own_side
 from aegis.domain.told import TIMES_OFF_MAX, is_likely, told_sale
 
 TRANSFERRED = "transferred"
-
-ORPHAN = "orphan"
 
 ORPHANS_NAMED = 3
 """Another AEGIS may have made hundreds; `reconcile` and the log name each."""
@@ -267,12 +264,6 @@ def told_missing(position: Position, missing: Decimal) -> str:
         f"position {position.position_id}; say what became of it: run.py resolve "
         f"{position.position_id} {ways}"
     )
-
-
-def doubted_in(discrepancies: Sequence[Discrepancy]) -> frozenset[PositionId]:
-    """Return the positions of which orders that are not known here may have sold coins."""
-    orphans = [each for each in discrepancies if each.kind == ORPHAN and not each.is_healed]
-    return frozenset(each.position_id for each in orphans if each.position_id is not None)
 
 
 def told_orphans(orphans: Sequence[str]) -> str:

@@ -103,9 +103,12 @@ def canary_bar(plan: Plan, price: Decimal | None, instrument: Instrument | None)
 
 
 def exit_intent(book: Book, wish: Wish, plan: Plan, origin: Origin) -> IntendOrder | None:
-    """Return the intent to leave what is held, unless something leaves it already."""
+    """Return the intent to leave what is held, unless something leaves it already.
+
+    What others may have sold is not left.
+    """
     held = book.position_of(wish.symbol)
-    if held is None or not is_held(held):
+    if held is None or not is_held(held) or book.account.is_doubted(held.position_id):
         return None
     if any(order.role is Role.EXIT for order in book.active_orders(held.position_id)):
         return None

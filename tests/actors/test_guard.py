@@ -56,6 +56,7 @@ from tests.domain.kit import (
     entry,
     exit_of,
     halt,
+    orphan,
     quote,
     resume,
     seconds,
@@ -75,8 +76,12 @@ TUNING = Tuning(
     diagnose_interval_s=3_600.0,
     stuck_after_days=7,
 )
-LONG_OVER = FirstLook(began_ns=-WITHIN_S * NANOS_PER_SECOND, lag_ns=0)
-"""Of a process that has run for long."""
+
+
+def long_over() -> FirstLook:
+    """Return the memory of a process that has run for long."""
+    return FirstLook(began_ns=-WITHIN_S * NANOS_PER_SECOND, lag_ns=0)
+
 
 TRAILING = StopPolicy(stop_loss_pct=Decimal(2), trailing_stop_pct=Decimal(2))
 
@@ -91,7 +96,7 @@ class Scene(Ensemble):
         day_starts_at_s: int = 0,
         feed_check_s: float | None = None,
         has_exchange_stop: bool = False,
-        first_look: FirstLook = LONG_OVER,
+        first_look: FirstLook | None = None,
     ) -> Scene:
         build = partial(
             Guard,
@@ -103,7 +108,7 @@ class Scene(Ensemble):
             pulse=self.pulse,
             spread_bps=Decimal(0),
             has_exchange_stop=has_exchange_stop,
-            first_look=first_look,
+            first_look=first_look or long_over(),
         )
         self.stage.launch(ME, build)
         self.wait_heard(names.POSITION_STORE, ReadBook)
@@ -197,6 +202,13 @@ def test_after_the_first_look_the_exit_goes_with_the_next_price(fresh: Scene) ->
     fresh.intends()
 
 
+def test_a_dry_run_is_no_look(fresh: Scene) -> None:
+    fresh.publish(ME, msgspec.structs.replace(reconciled(), is_dry_run=True))
+    fresh.tell(ME, tick("97"))
+
+    assert fresh.does(IntendOrder) == []
+
+
 def test_without_a_look_the_exit_goes_when_its_time_is_over(fresh: Scene) -> None:
     fresh.tell(ME, tick("97"))
     waits(fresh, WITHIN_S + 1)
@@ -222,6 +234,17 @@ def test_a_guard_that_starts_after_the_first_look_waits_for_nothing(holding: Sce
     holding.tell(ME, tick("97"))
 
     holding.intends()
+
+
+def test_a_guard_that_starts_later_knows_of_what_others_may_have_sold(holding: Scene) -> None:
+    doubt = orphan("o", of=holding.desk.position())
+    holding.desk.does(msgspec.structs.replace(reconciled(), discrepancies=(doubt,)))
+    holding.begin()
+    holding.show_book(ME, reconciled=1)
+    holding.tell(ME, tick("97"))
+
+    assert holding.does(IntendOrder) == []
+    assert holding.stage.events().count("ExitHeldBack") == 1
 
 
 def test_between_its_levels_a_position_is_left_alone(holding: Scene) -> None:
@@ -531,7 +554,7 @@ def test_before_its_book_it_does_nothing(stage: Stage) -> None:
         pulse=scene.pulse,
         spread_bps=Decimal(0),
         has_exchange_stop=False,
-        first_look=LONG_OVER,
+        first_look=long_over(),
     )
     stage.launch(ME, build)
     scene.tell(ME, tick("90"))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
+import msgspec
 import pytest
 
 from actors import names
@@ -18,7 +19,7 @@ from aegis.domain.commands import (
     IntendOrder,
     RequestCancel,
 )
-from aegis.domain.ids import Generation, Instant, PositionId
+from aegis.domain.ids import Generation, Instant
 from aegis.domain.instrument import Instrument
 from aegis.domain.lives import Taught
 from aegis.domain.order import Role, Side
@@ -37,7 +38,17 @@ from aegis.messages import (
 from aegis.vitals import ArmingRead, ReadVitals
 from supervisors.runtime import SeededRuntime
 from tests.actors.ensemble import Ensemble, closed
-from tests.domain.kit import BTC_USDT, POLICY, START, TAG, entry, exit_of, halt, instrument
+from tests.domain.kit import (
+    BTC_USDT,
+    POLICY,
+    START,
+    TAG,
+    entry,
+    exit_of,
+    halt,
+    instrument,
+    orphan,
+)
 from tests.stage import Stage
 
 ME = names.STRATEGY
@@ -67,8 +78,6 @@ class Metronome(Oracle):
 
 
 class Scene(Ensemble):
-    doubted: tuple[PositionId, ...] = ()
-
     def begin(self, strategy: Strategy) -> Scene:
         """Launch it, with its book, instruments and an empty history; not armed yet."""
         self.launch(lambda: strategy)
@@ -93,7 +102,6 @@ class Scene(Ensemble):
             plan=plan,
             tag=TAG,
             fresh_s=30.0,
-            is_doubted=lambda position: position.position_id in self.doubted,
         )
         self.stage.launch(ME, build)
 
@@ -327,8 +335,10 @@ def test_what_is_held_is_left_whole(scene: Scene) -> None:
 
 def test_what_others_may_have_sold_is_not_left(scene: Scene) -> None:
     scene.desk.holding()
-    scene.doubted = (scene.desk.position().position_id,)
-    scene.armed(Oracle(Signal.LEAVE)).tell(ME, closed(0))
+    scene.armed(Oracle(Signal.LEAVE))
+    doubt = orphan("o", of=scene.desk.position())
+    scene.publish(ME, msgspec.structs.replace(reconciled(2), discrepancies=(doubt,)))
+    scene.tell(ME, closed(0))
 
     assert scene.intended() == []
 

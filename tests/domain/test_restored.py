@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from aegis.domain.account import TradingState
@@ -304,6 +305,18 @@ def test_a_trade_that_nobody_knows_stays_in_sight_without_a_restore_too(desk: De
     assert desk.book.account.looked_at == START + 1
     desk.does(reconciled(at=95))
     assert desk.book.account.looked_at == START + 95
+
+
+def test_what_others_may_have_sold_is_doubted_until_a_look_finds_it_settled(desk: Desk) -> None:
+    held = desk.holding().position_id
+    doubt = orphan("o", of=desk.position())
+    found = msgspec.structs.replace(reconciled(), discrepancies=(doubt, orphan("p")))
+    desk.does(msgspec.structs.replace(found, is_dry_run=True))
+    assert not desk.book.account.is_doubted(held)
+    desk.does(found)
+    assert desk.book.account.doubted == (held,)
+    desk.does(reconciled())
+    assert b"doubted" not in msgspec.json.encode(desk.book.account)
 
 
 def test_what_a_person_has_left_stands_in_nobodys_way(desk: Desk) -> None:

@@ -27,7 +27,7 @@ from aegis.domain.events import (
 from aegis.domain.fold.coins import with_coin, with_coins
 from aegis.domain.fold.parts import beyond, brought, own_part
 from aegis.domain.fold.positions import cost_of
-from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, is_derivative
+from aegis.domain.ids import NANOS_PER_SECOND, Coin, Instant, PositionId, is_derivative
 from aegis.domain.money import ZERO, minus, negative, plus, times
 from aegis.domain.order import Order, Role, Side
 from aegis.domain.position import Position, worth
@@ -142,7 +142,13 @@ def _reconciled(account: Account, event: ReconciliationCompleted, at: Instant) -
             if f.position_id is not None and f.missing is not None
         },
         locks=_locks(event.discrepancies),
+        doubted=_doubted(open_ends) or msgspec.UNSET,
     )
+
+
+def _doubted(open_ends: list[Discrepancy]) -> tuple[PositionId, ...]:
+    orphans = (each for each in open_ends if each.kind == "orphan")
+    return tuple(sorted({each.position_id for each in orphans if each.position_id is not None}))
 
 
 def _locks(
