@@ -18,10 +18,11 @@ from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
 from aegis.domain.first_look import DOUBTED
+from aegis.domain.ids import PositionId
 from aegis.domain.order import OrderState
 from aegis.messages import ControlReply, ControlRequest
 from aegis.ports import Log, Messenger
-from aegis.store.reading import StoreStatus, read_status
+from aegis.store.reading import StoreStatus, View, read_status
 from supervisors.paces import Pace, RealPace, StillPace
 from supervisors.quick import INCARNATION_DIGITS
 from supervisors.system import System
@@ -75,9 +76,8 @@ class Outing:
         self._config, self._ask, self._log = bag.config, bag.ask, bag.log
         self._port = _Port()
         self._is_flat = False
-        self._in_doubt: set[object] = set()  # positions that wait for a person
+        self._seen: StoreStatus | None = None  # as of an event
         self._seen_until = -1
-        self._has_lost = False
         self._pace: Pace = (
             RealPace(bag.log)
             if is_at_exchange(bag.config, bag.ask)
@@ -122,31 +122,31 @@ class Outing:
         return Answer(is_done=not left, text="\n".join(lines))
 
     def _is_any_lost(self) -> bool:
-        """Say whether the outcome of an order is unknown still, and may be known soon.
-
-        The store is read again when something was written; it may be another thread's.
-        """
-        last_event_id = self._system.last_event_id
-        if last_event_id != self._seen_until:
-            self._seen_until = last_event_id
-            self._has_lost = any(order["state"] in LOST for order in self._status().orders)
-        return self._has_lost
+        """Say whether the outcome of an order is unknown still, and may be known soon."""
+        return any(order["state"] in LOST for order in self._status().orders)
 
     def _is_all_in_doubt(self) -> bool:
         """Say whether nothing is left but what waits for a person."""
-        doubted = self._in_doubt
-        return bool(doubted) and all(p["position_id"] in doubted for p in self._status().positions)
+        positions = self._status().positions
+        return bool(positions) and all(map(self._is_doubted, positions))
+
+    def _is_doubted(self, position: View) -> bool:
+        return self._status().account.is_doubted(PositionId(str(position["position_id"])))
 
     def _left_open(self) -> list[str]:
         return [
             f"still open: {position['symbol']} {position['amount']} "
             f"(position {position['position_id']}, {position['status']}); "
-            f"{DOUBTED if position['position_id'] in self._in_doubt else LEFT_LATER}"
+            f"{DOUBTED if self._is_doubted(position) else LEFT_LATER}"
             for position in self._status().positions
         ]
 
     def _status(self) -> StoreStatus:
-        return read_status(self._config.store.path)
+        """Return what the store holds, read again when something was written: by any thread."""
+        last_event_id = self._system.last_event_id
+        if self._seen is None or last_event_id != self._seen_until:
+            self._seen_until, self._seen = last_event_id, read_status(self._config.store.path)
+        return self._seen
 
     def _reply_to(self, token: int) -> ControlReply | None:
         self._run_while(lambda: token not in self._port.replies)
@@ -168,8 +168,6 @@ class Outing:
     def _hear_log(self, event: str, /, **fields: object) -> None:
         if event == "TradingStateChanged" and fields.get("cause") == "flatten":
             self._is_flat = fields.get("is_flattening") is False
-        elif event == "ExitHeldBack" and fields.get("text") == DOUBTED:
-            self._in_doubt.add(fields["position"])
         self._log(event, **fields)
 
 
