@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import logging
@@ -283,6 +284,19 @@ def test_a_pipe_that_nobody_empties_keeps_nobody_waiting(path: Path, written: Wr
         assert shown.startswith(b"08:14:02 Said text=xxx")
         log("Again")
         assert os.read(reading.fileno(), 1 << 20).endswith(b"08:14:02 Again\n")
+
+
+def test_a_line_that_was_cut_for_want_of_room_does_not_run_into_the_next(path: Path) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as console, os.fdopen(reader, "rb"):
+        log = _quiet(path, console=console)
+        console.write("x" * (fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ) - 8192))
+        console.flush()
+        log("Cut", **dict.fromkeys("abcdefghijklmnop", "x" * 1000))
+        os.read(reader, 1 << 20)
+        log("Next")
+        log("Last")
+        assert os.read(reader, 1 << 20) == b"\n08:14:02 Next\n08:14:02 Last\n"
 
 
 def test_a_line_is_in_the_pipe_before_the_next_step() -> None:

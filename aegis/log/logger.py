@@ -142,6 +142,7 @@ class _Desk:
         self._untold = 0
         self._is_told = False
         self._is_held_up = False  # the console
+        self._is_cut = False  # the last line there
 
     def stamped(self, _desk: object, level: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Put the time, level and event first."""
@@ -202,11 +203,14 @@ class _Desk:
         encoding = console.encoding or "utf-8"
         line = words.encode(encoding, "backslashreplace").decode(encoding) + "\n"
         try:
+            line = f"\n{line}" if self._is_cut else line
             for begin in range(0, len(line), _PART_CHARS):
                 if not self._has_room(console):
+                    self._is_cut = self._is_cut or begin > 0
                     return
                 console.write(line[begin : begin + _PART_CHARS])
                 console.flush()
+            self._is_cut = False
         except BlockingIOError:
             pass  # it was made so by somebody else, and misses a line
         except (OSError, ValueError):  # whoever read the pipe is gone, or it was closed
