@@ -84,9 +84,13 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
 
 
 def own_dust(book: Book, order: Order) -> Decimal:
-    """Return how much beyond its position an order may have sold that was ours: our dust."""
+    """Return how much beyond its position an order may have sold that was ours: our dust.
+
+    None where no position gains by it: it has ended, or never held anything.
+    """
     position = book.positions[order.position_id]
-    if order.role not in (Role.EXIT, Role.PROTECTIVE) or not position.is_alive:
+    is_holder = position.is_alive and position.entered > 0
+    if order.role not in (Role.EXIT, Role.PROTECTIVE) or not is_holder:
         return ZERO
     is_coin = not is_derivative(order.symbol)
     return book.account.dust.get(position.instrument.base, ZERO) if is_coin else ZERO

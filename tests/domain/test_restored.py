@@ -223,6 +223,17 @@ def test_a_sale_of_what_no_position_holds_is_booked_as_the_owner_s(desk: Desk) -
     assert desk.book.alive_positions() == ()
 
 
+def test_a_sale_of_what_no_position_holds_is_no_result_of_dust_either(desk: Desk) -> None:
+    desk.book.account = msgspec.structs.replace(desk.book.account, dust={BTC: Decimal("0.0004")})
+    events = desk.does(adoption(lost(1, Side.SELL, "2", "2")))
+    (sold,) = (each for each in events if isinstance(each, OrderFilled))
+    assert sold.not_ours == 2
+    assert (desk.last_position().status, desk.last_position().pnl) == (
+        PositionStatus.VOID,
+        Decimal(0),
+    )
+
+
 def test_a_sale_that_is_open_and_has_nothing_to_leave_is_called_off(desk: Desk) -> None:
     sale = lost(1, Side.SELL, "2", status=VenueOrderStatus.OPEN)
     desk.does(adoption(sale))
