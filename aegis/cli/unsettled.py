@@ -89,15 +89,18 @@ def _differences_to_settle(status: StoreStatus) -> Iterator[str]:
 
 def _exits_to_settle(status: StoreStatus) -> Iterator[str]:
     """Yield which exits wait until it is known whose coins are there."""
-    account = status.account
-    held = [str(view["symbol"]) for view in status.positions]
-    doubted = ", ".join(symbol for symbol in held if symbol in account.blocked)
-    if account.orphans and doubted:
+    account, held = status.account, status.positions
+    doubted = [
+        str(view["symbol"])
+        for view in held
+        if account.is_doubted(PositionId(str(view["position_id"])))
+    ]
+    if doubted:
         yield (
-            f"what this store does not know may have sold what it holds of {doubted}: where so, "
+            f"what this store does not know may have sold what it holds of {', '.join(doubted)}: "
             "no exit goes before run.py recover, AEGIS stopped"
         )
-    elif account.restored_at is not None and held:
+    elif account.restored_at is not None and held and not account.orphans:
         yield (
             "the store was restored: no exit goes before the books are compared with the "
             "exchange's, by run.py reconcile or a start"

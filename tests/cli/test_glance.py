@@ -401,7 +401,7 @@ def test_what_holds_entries_back_says_how_it_ends(changed: dict[str, Any], word:
 @pytest.mark.parametrize(
     ("changed", "word"),
     [
-        ({"orphans": ("x-9",), "blocked": (BTC_USDT,)}, "no exit goes before run.py recover"),
+        ({"doubted": ("p-1",)}, "BTC/USDT: no exit goes before run.py recover"),
         ({"restored_at": Instant(1)}, "no exit goes before the books are compared"),
     ],
 )
@@ -409,6 +409,14 @@ def test_what_holds_exits_back_says_how_it_ends(changed: dict[str, Any], word: s
     account = msgspec.structs.replace(ACCOUNT, **changed)
     assert word in settled(account=account, positions=(HELD,))
     assert word not in settled(account=account)
+
+
+@pytest.mark.parametrize("since", [None, Instant(1)])
+def test_orders_that_have_sold_nothing_of_it_hold_no_exit_back(since: Instant | None) -> None:
+    account = msgspec.structs.replace(
+        ACCOUNT, orphans=("x-9",), blocked=(BTC_USDT,), restored_at=since
+    )
+    assert "no exit goes" not in settled(account=account, positions=(HELD,))
 
 
 @pytest.mark.parametrize(("status", "is_told"), [("ok", False), ("fixed", False), ("failed", True)])
