@@ -9,8 +9,9 @@ Invariants:
 1. An answer counts only in the stage that waits for it: one that comes twice, or belongs to an
    earlier life, changes nothing.
 2. A discrepancy is called healed only when the store took each command that heals it.
-3. People go first. Nobody who waits for a run waits for another's pause: their own look comes at
-   once, and what was seen before stays seen. What they hear was looked at after they asked.
+3. People go first. A run that pauses gives way to who asks meanwhile, one that nobody waits for to
+   who had asked before as well: their look comes at once, and what was seen before stays seen. What
+   they hear was looked at after they asked.
 4. A trade that stands for a person, or for a time when it can be booked, stays in sight.
 """
 

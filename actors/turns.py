@@ -35,12 +35,12 @@ class Turns:
     def put(self, message: ReconcileNow) -> None:
         """Take what is asked for; of what nobody waits for, one is enough."""
         if message.reply_to is not None:
-            self._queue.insert(0, message)
+            self._line_up(message)
             return
         self._does_all = False
         is_looking = message == WATCH and self.under_way
         if not is_looking and not any(each.reply_to is None for each in self._queue):
-            self._queue.append(message)
+            self._line_up(message)
 
     def begin(self) -> bool:
         """Let the next run be the one under way; say whether there is any."""
@@ -62,7 +62,7 @@ class Turns:
 
     def give_way(self) -> None:
         """Put the run under way back."""
-        self._queue += self.under_way
+        self._line_up(*self.under_way)
 
     def let_go(self, is_told: Callable[[ReconcileNow], bool]) -> bool:
         """Wait no more for whom `is_told` has told so; say whether the run is for anybody yet."""
@@ -70,6 +70,10 @@ class Turns:
         left = tuple(each for each in self.under_way if not is_told(each))
         self.under_way = left or self.under_way
         return bool(left)
+
+    def _line_up(self, *messages: ReconcileNow) -> None:
+        """Let some wait: people before what nobody waits for, and else in the order of asking."""
+        self._queue = sorted((*self._queue, *messages), key=lambda each: each.reply_to is None)
 
 
 def _is_one(one: ReconcileNow, other: ReconcileNow) -> bool:

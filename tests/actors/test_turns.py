@@ -55,7 +55,15 @@ def test_what_a_person_s_run_did_not_come_to_is_wanted_yet() -> None:
 def test_one_run_is_for_all_people_who_want_the_same() -> None:
     dry = person(2, is_dry_run=True)
     made = turns(AT_START, person(1), dry, person(3))
-    assert all_of(made) == [(person(3), person(1)), (dry,)]
+    assert all_of(made) == [(person(1), person(3)), (dry,)]
+
+
+def test_who_asked_first_is_first_and_none_waits_for_a_run_that_nobody_waits_for() -> None:
+    dry = person(2, is_dry_run=True)
+    assert all_of(turns(INTERVAL, dry, person(1))) == [(dry,), (person(1),)]
+    made = turns(dry, INTERVAL, person(1))
+    made.give_way()
+    assert all_of(made) == [(person(1),), (dry,)]
 
 
 def test_what_nobody_waits_for_comes_once() -> None:
