@@ -48,6 +48,7 @@ class ExitReason(StrEnum):
     TAKE_PROFIT = "take_profit"
     FLATTEN = "flatten"
     STRATEGY = "strategy"
+    RECOVERED = "recovered"  # the exchange knows of an exit, and nobody why it was wanted
 
 
 class ExitWanted(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.fills import end_order, record_fills
 from aegis.domain.findings import fill_of
+from aegis.domain.guard import ExitReason
 from aegis.domain.ids import (
     ClientOrderId,
     Incarnation,
@@ -58,7 +59,7 @@ from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestore
 from aegis.domain.steering import halted
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
 
-RECOVERED = "recovered"
+RECOVERED = ExitReason.RECOVERED.value
 """Why an order was wanted whose reason was lost."""
 
 RECOVERER = "reconciler"

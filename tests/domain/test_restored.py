@@ -15,6 +15,7 @@ from aegis.domain.commands import (
     RecordRestore,
 )
 from aegis.domain.events import OrderFilled, PositionClosed, PositionOpened
+from aegis.domain.guard import ExitReason, ExitWanted, wanted_unseen, watch
 from aegis.domain.ids import (
     ClientOrderId,
     Coin,
@@ -211,6 +212,16 @@ def test_an_exit_that_is_still_open_stays(desk: Desk, price: str | None) -> None
     found = lost(1, Side.SELL, "2", status=VenueOrderStatus.OPEN, price=price)
     desk.does(adoption(found))
     assert state_of(desk, found) is OrderState.OPEN
+
+
+def test_what_a_forgotten_exit_has_left_is_left_to_its_end(desk: Desk) -> None:
+    desk.holding("2")
+    desk.does(adoption(lost(1, Side.SELL, "2", "0.5", status=VenueOrderStatus.CANCELED)))
+    left = desk.position()
+    assert left.amount == Decimal("1.5")
+    wanted = ExitWanted(reason=ExitReason.RECOVERED, trigger_price=None)
+    assert watch(left, Decimal(100)) == wanted
+    assert wanted_unseen(desk.book, left) == wanted
 
 
 def test_a_sale_of_what_no_position_holds_is_booked_as_the_owner_s(desk: Desk) -> None:
