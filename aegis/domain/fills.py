@@ -79,7 +79,7 @@ def record_fills(book: Book, command: RecordFills, now: Instant) -> Decision:
     if proposals and order.is_ended:
         proposals.extend(consequences(book, position, order))
     if foreign:
-        proposals.extend(proposed_of_account(alarm_of(order, position, foreign)))
+        proposals.extend(proposed_of_account(alarm_of(book, order, position, foreign)))
     return tuple(proposals)
 
 
@@ -107,16 +107,27 @@ def _filled(order: Order, position: Position, fill: Fill, dust: Decimal) -> Orde
     )
 
 
-def alarm_of(order: Order, position: Position, sold: list[OrderFilled]) -> AlarmRaised:
-    """Return what the owner is told whose coins an order of ours has sold."""
+def alarm_of(book: Book, order: Order, position: Position, sold: list[OrderFilled]) -> AlarmRaised:
+    """Return what the owner is told whose coins an order of ours has sold.
+
+    Where a later position holds the coin as well they may be of that one: a comparison finds out.
+    """
     instrument = position.instrument
     amount = text(total(event.not_ours for event in sold))
     worth = text(total(brought(event, instrument.quote) for event in sold))
+    others = [
+        each.position_id
+        for each in book.alive_positions()
+        if each.position_id != position.position_id
+        and each.instrument.base == instrument.base
+        and each.amount > 0
+    ]
+    whose = f"of your own, or of position {', '.join(others)}," if others else "of your own"
+    advice = "run.py reconcile says whose" if others else "buy them back by hand if you want"
     told = (
-        f"{amount} {instrument.base} of your own were sold by AEGIS: order {order.client_order_id} "
+        f"{amount} {instrument.base} {whose} were sold by AEGIS: order {order.client_order_id} "
         f"sold more than its position had. They brought {worth} {instrument.quote}, which are in "
-        "your account, neither gain nor loss. All is booked, and nothing is sent again; buy them "
-        "back by hand if you want them"
+        f"your account, neither gain nor loss. All is booked, nothing is sent again; {advice}"
     )
     return AlarmRaised(check=OVERSOLD, text=told)
 

@@ -508,6 +508,19 @@ def test_an_exit_that_appears_after_the_close_keeps_nobody_from_a_new_position()
     assert desk.does(command) == ()
 
 
+def test_coins_that_a_later_position_may_have_held_are_not_called_the_owner_s_alone() -> None:
+    desk = Desk()
+    ghost = desk.unknown(exit_of(desk.holding("1")))
+    desk.does(end(ghost, OrderStep.PROVE_ABSENT))
+    desk.left()
+    desk.waits(60)
+    fresh = desk.holding("1")
+    desk.does(accept(ghost))
+    _, alarm = desk.does(fills(ghost, fill("t")))
+    assert isinstance(alarm, AlarmRaised)
+    assert f"of your own, or of position {fresh.position_id}," in alarm.text
+
+
 # A person's word on an order -----------------------------------------------------------------
 
 
