@@ -9,7 +9,7 @@ Invariant: a balance that an order in flight, or a trade not booked yet, may exp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from aegis.domain.book import Book
@@ -17,11 +17,14 @@ from aegis.domain.commands import AcceptOrder, Command, RecordFills, RequestCanc
 from aegis.domain.coverage import held
 from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Kind, Trade, View, fill_of, not_ours
-from aegis.domain.ids import ClientOrderId, Symbol, coins_of, is_own_order
-from aegis.domain.money import ZERO, minus, plus, text, total
+from aegis.domain.ids import ClientOrderId, PositionId, Symbol, coins_of, is_own_order
+from aegis.domain.money import ZERO, minus, negative, plus, text
 from aegis.domain.order import UNSETTLED, Fill, Order, Role, Side
 from aegis.domain.risk import is_held
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
+
+Doubted = Mapping[Symbol, PositionId]
+"""By symbol, the position of which nobody knows how much is left, but a person."""
 
 
 def named_orders(account: VenueAccount, tag: str) -> tuple[ClientOrderId, ...]:
@@ -39,7 +42,8 @@ def named_trades(account: VenueAccount) -> tuple[Trade, ...]:
 
 def compare(book: Book, view: View) -> tuple[Finding, ...]:
     """Return what differs: trades and orders first, what is held only where it can be judged."""
-    trades, orders = tuple(_trades(book, view)), tuple(_orders(book, view))
+    doubted = _doubted(book, view)
+    trades, orders = tuple(_trades(book, view, doubted)), tuple(_orders(book, view, doubted))
     is_settled = not any(order.state in UNSETTLED for order in book.active_orders())
     return (*trades, *orders, *(held(book, view) if is_settled and not trades else ()))
 
@@ -47,13 +51,13 @@ def compare(book: Book, view: View) -> tuple[Finding, ...]:
 # Trades ---------------------------------------------------------------------------------------
 
 
-def _trades(book: Book, view: View) -> Iterator[Finding]:
+def _trades(book: Book, view: View, doubted: Doubted) -> Iterator[Finding]:
     for trade in view.account.trades:
         if not is_own_order(view.tag, trade.client_order_id):
             continue
         order = book.orders.get(ClientOrderId(trade.client_order_id or ""))
         if order is None:
-            yield _orphan(book, view, trade.symbol, f"trade {trade.trade_id}")
+            yield _orphan(doubted, trade.symbol, f"trade {trade.trade_id}")
         elif trade.trade_id not in order.trade_ids:
             yield _missing(book, order, trade)
         else:
@@ -131,24 +135,20 @@ def _told_fill(fill: Fill) -> str:
 # Orders ---------------------------------------------------------------------------------------
 
 
-def _orders(book: Book, view: View) -> Iterator[Finding]:
+def _orders(book: Book, view: View, doubted: Doubted) -> Iterator[Finding]:
     for there in view.account.open_orders:
         if not is_own_order(view.tag, there.client_order_id):
             yield _external_order(there)
             continue
         order = book.orders.get(ClientOrderId(there.client_order_id or ""))
         if order is None:
-            yield _orphan(book, view, there.symbol, f"order {there.client_order_id}")
+            yield _orphan(doubted, there.symbol, f"order {there.client_order_id}")
         elif order.is_ended:
             yield _unknown_order(order, there)
 
 
-def _orphan(book: Book, view: View, symbol: Symbol, subject: str) -> Finding:
+def _orphan(doubted: Doubted, symbol: Symbol, subject: str) -> Finding:
     """Return an order, or a trade of one, that carries our tag and was never made here."""
-    position = book.position_of(symbol)
-    is_doubted = (
-        position is not None and is_held(position) and _sold_unknown(book, view, symbol) > 0
-    )
     return Finding(
         key=(Kind.ORPHAN, symbol, subject),
         discrepancy=Discrepancy(
@@ -159,26 +159,38 @@ def _orphan(book: Book, view: View, symbol: Symbol, subject: str) -> Finding:
             found="our tag at the exchange, no intent",
             action="",
             is_healed=False,
-            position_id=position.position_id if position is not None and is_doubted else None,
+            position_id=doubted.get(symbol),
         ),
         is_told=True,
     )
 
 
-def _sold_unknown(book: Book, view: View, symbol: Symbol) -> Decimal:
-    """Return how much more orders that are not known here have sold, or may sell, than bought."""
-    account = view.account
-    trades = [each for each in account.trades if _is_orphan(book, view, symbol, each)]
-    orders = [each for each in account.open_orders if _is_orphan(book, view, symbol, each)]
-    sold = total(each.amount for each in trades if each.side is Side.SELL)
-    selling = total(minus(o.amount, o.filled) for o in orders if o.side is Side.SELL)
-    return minus(plus(sold, selling), total(t.amount for t in trades if t.side is Side.BUY))
+def _doubted(book: Book, view: View) -> Doubted:
+    """Return of which positions orders that are not known here sold more than they bought.
+
+    One pass for all: another AEGIS may have made thousands of them.
+    """
+    sold: dict[Symbol, Decimal] = {}
+    for symbol, amount in _sold_unknown(book, view):
+        sold[symbol] = plus(sold.get(symbol, ZERO), amount)
+    positions = [book.position_of(symbol) for symbol, amount in sold.items() if amount > 0]
+    return {each.symbol: each.position_id for each in positions if each and is_held(each)}
 
 
-def _is_orphan(book: Book, view: View, symbol: Symbol, there: VenueOrder | VenueTrade) -> bool:
+def _sold_unknown(book: Book, view: View) -> Iterator[tuple[Symbol, Decimal]]:
+    """Yield what orders that are not known here have sold, or may sell yet; below 0: bought."""
+    for trade in view.account.trades:
+        if _is_orphan(book, view, trade):
+            is_sale = trade.side is Side.SELL
+            yield trade.symbol, trade.amount if is_sale else negative(trade.amount)
+    for order in view.account.open_orders:
+        if _is_orphan(book, view, order) and order.side is Side.SELL:
+            yield order.symbol, minus(order.amount, order.filled)
+
+
+def _is_orphan(book: Book, view: View, there: VenueOrder | VenueTrade) -> bool:
     name = there.client_order_id
-    is_ours = there.symbol == symbol and is_own_order(view.tag, name)
-    return is_ours and ClientOrderId(name or "") not in book.orders
+    return is_own_order(view.tag, name) and ClientOrderId(name or "") not in book.orders
 
 
 def _unknown_order(order: Order, there: VenueOrder) -> Finding:
