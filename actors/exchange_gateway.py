@@ -122,7 +122,7 @@ class ExchangeGateway(AtMarket):
         self._is_denied = False  # the key, by what the exchange last said of it
         self._watches: dict[ClientOrderId, Watch] = {}
         self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
-        self._readers: list[ReadAccount] = []
+        self._reader: ReadAccount | None = None  # of its last life: it asks one thing at a time
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
@@ -353,7 +353,7 @@ class ExchangeGateway(AtMarket):
 
     def _read_account(self, message: ReadAccount) -> None:
         """Look at the account, and meanwhile at each order that is not settled."""
-        self._readers.append(message)
+        self._reader = message
         for order in self._book.active_orders() if self._book else ():
             self._step(order.client_order_id, LookWanted())
         self._submit(FetchAccount(trades_since=message.trades_since))
@@ -363,10 +363,11 @@ class ExchangeGateway(AtMarket):
         heard = AccountHeard(asked_since=request.trades_since, account=account)
         for order_id in sorted(self._watches):
             self._step(order_id, heard)
-        reply = AccountRead(account=account, reason="" if account else reason_of(answer))
-        for reader in [r for r in self._readers if r.trades_since == request.trades_since]:
-            self._readers.remove(reader)
-            self.tell(reader.reply_to, reply)
+        reader = self._reader
+        if reader is not None and reader.trades_since == request.trades_since:
+            self._reader = None
+            reason = "" if account else reason_of(answer)
+            self.tell(reader.reply_to, AccountRead(account=account, reason=reason))
 
     def _ask_balance(self, symbol: Symbol) -> bool:
         """Ask what there is of a symbol's coins; say whether that was not asked just now."""

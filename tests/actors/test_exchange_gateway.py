@@ -677,6 +677,19 @@ def test_an_account_out_of_reach_is_told_with_the_reason(scene: Scene) -> None:
     assert (read.account, read.reason) == (None, "timed out")
 
 
+def test_an_answer_to_an_earlier_life_of_who_asked_is_no_answer_to_the_next(scene: Scene) -> None:
+    scene.begin()
+    for since in (1, 2):
+        asked = ReadAccount(trades_since=Instant(since), reply_to=names.RECONCILER)
+        scene.tell(GATEWAY, asked)
+    scene.wait_asked(FetchAccount, 2)
+    scene.venue.answer(FetchAccount, NoAnswer(reason="of the first"))
+    scene.venue.answer(FetchAccount, NoAnswer(reason="of the second"))
+    scene.settle(GATEWAY)
+
+    assert [each.reason for each in scene.heard(names.RECONCILER, AccountRead)] == ["of the second"]
+
+
 def test_what_the_store_would_not_have_is_told_once_while_it_is_the_same(scene: Scene) -> None:
     scene.begin()
     order = scene.desk.accepted(entry())
