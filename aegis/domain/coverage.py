@@ -95,8 +95,7 @@ def _own(book: Book, coin: Coin) -> Decimal:
 def lacking(book: Book, view: View, position: Position, lack: Decimal) -> Finding:
     """Return that the exchange lacks coins of a position, with what would heal it if anything."""
     left = minus(position.amount, lack)
-    price = position.mark or position.entry_price
-    is_gone = left == 0 or position.instrument.is_dust(left, price)
+    is_gone = left == 0 or position.is_dust_of(left)
     trades = _sold_by_others(book, view, position, lack)
     heal: tuple[Command, ...] = ()
     if trades:

@@ -246,7 +246,7 @@ def _transferred(position: Position, missing: Decimal) -> Decision:
         cost=minus(position.cost, event.cost),
     )
     events: list[Event] = [event]
-    if left.instrument.is_dust(left.amount, price):
+    if left.is_dust:
         if left.amount > 0 or left.cost > 0:
             dust = DustSetAside(coin=left.instrument.base, amount=left.amount, cost=left.cost)
             events.append(dust)

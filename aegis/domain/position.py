@@ -140,8 +140,17 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_dust(self) -> bool:
-        """Whether what is left is too little to be sold, at its last mark."""
-        return self.instrument.is_dust(self.amount, self.mark or self.intended_price)
+        """Whether what is left is too little to be sold; see `is_dust_of`."""
+        return self.is_dust_of(self.amount)
+
+    def is_dust_of(self, amount: Decimal) -> bool:
+        """Say whether so much of it is too little to be sold, and no price alone makes it so.
+
+        By the higher of its last mark and its entry price: a mark may be a slip of the exchange's,
+        and what was set aside is sold no more.
+        """
+        price = max(self.mark or self.intended_price, self.entry_price)
+        return self.instrument.is_dust(amount, price)
 
     @property
     def has_unvalued_fees(self) -> bool:

@@ -40,8 +40,7 @@ def gone_of(book: Book, position: Position) -> Decimal:
     """
     gone = book.account.unresolved.get(position.position_id, ZERO)
     there = minus(position.amount, gone)
-    price = position.mark or position.intended_price
-    return ZERO if position.instrument.is_dust(there, price) else gone
+    return ZERO if position.is_dust_of(there) else gone
 
 
 def may_go_second(book: Book, order: Order, reading: Reading | None) -> bool:

@@ -393,12 +393,31 @@ def test_dust_is_what_its_mark_makes_too_small_to_sell() -> None:
 @pytest.mark.parametrize(("mark", "is_left"), [("99.99", False), ("100", True)])
 def test_what_is_left_is_judged_by_its_mark(mark: str, *, is_left: bool) -> None:
     desk = Desk()
-    held = desk.holding("0.02", "1000")
+    held = desk.holding("0.02", "50")
     order = desk.accepted(exit_of(held))
     desk.fills(order, "0.01")
     desk.does(MarkPosition(position_id=held.position_id, price=Decimal(mark)))
     desk.ends(order, OrderStep.CANCEL)
     assert (desk.book.position_of(BTC_USDT) is not None) is is_left
+
+
+def test_a_price_that_is_nonsense_makes_no_dust_of_what_was_paid_for() -> None:
+    desk = Desk()
+    held = desk.holding("0.02", "1000")
+    order = desk.accepted(exit_of(held))
+    desk.does(MarkPosition(position_id=held.position_id, price=Decimal("0.5")))
+    assert [type(event) for event in desk.ends(order, OrderStep.REJECT)] == [OrderRejected]
+    assert (desk.position().amount, desk.position().mark) == (held.amount, Decimal("0.5"))
+
+
+def test_what_is_below_the_least_amount_is_dust_whatever_was_paid_for_it() -> None:
+    desk = Desk()
+    held = desk.holding("0.02", "40000")
+    order = desk.accepted(exit_of(held))
+    desk.fills(order, "0.0191", "40000")
+    desk.ends(order, OrderStep.CANCEL)
+    assert desk.last_position().close_reason == "stop_loss"
+    assert desk.book.account.dust == {BTC: Decimal("0.0009")}
 
 
 def test_a_position_is_not_closed_while_an_entry_may_still_fill() -> None:
