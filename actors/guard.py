@@ -27,7 +27,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.first_look import FirstLook
 from aegis.domain.guard import (
-    ExitReason,
+    UNPRICED_S,
     ExitWanted,
     Extremes,
     is_mark_due,
@@ -55,6 +55,7 @@ from aegis.messages import (
     Executed,
     FeedCheckDue,
     FeedStarted,
+    FlattenDue,
     GuardMessage,
     HeartbeatDue,
     HistoryRead,
@@ -111,6 +112,7 @@ class Guard(Trailing):
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
         if self._feed_check_s is not None:
             self.every(self._feed_check_s, FeedCheckDue())
+            self.every(UNPRICED_S, FlattenDue())
 
     def receive(self, message: GuardMessage) -> None:
         match message:
@@ -122,6 +124,9 @@ class Guard(Trailing):
                 self._weigh(message.reading)
             case FeedCheckDue():
                 self._check_feed()
+            case FlattenDue():
+                if self._book is not None and self._book.account.is_flattening:
+                    self._flatten(self._book, is_late=True)
             case CandleClosed():
                 self._closed(message)
             case FeedStarted():
@@ -205,8 +210,7 @@ class Guard(Trailing):
             unseen_s = now - self._seen_at.get(position.symbol, now - silent_s)
             wanted = wanted_unseen(book, position)
             if wanted is not None and unseen_s >= 2 * check_s:
-                last = self._belief.last.get(position.symbol)
-                self._leave(book, position, wanted, last or last_known(position, self.clock.now()))
+                self._leave(book, position, wanted, self._last_quote(position))
 
     def _watch(self, book: Book, position: Position, quote: Quote) -> None:
         wanted = watch(position, quote.bid)
@@ -226,11 +230,14 @@ class Guard(Trailing):
         position = None if book is None else book.position_of(reading.symbol)
         if book is None or position is None:
             return
-        last = self._belief.last.get(position.symbol)
-        quote = last or last_known(position, self.clock.now())
+        quote = self._last_quote(position)
         wanted = watch(position, quote.bid)
         if isinstance(wanted, ExitWanted):
             self._leave(book, position, wanted, quote, reading)
+
+    def _last_quote(self, position: Position) -> Quote:
+        last = self._belief.last.get(position.symbol)
+        return last or last_known(position, self.clock.now())
 
     def _leave(
         self,
@@ -284,14 +291,14 @@ class Guard(Trailing):
             self._execute(wait.alarm)
         return True
 
-    def _flatten(self, book: Book) -> None:
-        """Leave everything held; the episode ends when nothing is alive any more."""
-        alive = book.alive_positions()
+    def _flatten(self, book: Book, *, is_late: bool = False) -> None:
+        """Leave what is held and has a price, or is late to get one; it ends when all is left."""
+        alive, old = book.alive_positions(), self.clock.monotonic() - UNPRICED_S
         for position in alive:
-            quote = self._belief.last.get(position.symbol)
-            if quote is not None and is_held(position):
-                wanted = ExitWanted(reason=ExitReason.FLATTEN, trigger_price=None)
-                self._leave(book, position, wanted, quote)
+            wanted, seen_at = wanted_unseen(book, position), self._seen_at.get(position.symbol)
+            is_old = seen_at is None or seen_at <= old
+            if wanted is not None and (is_old if is_late else seen_at is not None):
+                self._leave(book, position, wanted, self._last_quote(position))
         if not alive:
             self._execute(flat(book.account))
 

@@ -350,6 +350,10 @@ class FeedCheckDue(Message, frozen=True, kw_only=True):
     """A timer of the Guard's own: see whether prices still come."""
 
 
+class FlattenDue(Message, frozen=True, kw_only=True):
+    """A timer of the Guard's own: see whether a flatten waits for a price."""
+
+
 class HeartbeatDue(Message, frozen=True, kw_only=True):
     """A timer of the Guard's own."""
 
@@ -361,7 +365,8 @@ StrategyMessage = (
 
 GuardMessage = (
     Committed | BookRead | Executed | MarketMoved | QuoteRead | BalanceRead | CandleClosed
-    | FeedCheckDue | FeedStarted | HistoryRead | HeartbeatDue | ReadVitals | Reconfigured
+    | FeedCheckDue | FeedStarted | FlattenDue | HistoryRead | HeartbeatDue | ReadVitals
+    | Reconfigured
 )  # fmt: skip
 
 

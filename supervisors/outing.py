@@ -31,7 +31,7 @@ from supervisors.tree import TRADING, Errand
 RECONCILING, FLATTENING = 1, 2
 """Tokens of the two questions that an errand may ask."""
 
-LEFT_LATER = "it is left when AEGIS runs and a price comes"
+LEFT_LATER = "it is left when AEGIS runs; or say flatten again"
 
 LOST = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 

@@ -30,6 +30,12 @@ VITALS_TIMEOUT_S = 3.0
 """The listener answers within one second, with whom it has heard of."""
 
 
+SELLING = (
+    "flatten: what AEGIS holds is sold now, at market; where no price comes, without one 5 to 10 s "
+    "later. It ends within some three minutes"
+)
+
+
 class Act(Protocol):
     """What does a person's errand where no AEGIS runs; raises what opening raises."""
 
@@ -104,6 +110,8 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG
+    if wanted.command == "flatten" and place.config.mode == "live":
+        complain(SELLING)
     return tell_answer(_act(place, wanted, _unseen), is_json=is_json)
 
 

@@ -38,6 +38,9 @@ TRAILING_STEP_PCT = Decimal("0.05")
 MARK_STEP_BPS = Decimal(10)
 """A mark is an event; smaller moves are not worth one."""
 
+UNPRICED_S = 5
+"""Real seconds that a flatten waits for a price, and how often it looks; then it goes at market."""
+
 PEAK_STEP_PCT = Decimal("0.5")
 """A new height is an event as well: the drawdown may be measured from up to this much lower."""
 

@@ -24,6 +24,7 @@ from aegis.domain.commands import (
     StartDay,
 )
 from aegis.domain.first_look import ALARM_AFTER_S, WITHIN_S, FirstLook
+from aegis.domain.guard import UNPRICED_S
 from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant, exit_order_id
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import OrderStep, OrderType
@@ -607,6 +608,29 @@ def test_without_any_price_what_is_being_left_is_left_and_nothing_else(
     seeded_stage.runtime.run_for(10)
 
     assert [each.order.reason for each in scene.commands(IntendOrder)] == ["flatten"] * is_wanted
+
+
+def test_a_flatten_waits_for_a_price_for_a_while_and_then_for_none(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage)
+    scene.desk.holding()
+    scene.begin(feed_check_s=60)
+    assert isinstance(seeded_stage.runtime, SeededRuntime)
+    seeded_stage.runtime.run_for(UNPRICED_S - 1)
+    scene.tell(ME, tick("100"))
+    scene.publish(ME, halt("flatten", is_flattening=True))
+    seeded_stage.runtime.run_for(UNPRICED_S - 1)
+    assert scene.commands(IntendOrder) == []
+    seeded_stage.runtime.run_for(UNPRICED_S)
+    assert [each.order.reason for each in scene.commands(IntendOrder)] == ["flatten"]
+
+
+def test_a_flatten_ends_where_nothing_is_held_and_no_price_comes(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage).begin(feed_check_s=60)
+    scene.publish(ME, halt("flatten", is_flattening=True))
+    assert isinstance(seeded_stage.runtime, SeededRuntime)
+    seeded_stage.runtime.run_for(UNPRICED_S)
+    (ended,) = scene.commands(ChangeTradingState)
+    assert (ended.cause, ended.is_flattening) == ("flatten", False)
 
 
 def test_where_nothing_is_held_nobody_is_asked(seeded_stage: Stage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aegis.domain.guard import UNPRICED_S
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from tests.domain.kit import BTC
@@ -18,7 +19,9 @@ STALE_S = 5
 """From the loss of an answer to the price that lets the next exit go, and the call."""
 
 
-STALE_AFTER_S = 30
+FLAT_WITHIN_S = 2 * UNPRICED_S + 2
+"""A wait for a price that has just begun, the next look, and the calls."""
+
 OF_STOPS = ("private/advanced/cancel-order", "private/advanced/get-order-detail")
 
 
@@ -83,7 +86,10 @@ def test_a_flatten_leaves_though_the_exchange_tells_no_price(
         if is_new:
             world.be_down(60)
             world.run_for(5)
+        asked_at = world.now()
         world.say("flatten")
-        world.run_for(3 * STALE_AFTER_S)
-        assert world.has_said("PositionClosed")
+        world.run_until(lambda: world.has_said("PositionClosed"))
+        assert world.now() - asked_at <= FLAT_WITHIN_S * NANOS_PER_SECOND
+        world.run_for(UNPRICED_S)
+        assert not world.status().account.is_flattening
         world.expect_truth()
