@@ -274,6 +274,8 @@ class System:
     def _stale_after_s(self) -> float:
         """Return after how many real seconds without news a price is stale."""
         market = self.config.market
+        if market.source == "exchange":
+            return market.stale_after_s
         tick_s = self.runtime.clock.real_s(market.timeframe_s / TICKS_A_CANDLE)
         return market.stale_after_s + tick_s
 

@@ -192,7 +192,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="data",
         reads="when the market was last heard; not at `market.speed` 0",
-        finds="no news of a symbol for longer than `market.stale_after_s` and a tick",
+        finds="no news of a symbol for longer than `market.stale_after_s`, and a tick of a market "
+        "made from candles",
         holds="prices are fresh",
         advice="see to the source: without prices no stop can fire",
         is_critical=True,
