@@ -42,8 +42,10 @@ from aegis.domain.ids import Instant, account_tag
 from aegis.domain.money import total
 from aegis.domain.narrate import describe
 from aegis.domain.notices import notice_of
+from aegis.domain.order import OrderType
 from aegis.domain.reconcile import trades_since
 from aegis.domain.restored import LostOrder, Terms, adoption_of, in_turn, told_adoption, told_order
+from aegis.domain.venue import VenueAccount
 from aegis.exchange.live.errors import ExchangeUnavailableError
 from aegis.ports import Log, Messenger
 from aegis.store.clerk import Clerk
@@ -159,16 +161,16 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
         told = ask(FetchAccount(trades_since=since))
         assert isinstance(told, AccountFetched), f"Expected the account, was {told}"
         account = told.account
-        symbols = {each.client_order_id: each.symbol for each in account.open_orders}
-        symbols |= {each.client_order_id: each.symbol for each in account.trades}
-        for order_id in named_orders(account, tag):
+        for wanted in wanted_of(account, tag, since):
+            order_id = wanted.client_order_id
             if order_id in store.book.orders or store.find_order(order_id) is not None:
                 continue
-            asked = FindOrder(client_order_id=order_id, symbol=symbols[order_id], since=since)
-            found = ask(asked)
+            found = ask(wanted)
+            if isinstance(found, OrderNotFound):  # a stop that fired since is kept with the others
+                found = ask(msgspec.structs.replace(wanted, is_stop=not wanted.is_stop))
             if isinstance(found, OrderNotFound):
-                text = f"the exchange tells trades of {order_id} and not the order; try again"
-                raise ExchangeUnavailableError(text)
+                told = f"the exchange names order {order_id}, and does not find it when asked"
+                raise ExchangeUnavailableError(f"{told}; try again")
             assert isinstance(found, OrderFound), f"Expected {order_id}, was {found}"
             yield LostOrder(order=found.order, trades=found.trades)
 
@@ -181,6 +183,20 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
             policy=stop_policy_of(self.config),
             instruments={each.symbol: each for each in told.instruments},
         )
+
+
+def wanted_of(account: VenueAccount, tag: str, since: Instant) -> tuple[FindOrder, ...]:
+    """Return how each order with our tag that the exchange names is looked up.
+
+    A stop at rest is where stops are kept.
+    """
+    stops = {each.client_order_id for each in account.open_orders if each.type is OrderType.STOP}
+    symbols = {each.client_order_id: each.symbol for each in account.open_orders}
+    symbols |= {each.client_order_id: each.symbol for each in account.trades}
+    return tuple(
+        FindOrder(client_order_id=key, symbol=symbols[key], since=since, is_stop=key in stops)
+        for key in named_orders(account, tag)
+    )
 
 
 def refuse_unlisted(forgotten: Iterable[LostOrder], terms: Terms) -> None:

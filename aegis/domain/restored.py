@@ -55,6 +55,7 @@ from aegis.domain.money import ZERO, is_amount, is_figure, text, total
 from aegis.domain.order import OrderStep, OrderType, Role, Side
 from aegis.domain.position import PositionSide, StopPolicy
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed_of_account
+from aegis.domain.protection import STOP_REASON
 from aegis.domain.restores import PositionDated, RecoveryCompleted, StoreRestored
 from aegis.domain.steering import halted
 from aegis.domain.venue import VenueOrder, VenueOrderStatus, VenueTrade
@@ -67,6 +68,11 @@ RECOVERER = "reconciler"
 
 CALLED_OFF_LATER = (
     "it may fill until AEGIS starts, and calls it off; or cancel it at the exchange now"
+)
+
+RESTS_ON = (
+    "it rests there, and stays as it is; when AEGIS starts it keeps it for what is held, or calls "
+    "it off where risk.exchange_stop is off"
 )
 
 ENDINGS: dict[VenueOrderStatus, OrderStep] = {
@@ -149,8 +155,10 @@ def _fault_of_figures(book: Book, command: AdoptOrder) -> Refusal | None:
         told = f"its trades come to {text(filled)}, the exchange says {text(order.filled)}"
         return _refused("fills_missing", command, told)
     price = _decision_price(book, command)
-    figures = [order.amount] if price is None else [order.amount, price]
-    if price is None or not all(is_amount(each) and is_figure(each) for each in figures):
+    if price is None:
+        told = "it is open, and no price or position is known for it: cancel it at the exchange"
+        return _refused("bad_figure", command, told)
+    if not all(is_amount(each) and is_figure(each) for each in (order.amount, price)):
         return _refused("bad_figure", command, f"{text(order.amount)} at {price}")
     return None
 
@@ -187,9 +195,11 @@ def told_adoption(what: str, command: AdoptOrder, not_ours: Decimal = ZERO) -> t
     if not_ours > 0:
         line += f"; {text(not_ours)} of it no position held: coins of yours, neither gain nor loss"
     order = command.order
-    if order.status is VenueOrderStatus.OPEN and order.side is Side.BUY:
+    if order.status is not VenueOrderStatus.OPEN:
+        return (line,)
+    if order.side is Side.BUY:
         return line, CALLED_OFF_LATER
-    return (line,)
+    return (line, RESTS_ON) if order.type is OrderType.STOP else (line,)
 
 
 def _decision_price(book: Book, command: AdoptOrder) -> Decimal | None:
@@ -220,7 +230,7 @@ def _begin(
             trigger_price=None,
             reduce_only=False,
             strategy=command.strategy if alive is None else alive.strategy,
-            reason=RECOVERED,
+            reason=STOP_REASON if order.type is OrderType.STOP else RECOVERED,
             decision_price=price,
             bid=None,
             ask=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import NoneType
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from aegis.domain.commands import (
     CompleteReconciliation,
     CompleteRecovery,
     RecordRestore,
+    RequestCancel,
 )
 from aegis.domain.events import OrderFilled, PositionClosed, PositionOpened
 from aegis.domain.guard import ExitReason, ExitWanted, wanted_unseen, watch
@@ -29,8 +31,10 @@ from aegis.domain.ids import (
 from aegis.domain.money import total
 from aegis.domain.order import OrderState, OrderType, Side
 from aegis.domain.position import PositionStatus
+from aegis.domain.protection import STOP_REASON, Keeper, stop_of
 from aegis.domain.restored import (
     CALLED_OFF_LATER,
+    RESTS_ON,
     LostOrder,
     Terms,
     adoption_of,
@@ -51,6 +55,7 @@ from tests.domain.kit import (
     halt,
     instrument,
     orphan,
+    quote,
     resume,
 )
 
@@ -193,6 +198,44 @@ def test_an_entry_that_is_still_open_is_told_with_what_becomes_of_it() -> None:
     resting_sale = adoption(lost(2, Side.SELL, "2", status=VenueOrderStatus.OPEN))
     assert told_adoption("booked", still_open)[1:] == (CALLED_OFF_LATER,)
     assert told_adoption("booked", resting_sale)[1:] == ()
+
+
+def stop_at_rest(amount: str) -> LostOrder:
+    found = lost(2, Side.SELL, amount, status=VenueOrderStatus.OPEN, price=None)
+    order = msgspec.structs.replace(found.order, type=OrderType.STOP)
+    return msgspec.structs.replace(found, order=order)
+
+
+def test_a_forgotten_stop_at_rest_is_taken_up_and_nothing_is_left_by_it(desk: Desk) -> None:
+    desk.does(adoption(lost(1, Side.BUY, "2", "2")))
+    stop = stop_at_rest("2")
+    desk.does(adoption(stop))
+    position = desk.position()
+    taken = stop_of(desk.book, position)
+    assert taken is not None
+    assert (taken.state, taken.reason) == (OrderState.OPEN, STOP_REASON)
+    assert (position.status, position.leaving) == (PositionStatus.OPEN, "")
+
+
+@pytest.mark.parametrize(("amount", "is_wanted"), [("2", True), ("2", False), ("1", True)])
+def test_a_stop_that_was_taken_up_is_kept_where_it_guards_all_and_else_called_off(
+    desk: Desk, amount: str, *, is_wanted: bool
+) -> None:
+    desk.holding("2")
+    desk.does(adoption(stop_at_rest(amount)))
+    keeper = Keeper(TAG, is_wanted=is_wanted)
+    due = keeper.due(desk.book, desk.position(), quote("100"), Incarnation("second"), 0)
+    is_kept = is_wanted and amount == "2"
+    assert isinstance(due, NoneType if is_kept else RequestCancel)
+
+
+def test_a_stop_at_rest_that_nothing_is_held_for_is_left_to_a_person(desk: Desk) -> None:
+    refusal = desk.refuses(adoption(stop_at_rest("2")))
+    assert refusal.text.endswith("cancel it at the exchange")
+
+
+def test_what_becomes_of_a_stop_at_rest_is_told() -> None:
+    assert told_adoption("booked", adoption(stop_at_rest("2")))[1:] == (RESTS_ON,)
 
 
 def test_what_is_over_and_never_filled_says_nothing(desk: Desk) -> None:
