@@ -78,6 +78,7 @@ from aegis.exchange.outcomes import (
     is_key_denied,
     is_out_of_room,
     reason_of,
+    why_waiting,
 )
 from aegis.exchange.protocol import step
 from aegis.exchange.readings import Readings
@@ -245,7 +246,8 @@ class ExchangeGateway(AtMarket):
             case TellLost():
                 self.log("ExitOutcomeUnknown", level="error", client_order_id=order_id)
             case TellWaiting():
-                self.log("ExitWaits", level="error", client_order_id=order_id)
+                why = why_waiting(order_id, self._book, self._watches)
+                self.log("ExitWaits", level="error", client_order_id=order_id, text=why)
             case _:
                 assert_never(effect)
 

@@ -28,6 +28,7 @@ from aegis.dialogue import (
     RequestRefused,
 )
 from aegis.domain.account import TradingState
+from aegis.domain.book import Book
 from aegis.domain.commands import (
     AcceptOrder,
     AskForHuman,
@@ -44,6 +45,7 @@ from aegis.domain.money import ZERO, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.reconcile import EXIT_REFUSED
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
+from aegis.exchange.heard import UNWATCHED, Watch
 from aegis.exchange.lookout import Patience
 from aegis.messages import DiagnoseNow
 from aegis.ports import Clock
@@ -274,6 +276,21 @@ def is_exit_waiting(order: Order, clock: Clock) -> bool:
     """Say whether an exit was not sent for so long that somebody should be told."""
     is_waiting = order.role is Role.EXIT and order.state is OrderState.INTENT
     return is_waiting and _is_long_ago(order.intended_at, clock)
+
+
+def why_waiting(
+    exit_id: ClientOrderId, book: Book | None, watches: Mapping[ClientOrderId, Watch]
+) -> str:
+    """Return what an exit waits for that was not sent for long: the end of a stop, mostly."""
+    order = None if book is None else book.orders.get(exit_id)
+    active = () if book is None or order is None else book.active_orders(order.position_id)
+    for each in active:
+        if each.role is not Role.PROTECTIVE:
+            continue
+        if watches.get(each.client_order_id, UNWATCHED).is_cancel_due:
+            return f"nobody answers for the stop {each.client_order_id}, so it rests on and guards"
+        return f"the stop {each.client_order_id} has not provably ended"
+    return "its leave to be sent was refused"
 
 
 def _is_long_ago(instant: Instant | None, clock: Clock) -> bool:

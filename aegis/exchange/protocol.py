@@ -10,6 +10,8 @@ Invariants:
 4. "Not found" proves absence only after the barrier and with a scan of the trades; what the
    exchange has had and knows no more, its trades decide.
 5. An order that has not ended is always being looked up, or has a timer that will.
+6. A stop that rests is called off only once a look at it is answered: while nobody could prove its
+   end, and so nothing could be sold in its place, it stays.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from aegis.domain.events import (
 from aegis.domain.ids import Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderType, Role
+from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.heard import (
     AccountHeard,
     AlarmDue,
@@ -97,7 +100,7 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case FindHeard():
             return _found(order, replace(watch, is_looking=False), heard.answer, patience, clock)
         case AccountHeard():
-            return _scanned(order, watch, heard, patience)
+            return _scanned(order, watch, heard, patience, clock)
         case Told():
             return _told(order, watch, heard.event, patience, clock)
         case _:
@@ -110,7 +113,7 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case Leave():
             return watch, (Send(request=request_to_place(order, _sent_at(heard.at, clock))),)
         case LookDue() if order.state is OrderState.CANCELING:  # not followed yet: once more
-            return watch, (_cancel(order),)
+            return _cancel_when_sound(order, watch)
         case LookWanted() if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             return watch, ()
         case AlarmDue():
@@ -143,7 +146,7 @@ def _taken_up(order: Order, watch: Watch) -> Step:
             )
             return watch, (Make(command=lost),)
         case OrderState.CANCELING:
-            return watch, (_cancel(order),)
+            return _cancel_when_sound(order, watch)
         case _:
             watch, effects = _look(order, watch)
             return watch, (*effects, *_alarm(order))
@@ -181,7 +184,7 @@ def _told(
         case OrderFilled():
             return replace(watch, looks=0, is_misfit=False), ()
         case OrderCancelRequested():
-            return watch, (_cancel(order),)
+            return _cancel_when_sound(order, watch)
         case _:
             return watch, ()
 
@@ -210,8 +213,13 @@ def _found(
         case OrderFound():
             watch, effects = _made(order, watch, after_finding(order, answer), patience)
             watch = replace(watch, missed_at=None, is_missed_twice=False)
+            if answer.order.status is VenueOrderStatus.OPEN:
+                watch, effects = _with_cancel(order, watch, effects)
         case OrderNotFound():
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
+            watch, effects = _with_cancel(order, watch, effects)
+        case _ if _is_stop_to_end(order):
+            watch, effects = _scan(order, replace(watch, is_blind=True))
         case _:
             watch, effects = _again(order, watch, patience)
     return _alarmed(order, watch, effects, clock)
@@ -254,8 +262,7 @@ def _not_found(
     settles_in_s = seconds_until(missed_at, patience.lag_s, as_of)
     if settles_in_s > 0:
         return _again(order, watch, patience, clock.real_s(settles_in_s))
-    scanning = replace(watch, is_looking=True, is_proving=True)
-    return scanning, (StopTimer(), Send(request=request_to_scan(order)))
+    return _scan(order, watch)
 
 
 def _call_off_unseen(order: Order, watch: Watch) -> Step:
@@ -265,7 +272,9 @@ def _call_off_unseen(order: Order, watch: Watch) -> Step:
     return replace(watch, is_called_off=True), (_cancel(order),)
 
 
-def _scanned(order: Order | None, watch: Watch, heard: AccountHeard, patience: Patience) -> Step:
+def _scanned(
+    order: Order | None, watch: Watch, heard: AccountHeard, patience: Patience, clock: Clock
+) -> Step:
     """Take what the account shows of an order that was not found; others' looks say less.
 
     An empty answer looks like one that was cut short: an end is believed at its second sighting.
@@ -275,15 +284,41 @@ def _scanned(order: Order | None, watch: Watch, heard: AccountHeard, patience: P
     watch = replace(watch, is_looking=False, is_proving=False)
     if order is None:
         return watch, ()
-    if heard.account is None or watch.missed_at is None:
-        return _again(order, watch, patience)
+    if heard.account is None:
+        return _again(order, replace(watch, is_blind=False), patience)
+    if watch.missed_at is None:
+        return _seen_instead(order, watch, heard.account, patience, clock)
     commands = after_account(order, heard.account, watch.missed_at, patience)
     if is_open_in(heard.account, order):
         watch = replace(watch, missed_at=None, is_missed_twice=False)
-    seen = tuple(each for each in commands if not isinstance(each, EndOrder | AskForHuman))
+    seen = tuple(filter(_is_news, commands))
     if seen == commands or watch.is_missed_twice:
         return _made(order, watch, commands, patience)
     return _made(order, replace(watch, is_missed_twice=True), seen, patience, again_in_s=0.0)
+
+
+def _seen_instead(
+    order: Order, watch: Watch, account: VenueAccount, patience: Patience, clock: Clock
+) -> Step:
+    """Let an account stand in for the look-ups of a stop that nobody answers.
+
+    It shows the stop, or misses it for the first time: it was accepted long before, so no barrier
+    is waited for, and its end needs what every end needs, the lag and two accounts past it.
+    """
+    if not (watch.is_blind and _is_stop_to_end(order)):
+        return _again(order, watch, patience)
+    if is_open_in(account, order):
+        return _with_cancel(order, *_again(order, watch, patience))
+    commands = after_account(order, account, account.as_of, patience)
+    made = tuple(Make(command=c, is_answer_wanted=True) for c in commands if _is_news(c))
+    missed, settles_in_s = replace(watch, missed_at=account.as_of), clock.real_s(patience.lag_s)
+    watch, effects = _with_cancel(order, *_again(order, missed, patience, settles_in_s))
+    return watch, (*made, *effects)
+
+
+def _is_news(command: Command) -> bool:
+    """Say whether a command is of what was seen, and not of what was not."""
+    return not isinstance(command, EndOrder | AskForHuman)
 
 
 # Looking --------------------------------------------------------------------------------------
@@ -293,8 +328,16 @@ def _look(order: Order, watch: Watch) -> Step:
     """Look now, unless a look is under way."""
     if watch.is_looking:
         return watch, ()
+    if watch.is_blind and _is_stop_to_end(order):
+        return _scan(order, watch)
     looking = replace(watch, is_looking=True)
     return looking, (StopTimer(), Send(request=request_to_find(order)))
+
+
+def _scan(order: Order, watch: Watch) -> Step:
+    """Look at the account, for what look-ups of the order do not tell."""
+    scanning = replace(watch, is_looking=True, is_proving=True)
+    return scanning, (StopTimer(), Send(request=request_to_scan(order)))
 
 
 def _again(
@@ -308,6 +351,24 @@ def _again(
     if provable_in_s is not None:
         delay_s = min(delay_s, provable_in_s + LOOK_AFTER_S_LOST)
     return watch, (LookLater(delay_s=delay_s),)
+
+
+def _is_stop_to_end(order: Order) -> bool:
+    return order.role is Role.PROTECTIVE and order.state is OrderState.CANCELING
+
+
+def _cancel_when_sound(order: Order, watch: Watch) -> Step:
+    """Send a cancel; of a stop only once a look shows that its end will be seen."""
+    if not _is_stop_to_end(order):
+        return watch, (_cancel(order),)
+    return _look(order, replace(watch, is_cancel_due=True))
+
+
+def _with_cancel(order: Order, watch: Watch, effects: tuple[Effect, ...]) -> Step:
+    """Send the cancel that waited for an answer, now that there is one."""
+    if not (watch.is_cancel_due and _is_stop_to_end(order)):
+        return watch, effects
+    return replace(watch, is_cancel_due=False), (*effects, _cancel(order))
 
 
 def _cancel(order: Order) -> Send:

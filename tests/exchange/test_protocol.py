@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.dialogue import NoAnswer, PlaceOrder
-from aegis.domain.events import OrderOutcomeUnknown
-from aegis.domain.ids import Instant
+from aegis.dialogue import (
+    CancelOrder,
+    FetchAccount,
+    FindOrder,
+    NoAnswer,
+    OrderFound,
+    PlaceOrder,
+)
+from aegis.domain.commands import EndOrder, RequestCancel
+from aegis.domain.events import OrderCancelRequested, OrderOutcomeUnknown
+from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
+from aegis.domain.money import ZERO
 from aegis.domain.order import Order, OrderState
+from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus
 from aegis.exchange.heard import (
     UNWATCHED,
+    AccountHeard,
     AlarmDue,
     AlarmLater,
+    CancelHeard,
+    Effect,
     FindHeard,
     Heard,
     Leave,
+    LookDue,
+    Make,
     Send,
     Step,
     TakenUp,
@@ -25,7 +40,7 @@ from aegis.exchange.heard import (
     Watch,
 )
 from aegis.exchange.protocol import step
-from tests.domain.kit import START, Desk, entry, exit_of, seconds
+from tests.domain.kit import START, Desk, entry, exit_of, seconds, stop_at_exchange
 from tests.protocol.life import StillClock
 from tests.protocol.world import PATIENCE
 
@@ -103,3 +118,86 @@ def test_a_request_is_signed_no_later_than_its_submission_nor_ahead_of_the_clock
     (sent,) = (each.request for each in effects if isinstance(each, Send))
     assert isinstance(sent, PlaceOrder)
     assert sent.sent_at == START + seconds(signed_s)
+
+
+# A stop that is called off --------------------------------------------------------------------
+
+
+def stop_to_end() -> Order:
+    desk = Desk(keeps=True)
+    stop = desk.accepted(stop_at_exchange(desk.holding("1")))
+    desk.does(RequestCancel(client_order_id=stop.client_order_id, reason="the position is left"))
+    return desk.order(stop)
+
+
+def requests(effects: tuple[Effect, ...]) -> list[type]:
+    return [type(each.request) for each in effects if isinstance(each, Send)]
+
+
+def account(*open_orders: VenueOrder, now_s: int) -> AccountHeard:
+    at = Instant(START + seconds(now_s))
+    shown = VenueAccount(
+        balances={}, open_orders=open_orders, trades=(), trades_since=Instant(0), as_of=at
+    )
+    return AccountHeard(asked_since=Instant(0), account=shown)
+
+
+def on_the_venue(order: Order) -> VenueOrder:
+    return VenueOrder(
+        exchange_order_id=ExchangeOrderId("v1"),
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        amount=order.amount,
+        price=None,
+        filled=ZERO,
+        status=VenueOrderStatus.OPEN,
+        reason="",
+        created_at=START,
+    )
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        Told(event=OrderCancelRequested(client_order_id=ClientOrderId("s"), reason="")),
+        TakenUp(),
+        LookDue(),
+    ],
+)
+def test_a_stop_is_looked_at_before_it_is_called_off(heard: Heard) -> None:
+    watch, effects = after(stop_to_end(), heard)
+    assert requests(effects) == [FindOrder]
+    seen = OrderFound(order=on_the_venue(stop_to_end()), trades=())
+    watch, effects = after(stop_to_end(), FindHeard(answer=seen), watch=watch)
+    assert requests(effects) == [CancelOrder]
+    _, effects = after(stop_to_end(), FindHeard(answer=seen), watch=watch)
+    assert requests(effects) == []
+
+
+def test_while_nobody_answers_a_stop_is_not_called_off() -> None:
+    order, silence = stop_to_end(), AccountHeard(asked_since=Instant(0), account=None)
+    watch, _ = after(order, TakenUp())
+    for _ in range(5):
+        watch, effects = after(order, FindHeard(answer=NoAnswer(reason="silence")), watch=watch)
+        assert requests(effects) == [FetchAccount]
+        watch, effects = after(order, silence, watch=watch)
+        assert requests(effects) == []
+        watch, effects = after(order, LookDue(), watch=watch)
+        assert requests(effects) == [FindOrder]
+
+
+def test_an_account_lets_the_cancel_of_a_stop_go_and_proves_its_end() -> None:
+    order, lag_s = stop_to_end(), int(PATIENCE.lag_s)
+    watch, _ = after(order, TakenUp())
+    watch, _ = after(order, FindHeard(answer=NoAnswer(reason="silence")), watch=watch)
+    watch, effects = after(order, account(on_the_venue(order), now_s=1), watch=watch)
+    assert requests(effects) == [CancelOrder]
+    made = []
+    for now_s in (2, 2 + lag_s, 2 + lag_s):
+        watch, effects = after(order, CancelHeard(), watch=watch)
+        assert requests(effects) == [FetchAccount]
+        watch, effects = after(order, account(now_s=now_s), watch=watch, now_s=now_s)
+        made.append([type(each.command) for each in effects if isinstance(each, Make)])
+    assert made == [[], [], [EndOrder]]

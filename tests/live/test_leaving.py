@@ -12,6 +12,7 @@ from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from tests.domain.kit import BTC
 from tests.exchange_server.faults import Fault, Rule
+from tests.exchange_server.shapes import Status
 from tests.live.account import AccountWorld
 from tests.live.world import ORDERS, LiveWorld
 
@@ -93,3 +94,53 @@ def test_a_flatten_leaves_though_the_exchange_tells_no_price(
         world.run_for(UNPRICED_S)
         assert not world.status().account.is_flattening
         world.expect_truth()
+
+
+READS = (
+    "private/get-order-detail",
+    "private/advanced/get-order-detail",
+    "private/get-open-orders",
+    "private/advanced/get-open-orders",
+    "private/get-trades",
+    "private/user-balance",
+)
+
+
+@pytest.fixture
+def beside_stop(tmp_path: Path) -> Iterator[LiveWorld]:
+    """A world that holds a position, a stop of it resting at the exchange for a while."""
+    stops = {"risk": {"stop_loss_pct": 2, "exchange_stop": "disaster"}}
+    with LiveWorld(tmp_path, settings=stops) as world:
+        world.start().run_until(lambda: len(world.core.ledger.orders()) > 1)
+        world.run_for(5)
+        yield world
+
+
+def test_a_stop_rests_on_and_sells_while_no_read_is_answered(beside_stop: LiveWorld) -> None:
+    world = beside_stop
+    world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS))
+    world.price("39000")
+    world.run_for(60)
+    (told,) = world.said("ExitWaits")
+    assert "it rests on and guards" in told.fields["text"]
+    assert world.core.ledger.orders()[1].is_open
+    world.price("37500")
+    world.run_for(5)
+    assert world.core.ledger.orders()[1].status is Status.FILLED
+    world.faults()
+    world.run_until(lambda: world.has_said("PositionClosed"))
+    world.expect_truth()
+
+
+@pytest.mark.parametrize("dead", [("private/advanced/get-order-detail",), READS[:2]])
+def test_an_exit_goes_though_no_order_is_looked_up_for_it(
+    beside_stop: LiveWorld, dead: tuple[str, ...]
+) -> None:
+    world = beside_stop
+    world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in dead))
+    world.price("39000")
+    world.run_for(60)
+    assert len(world.core.ledger.orders()) > len(("the entry", "its stop"))
+    world.faults()
+    world.run_until(lambda: world.has_said("PositionClosed"))
+    world.expect_truth()
