@@ -352,6 +352,7 @@ class System:
         config = self.config
         identity, proof = self._identity, self.desk.proof
         is_watched = config.market.speed > 0 and self._errand is None
+        is_asked = config.market.source == "exchange" and (self._errand or TRADING).is_trading
         parts = Parts(
             tag=account_tag(identity.mode, identity.exchange, identity.account),
             symbols=config.exchange.symbols,
@@ -390,11 +391,9 @@ class System:
             errand=self._errand or TRADING,
             control=control,
             heartbeat_s=config.supervisor.heartbeat_s if is_watched else None,
-            feed_check_s=config.market.stale_after_s if is_watched else None,
+            feed_check_s=config.market.stale_after_s if is_watched or is_asked else None,
             pulse=self.pulse,
-            make_backup=None
-            if self._backing is None or self._errand is not None
-            else self._backing.make,
+            make_backup=self._backing.make if self._backing and not self._errand else None,
             backup_interval_s=self.runtime.clock.real_s(config.backup.interval_s),
         )
         return tree_of(parts)

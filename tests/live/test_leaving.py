@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from aegis.control import Ask
 from aegis.domain.guard import UNPRICED_S
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
+from supervisors.outing import RECONCILING, errand_of
 from tests.domain.kit import BTC
 from tests.exchange_server.faults import Fault, Rule
 from tests.exchange_server.shapes import Status
@@ -75,6 +77,21 @@ def test_an_exit_that_waits_for_a_stop_that_does_not_answer_is_told_of(tmp_path:
         assert len(world.core.ledger.orders()) == len(("the entry", "its stop"))
         world.faults()
         world.run_until(lambda: world.has_said("PositionClosed"))
+        world.expect_truth()
+
+
+def test_a_flatten_while_nobody_runs_leaves_though_the_exchange_tells_no_price(
+    tmp_path: Path,
+) -> None:
+    with AccountWorld(tmp_path) as world:
+        world.hold().drop()
+        world.fault(Fault.HTML_429, "public")
+        world.start(errand_of(Ask(command="flatten")))
+        world.run_until(lambda: RECONCILING in world.people.replies)
+        assert world.say("flatten").is_done
+        world.run_until(lambda: world.has_said("PositionClosed"))
+        world.run_for(UNPRICED_S)
+        assert not world.status().account.is_flattening
         world.expect_truth()
 
 
