@@ -111,6 +111,7 @@ class Diagnostician(Actor):
         self._queue: list[DiagnoseNow] = []
         self._book = Book()
         self._reconciled = self.generation
+        self._has_looked = False
         self._first: dict[str, CheckResult] | None = None  # before the remedies
         self._mending: list[Remedy] = []  # told to the store, answers to come
         self._done: dict[str, str] = {}  # what was done, by check
@@ -212,6 +213,7 @@ class Diagnostician(Actor):
             self._next()  # the completion of the first one will ask again
             return
         self._book = message.book
+        self._has_looked = message.reconciled > 0
         self._reconciled = message.reconciled or self._reconciled
         self._stage = Stage.INSPECTION
         hear, inspect = self.reply_to(), self._inspect
@@ -228,7 +230,7 @@ class Diagnostician(Actor):
             return
         guarded_since = self._began_at if self._run.reply_to is None else Instant(0)
         now, bounds = self.clock.now(), self._bounds
-        seen = examine(self._book, now, bounds, guarded_since)
+        seen = examine(self._book, now, bounds, guarded_since, has_looked=self._has_looked)
         found = in_order((*message.judgements, *seen))
         results = tuple(each.result for each in found)
         if self._first is not None:

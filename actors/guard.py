@@ -355,7 +355,9 @@ class Guard(Trailing):
             symbol: LastPrice(bid=quote.bid, age_s=now - self._seen_at[symbol])
             for symbol, quote in self._belief.last.items()
         }
-        return PricesRead(token=token, prices=prices)
+        last, real_ns = self._belief.last, self._real_ns()
+        waiting = self._first_look.waiting(self._book, last, real_ns) if self._book else {}
+        return PricesRead(token=token, prices=prices, waiting=waiting)
 
     def _exit_failed(self, book: Book, order: Order) -> None:
         """Tell it, and let the next wait; one that found no taker goes on at the next price."""

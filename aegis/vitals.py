@@ -46,10 +46,11 @@ class LastPrice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PricesRead(Message, frozen=True, kw_only=True):
-    """Guard's answer."""
+    """Guard's answer; `waiting` says why an exit that is due does not go, by its symbol."""
 
     token: int
     prices: dict[Symbol, LastPrice]
+    waiting: dict[Symbol, str] = msgspec.field(default_factory=dict)
 
 
 class ArmingRead(Message, frozen=True, kw_only=True):

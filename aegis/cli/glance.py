@@ -119,12 +119,14 @@ ORDER_COLUMNS = ("Order", "Symbol", "State", "What", "Amount", "Filled", "Intend
 
 
 def _to_settle(glance: Glance) -> Iterator[str]:
-    vitals = glance.vitals
+    vitals, market = glance.vitals, glance.config.market
     exchange = None if vitals is None else vitals.exchange
     lines = to_settle(
         glance.status,
-        is_silent=vitals is None and glance.config.market.speed > 0,
+        is_silent=vitals is None and market.speed > 0,
         exits_wait=None if exchange is None else exchange.exits_wait,
+        prices=None if vitals is None else vitals.prices,
+        stale_after_s=market.stale_after_s if market.source == "exchange" else None,
     )
     return map(as_called, lines)
 

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from aegis.cli.wording import counted, moment
 from aegis.domain.account import Account, TradingState
 from aegis.domain.foreign import ORPHANS_DO, told_orphans
-from aegis.domain.ids import PositionId
+from aegis.domain.ids import PositionId, Symbol
 from aegis.domain.money import text
 from aegis.domain.unsold import told_unsold
 from aegis.store.reading import StoreStatus
+from aegis.vitals import PricesRead
+
+View = Mapping[str, object]
+
+UNPRICED = "no stop can be due before one comes; look at the network and the exchange"
 
 TOLD_ABOVE = frozenset({"exits", "differences"})
 """The checks whose findings are told as they are now, and not as the last diagnosis saw them."""
 
 
 def to_settle(
-    status: StoreStatus, *, is_silent: bool, exits_wait: str | None = None
+    status: StoreStatus,
+    *,
+    is_silent: bool,
+    exits_wait: str | None = None,
+    prices: PricesRead | None = None,
+    stale_after_s: float | None = None,
 ) -> Iterator[str]:
     """Yield what is not as it should be, the worst first, each with what to do about it.
 
     `is_silent` where a process that should answer questions does not. `exits_wait` says why the
-    exchange takes no exit, where it is known to.
+    exchange takes no exit, where it is known to. `prices` are what the process watches by, and
+    `stale_after_s` is the age in seconds from which on one is overdue; None where none ever is.
     """
     if exits_wait is not None:
         yield (
             f"NO EXIT PASSES: {exits_wait}. A key is mended at the exchange or in its file (then "
             "kill -HUP), a ban or a limit ends by itself; until then sell by hand what cannot wait"
         )
+    if prices is not None:
+        yield from _unguarded(status.positions, prices, stale_after_s)
     for each in status.unsold:
         is_gone = each.position_id in status.account.unresolved
         advice = "its coins are gone, see below" if is_gone else "sell by hand what cannot wait"
@@ -51,6 +64,23 @@ def to_settle(
         yield f"nothing guards {what}: start it with: python run.py"
     if status.writer_pid is not None and is_silent:
         yield "the process does not answer: it is starting, stopping or stuck; see run.py health"
+
+
+def _unguarded(
+    held: Sequence[View], prices: PricesRead, stale_after_s: float | None
+) -> Iterator[str]:
+    """Yield what is held and cannot be left now: an exit that waits, a stop without a price."""
+    for waiting, why in prices.waiting.items():
+        yield f"{waiting}: an exit is due and waits: {why}"
+    if stale_after_s is None:
+        return
+    for view in held:
+        symbol = Symbol(str(view["symbol"]))
+        last = prices.prices.get(symbol)
+        if last is None:
+            yield f"{symbol} is held, and had no price since the start: {UNPRICED}"
+        elif last.age_s > stale_after_s:
+            yield f"{symbol} is held, and had no price for {last.age_s:.0f} s: {UNPRICED}"
 
 
 def _orders_to_settle(status: StoreStatus) -> Iterator[str]:

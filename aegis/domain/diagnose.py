@@ -8,8 +8,9 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, RaiseAlarm, RaiseStop
+from aegis.domain.first_look import hold_of, told_wait
 from aegis.domain.foreign import told_missing, told_orphans
-from aegis.domain.guard import is_stopless, opening_stops
+from aegis.domain.guard import is_exit_due, is_stopless, last_known, opening_stops
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.judgement import Judgement, judged
 from aegis.domain.leaving import AT_REST
@@ -37,23 +38,36 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def examine(
-    book: Book, now: Instant, bounds: Bounds, guarded_since: Instant
+    book: Book, now: Instant, bounds: Bounds, guarded_since: Instant, *, has_looked: bool
 ) -> tuple[Judgement, ...]:
     """Return what a book shows of its positions and orders.
 
-    `guarded_since` is from when on somebody sees to what should rest at the exchange.
+    `guarded_since` is from when on somebody sees to what should rest at the exchange, `has_looked`
+    whether the books were compared with it in this process.
     """
     after_s = bounds.bare_after_s
     bare = () if after_s is None else (bare_positions(book, now, after_s, guarded_since),)
     return (
         missing_stops(book),
         *bare,
-        judged("exits", [told_unsold(each) for each in unsold_in(book)]),
+        kept_exits(book, now, has_looked=has_looked),
         stuck_positions(book, now, bounds.stuck_after_days),
         lost_orders(book, now, bounds.unknown_after_s),
         differences(book),
         excesses(book, bounds.limits),
     )
+
+
+def kept_exits(book: Book, now: Instant, *, has_looked: bool) -> Judgement:
+    """Find what is to be sold and cannot be, and what is due at its last mark and may not yet."""
+    faults = [told_unsold(each) for each in unsold_in(book)]
+    for position in book.alive_positions():
+        under_way = [o for o in book.active_orders(position.position_id) if o.role is Role.EXIT]
+        why = hold_of(book.account, position, has_looked=has_looked)
+        is_due = is_exit_due(book, position, last_known(position, now))
+        if why is not None and is_due and not under_way:
+            faults.append(told_wait(position, why))
+    return judged("exits", faults)
 
 
 def stuck_positions(book: Book, now: Instant, after_days: int) -> Judgement:

@@ -14,11 +14,15 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from aegis.domain.account import Account
-from aegis.domain.commands import RaiseAlarm
-from aegis.domain.ids import NANOS_PER_SECOND, PositionId
+from aegis.domain.book import Book
+from aegis.domain.commands import Quote, RaiseAlarm
+from aegis.domain.guard import is_exit_due
+from aegis.domain.ids import NANOS_PER_SECOND, PositionId, Symbol
 from aegis.domain.position import Position
 
 WITHIN_S = 10
@@ -69,15 +73,14 @@ class FirstLook:
 
     def hold(self, account: Account, position: Position, now_ns: int) -> str | None:
         """Return why nothing is to be sold of a position yet, or None."""
-        if account.is_doubted(position.position_id):
-            return DOUBTED
-        if self._has_looked:
-            return None
-        if account.restored_at is not None:
-            return RESTORED
-        if account.orphans and position.symbol in account.blocked:
-            return STRANGE
-        return FRESH if now_ns < self._ends_ns else None
+        why = hold_of(account, position, has_looked=self._has_looked)
+        return None if why == FRESH and now_ns >= self._ends_ns else why
+
+    def waiting(self, book: Book, last: Mapping[Symbol, Quote], now_ns: int) -> dict[Symbol, str]:
+        """Return why exits that are due at the last prices do not go, by their symbols."""
+        due = [p for p in book.alive_positions() if is_exit_due(book, p, last.get(p.symbol))]
+        held = {p.symbol: self.hold(book.account, p, now_ns) for p in due}
+        return {symbol: why for symbol, why in held.items() if why is not None}
 
     def wait(self, account: Account, position: Position, now_ns: int) -> Wait | None:
         """Return how an exit that is due has to wait, or None where it goes."""
@@ -93,6 +96,24 @@ class FirstLook:
         return Wait(why=why, is_news=is_news, alarm=_alarm(position, why) if is_due else None)
 
 
+def hold_of(account: Account, position: Position, *, has_looked: bool) -> str | None:
+    """Return why nothing is to be sold of a position yet, or None; `FRESH` ends with its time.
+
+    `has_looked` where a comparison was completed in this process.
+    """
+    if account.is_doubted(position.position_id):
+        return DOUBTED
+    if has_looked:
+        return None
+    if account.restored_at is not None:
+        return RESTORED
+    return STRANGE if account.orphans and position.symbol in account.blocked else FRESH
+
+
 def _alarm(position: Position, why: str) -> RaiseAlarm:
-    told = f"{position.symbol}: an exit of {position.position_id} is due and waits: {why}"
-    return RaiseAlarm(check="first_look", text=told)
+    return RaiseAlarm(check="first_look", text=told_wait(position, why))
+
+
+def told_wait(position: Position, why: str) -> str:
+    """Return the sentence for people."""
+    return f"{position.symbol}: an exit of {position.position_id} is due and waits: {why}"

@@ -110,6 +110,15 @@ def wanted_unseen(book: Book, position: Position) -> ExitWanted | None:
     return ExitWanted(reason=ExitReason(position.leaving or ExitReason.FLATTEN), trigger_price=None)
 
 
+def is_exit_due(book: Book, position: Position, quote: Quote | None) -> bool:
+    """Say whether a position is to be left, at a quote or, without one, whatever the price is."""
+    if wanted_unseen(book, position) is not None:
+        return True
+    if quote is None or not is_held(position):
+        return False
+    return isinstance(watch(position, quote.bid), ExitWanted)
+
+
 def last_known(position: Position, at: Instant) -> Quote:
     """Return what a position was last seen at, for want of any price."""
     price = position.mark or position.entry_price

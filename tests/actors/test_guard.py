@@ -23,7 +23,7 @@ from aegis.domain.commands import (
     RequestCancel,
     StartDay,
 )
-from aegis.domain.first_look import ALARM_AFTER_S, WITHIN_S, FirstLook
+from aegis.domain.first_look import ALARM_AFTER_S, FRESH, WITHIN_S, FirstLook
 from aegis.domain.guard import UNPRICED_S
 from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant, exit_order_id
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
@@ -188,6 +188,16 @@ def test_an_exit_waits_for_the_first_look_and_is_told_once(fresh: Scene) -> None
 
     assert fresh.does(IntendOrder) == []
     assert fresh.stage.events().count("ExitHeldBack") == 1
+
+
+@pytest.mark.parametrize(("price", "why"), [("97", {BTC_USDT: FRESH}), ("99", {})])
+def test_why_an_exit_that_is_due_waits_is_told_to_who_asks(
+    fresh: Scene, price: str, why: dict[str, str]
+) -> None:
+    fresh.tell(ME, tick(price))
+    fresh.tell(ME, ReadVitals(token=1, reply_to=names.COMMAND_LISTENER))
+    (told,) = fresh.wait_heard(names.COMMAND_LISTENER, PricesRead)
+    assert told.waiting == why
 
 
 def test_no_stop_is_placed_at_the_exchange_before_the_first_look(fresh: Scene) -> None:

@@ -470,6 +470,32 @@ def test_that_no_exit_passes_is_told_first_whatever_else_goes_on(account: Accoun
     assert json_of(glance)["to_settle"][0].startswith(first)  # type: ignore[index]  # a tuple
 
 
+REAL = config_of(market={"source": "exchange", "speed": 1})
+
+
+def test_an_exit_that_is_due_and_waits_is_to_be_settled() -> None:
+    waiting = PricesRead(token=1, prices={}, waiting={BTC_USDT: "nobody has looked"})
+    glance = glance_of(vitals=vitals_of(prices=waiting))
+    assert told(glance, "To settle") == "BTC/USDT: an exit is due and waits: nobody has looked"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "said"),
+    [(None, "had no price since the start"), (30.0, ""), (30.6, "had no price for 31 s")],
+)
+def test_what_is_held_without_a_price_is_to_be_settled(age_s: float | None, said: str) -> None:
+    last = {} if age_s is None else {BTC_USDT: LastPrice(bid=Decimal(104), age_s=age_s)}
+    vitals = vitals_of(prices=PricesRead(token=1, prices=last))
+    glance = glance_of(status_of(positions=(HELD,)), vitals=vitals, config=REAL)
+    line = told(glance, "To settle")
+    assert said in line if said else line == "nothing"
+
+
+def test_a_price_that_nobody_holds_anything_at_may_be_missing() -> None:
+    vitals = vitals_of(prices=PricesRead(token=1, prices={}))
+    assert told(glance_of(vitals=vitals, config=REAL), "To settle") == "nothing"
+
+
 def test_positions_without_anybody_to_guard_them_are_told() -> None:
     assert "nothing guards 1 position" in settled(writer_pid=None, positions=(HELD,))
     assert settled(positions=(HELD,)) == ""

@@ -142,5 +142,7 @@ def test_it_is_asked_where_a_stop_is_wanted_there(
 ) -> None:
     bounds = Bounds(limits=LIMITS, stuck_after_days=7, unknown_after_s=60)
     bounds = msgspec.structs.replace(bounds, bare_after_s=after_s)
-    checks = {each.result.check for each in examine(desk.book, START, bounds, LONG_AGO)}
+    checks = {
+        each.result.check for each in examine(desk.book, START, bounds, LONG_AGO, has_looked=True)
+    }
     assert ("exchange_stop" in checks) is is_asked

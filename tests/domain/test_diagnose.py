@@ -7,12 +7,19 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from aegis.domain.commands import Command, RaiseAlarm, RaiseStop
-from aegis.domain.diagnose import differences, excesses, lost_orders, missing_stops, stuck_positions
+from aegis.domain.commands import Command, MarkPosition, RaiseAlarm, RaiseStop
+from aegis.domain.diagnose import (
+    differences,
+    excesses,
+    kept_exits,
+    lost_orders,
+    missing_stops,
+    stuck_positions,
+)
 from aegis.domain.ids import Instant
 from aegis.domain.judgement import what_was_done
 from aegis.domain.position import StopPolicy
-from tests.domain.kit import BTC_USDT, LIMITS, START, Desk, entry, seconds
+from tests.domain.kit import BTC_USDT, LIMITS, START, Desk, entry, exit_of, seconds
 
 WEEK_S = 7 * 86_400
 
@@ -176,3 +183,26 @@ def test_an_entry_under_way_that_is_too_large_is_flagged() -> None:
     assert excesses(desk.book, limits).result.details == (
         f"larger than 999 USDT: {order.client_order_id}"
     )
+
+
+@pytest.mark.parametrize(
+    ("mark", "has_looked", "status"),
+    [("97", False, "finding"), ("99", False, "ok"), ("97", True, "ok")],
+)
+def test_an_exit_that_is_due_and_waits_for_the_first_look_is_a_finding(
+    mark: str, status: str, *, has_looked: bool
+) -> None:
+    desk = Desk()
+    held = desk.holding()
+    desk.does(MarkPosition(position_id=held.position_id, price=Decimal(mark)))
+    result = kept_exits(desk.book, START, has_looked=has_looked).result
+    assert result.status == status
+    assert ("is due and waits" in result.details) is (status == "finding")
+
+
+def test_an_exit_that_is_under_way_waits_no_more() -> None:
+    desk = Desk()
+    held = desk.holding()
+    desk.does(MarkPosition(position_id=held.position_id, price=Decimal(97)))
+    desk.accepted(exit_of(held))
+    assert kept_exits(desk.book, START, has_looked=False).result.status == "ok"
