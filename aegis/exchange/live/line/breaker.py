@@ -1,7 +1,7 @@
 """When a lane rests because nobody answers, and who tries whether somebody does again.
 
-Closed: all may go. Open: only exits go, until a pause is over. Half-open: the first who is not an
-entry goes; an answer closes it, silence opens it for longer.
+Closed: all may go. Open: only exits go, until a pause is over, and what its owner lets pass.
+Half-open: the first who is not an entry goes; an answer closes it, silence opens it for longer.
 
 Invariants:
 1. An exit is never kept from going.

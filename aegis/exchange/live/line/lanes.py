@@ -5,8 +5,9 @@ monotonic clock. Its owner makes its calls one after another, and asks it from o
 
 Invariants:
 1. The most urgent goes first, of equals the eldest; who may not go yet keeps nobody else back.
-2. Bans and published limits keep everybody back. A breaker keeps no exit back, and a denied key
-   none either; whatever speaks against entries keeps entries back.
+2. Bans and published limits keep everybody back. A breaker keeps no exit back, nor a kind of call
+   whose last one was answered: one dead endpoint must not keep what others would tell. A denied
+   key keeps no exit back either; whatever speaks against entries keeps entries back.
 3. Nobody waits in vain: who cannot go within their patience is given up at once.
 4. A lane that rests is probed though nobody wants anything of it: else entries would wait until
    somebody does.
@@ -90,6 +91,7 @@ class LaneDesk:
         self._budgets = {
             kind: Budget(rates[kind.__name__], now_s) for kind in LANE_OF if kind.__name__ in rates
         }
+        self._vain: set[type[Call]] = set()  # whose last call was not answered
         self._limited: dict[type[Call], Bar] = {}
         self._times_limited: dict[type[Call], int] = {}
         self._queue: list[Waiting] = []
@@ -160,8 +162,9 @@ class LaneDesk:
         if (budget := self._budgets.get(kind)) is not None:
             free_s = budget.free_at(now_s, has_reserve=not is_entry)
             found.append(Bar(free_s, f"no more {kind.__name__} fits the exchange's limits now"))
-        free_s = self.breaker.free_at(now_s, is_entry=is_entry, is_exit=is_exit)
-        found.append(Bar(free_s, f"the breaker of {self.name} is {self.breaker.state(now_s)}"))
+        if is_entry or kind in self._vain:
+            free_s = self.breaker.free_at(now_s, is_entry=is_entry, is_exit=is_exit)
+            found.append(Bar(free_s, f"the breaker of {self.name} is {self.breaker.state(now_s)}"))
         if self.denied is not None and not is_exit:
             found.append(self.denied)
         if is_entry and hold is not None:
@@ -181,6 +184,14 @@ class LaneDesk:
             budget.arrived(now_s)
 
     # What came of calls -------------------------------------------------------------------------
+
+    def hear(self, kind: type[Call], now_s: float, *, is_answer: bool) -> BreakerState | None:
+        """Take what came of a call; return the state that it led the breaker to, where new."""
+        if is_answer:
+            self._vain.discard(kind)
+        else:
+            self._vain.add(kind)
+        return self.breaker.hear(now_s, is_answer=is_answer)
 
     def limit(self, kind: type[Call], now_s: float, reason: str, least_s: float) -> float:
         """Let one kind of call rest; return for how long."""

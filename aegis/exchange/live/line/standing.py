@@ -123,7 +123,7 @@ class Standing:
                     for each in self._lanes:
                         each.try_again(now_s)
                     self._later(partial(self._log, "KeyAccepted", level="warning", lane=lane.name))
-        self._count(lane, now_s, is_answer=not isinstance(verdict, Lost | HeldBack))
+        self._count(lane, kind, now_s, is_answer=not isinstance(verdict, Lost | HeldBack))
 
     def _limit(self, lane: LaneDesk, kind: type[Call], verdict: Limited, now_s: float) -> None:
         """Wait as long as the exchange says, with everything; else with this kind of call.
@@ -140,8 +140,8 @@ class Standing:
         fields = {"call": kind.__name__, "rest_s": round(rest_s, 3), "reason": verdict.reason}
         self._later(partial(self._log, "CallsLimited", level="warning", **fields))
 
-    def _count(self, lane: LaneDesk, now_s: float, *, is_answer: bool) -> None:
-        turned = lane.breaker.hear(now_s, is_answer=is_answer)
+    def _count(self, lane: LaneDesk, kind: type[Call], now_s: float, *, is_answer: bool) -> None:
+        turned = lane.hear(kind, now_s, is_answer=is_answer)
         if turned is BreakerState.OPEN:
             fields = {"lane": lane.name, "text": lane.hold(now_s)}
             self._later(partial(self._log, "LaneOpened", level="warning", **fields))

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.dialogue import (
+    BalanceFetched,
+    FetchBalance,
     FetchInstruments,
     FetchQuote,
     InstrumentsFetched,
@@ -28,6 +30,7 @@ from aegis.exchange.live.calls import (
     Limited,
     Lost,
     Place,
+    ReadBalances,
     ReadInstruments,
     ReadOpenOrders,
     ReadOrder,
@@ -36,7 +39,9 @@ from aegis.exchange.live.calls import (
     Skewed,
     Verdict,
 )
+from aegis.exchange.live.line.breaker import PAUSE_S_FIRST
 from aegis.exchange.live.line.line import TALLY_S
+from aegis.exchange.live.line.retry import JITTER_LEAST
 from aegis.exchange.live.line.tally import Tally
 from aegis.vitals import CallFigures
 from supervisors.seeded import Fate
@@ -300,6 +305,23 @@ def test_an_open_breaker_lets_a_probe_go_after_its_pause_and_an_answer_closes_it
     assert isinstance(rig.ask(find()), OrderFound)
     assert rig.line.hold() is None
     assert rig.events()[-1] == "LaneClosed"
+
+
+def test_an_open_breaker_keeps_no_kind_of_call_back_that_was_not_in_vain_itself() -> None:
+    rig = broken()
+    rig.venue.say(ReadBalances, Answered(value={}))
+    assert isinstance(rig.ask(FetchBalance(symbol=BTC_USDT, asked_at=START)), BalanceFetched)
+    (left_s,) = rig.venue.times_of(ReadBalances)
+    assert left_s - rig.venue.times_of(ReadOrder)[4] < PAUSE_S_FIRST * JITTER_LEAST
+
+
+def test_of_a_kind_whose_last_call_was_in_vain_an_open_breaker_lets_no_more_go() -> None:
+    rig = broken()
+    rig.venue.say(ReadBalances, LOST, Answered(value={}))
+    rig.submit(FetchBalance(symbol=BTC_USDT, asked_at=START))
+    rig.runtime.run_for(0.3)
+    assert len(rig.venue.of(ReadBalances)) == 1
+    assert rig.line.hold() is not None
 
 
 def test_a_lane_that_rests_is_probed_until_somebody_answers_and_nobody_has_to_ask() -> None:
