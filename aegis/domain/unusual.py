@@ -18,6 +18,7 @@ from aegis.domain.money import HUNDRED, ZERO, distance, floor_to, minus, plus, r
 from aegis.domain.order import Order, Role
 from aegis.domain.position import Position, StopPolicy
 from aegis.domain.protection import STOP_REASON
+from aegis.domain.restored import RECOVERED
 
 MARGIN_PCT = Decimal(1)
 """Beyond stop or target, for fees, slippage and a small gap: stop 2 % flags a loss above 3 %."""
@@ -56,7 +57,9 @@ def _faults(trade: Position, usual: Usual, orders_of: OrdersOf) -> Iterator[str]
     result_pct = ratio(times(trade.pnl, HUNDRED), trade.paid)
     is_gain, size_pct = result_pct > 0, distance(result_pct, ZERO)
     bound = _bound_pct(trade.policy, is_gain=is_gain)
-    if trade.close_reason == STOP_REASON and not is_gain:
+    if trade.close_reason == RECOVERED:
+        bound = None  # at which level it was left, nobody knows: perhaps at the exchange's stop
+    elif trade.close_reason == STOP_REASON and not is_gain:
         bound = _bound_there_pct(trade, orders_of(trade.position_id)) or bound
     what = "gained" if is_gain else "lost"
     if size_pct > HUNDRED:

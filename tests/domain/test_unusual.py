@@ -11,6 +11,7 @@ import pytest
 from aegis.domain.order import Order
 from aegis.domain.position import Position, StopPolicy
 from aegis.domain.protection import STOP_REASON
+from aegis.domain.restored import RECOVERED
 from aegis.domain.unusual import PEERS_MIN, unusual_trades
 from tests.domain.kit import Desk, decimals, stop_at_exchange
 
@@ -55,6 +56,12 @@ def test_a_result_beyond_them_is_flagged(pnl: str, said: str) -> None:
 def test_the_nearer_stop_is_what_a_loss_is_measured_by() -> None:
     policy = StopPolicy(stop_loss_pct=Decimal(9), trailing_stop_pct=Decimal(1))
     assert "expected at most 2 %" in fault(trade("-3", policy))
+
+
+def test_what_a_recovery_has_booked_is_measured_by_its_like_alone() -> None:
+    closed = msgspec.structs.replace(trade("-5.09"), close_reason=RECOVERED)
+    assert fault(closed, ()) == ""
+    assert "far from every other trade" in fault(closed, [each / 100 for each in ORDINARY])
 
 
 def at_the_exchange(pnl: str, stood_at: str) -> tuple[Position, Sequence[Order]]:
