@@ -135,8 +135,10 @@ def _first_at(recording: Recording, legs: tuple[Leg, ...], firsts: list[Instant]
 
 def _span_text(legs: tuple[Leg, ...], start: Instant | None, last_at: Instant | None) -> str:
     begin = legs[0].begins_at if start is None else min(start, legs[0].begins_at)
-    end = legs[-1].ends_at or last_at
-    return f"the recording goes from {text_of(begin)[:19]} to {text_of(end or begin)[:19]}"
+    end = max(begin, legs[-1].ends_at or last_at or begin)
+    if end == begin:
+        return f"the recording begins at {text_of(begin)[:19]}, and has no candle since"
+    return f"the recording goes from {text_of(begin)[:19]} to {text_of(end)[:19]}"
 
 
 def _notes(

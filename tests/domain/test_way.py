@@ -208,6 +208,11 @@ def test_an_interval_in_which_nothing_was_recorded_is_told_with_what_there_is() 
     assert "from 2024-01-01T00:00:00 to 2024-01-01T01:40:00" in text
 
 
+def test_a_recording_that_ends_before_it_begins_is_told_without_an_end() -> None:
+    text = refusal(way_of(recording(started(200), count=100), None, None))
+    assert text.endswith("the recording begins at 2024-01-01T03:20:00, and has no candle since")
+
+
 def test_versions_are_told_where_they_differ() -> None:
     first, second = started(0), started(50)
     assert isinstance(second.fact, RunStarted)
