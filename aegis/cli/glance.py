@@ -125,6 +125,7 @@ def _to_settle(glance: Glance) -> Iterator[str]:
         glance.status,
         is_silent=vitals is None and market.speed > 0,
         exits_wait=None if exchange is None else exchange.exits_wait,
+        is_key_taken=exchange is not None and exchange.hold is None and not exchange.exits_wait,
         prices=None if vitals is None else vitals.prices,
         stale_after_s=market.stale_after_s if market.source == "exchange" else None,
     )

@@ -26,14 +26,16 @@ def to_settle(
     *,
     is_silent: bool,
     exits_wait: str | None = None,
+    is_key_taken: bool = False,
     prices: PricesRead | None = None,
     stale_after_s: float | None = None,
 ) -> Iterator[str]:
     """Yield what is not as it should be, the worst first, each with what to do about it.
 
     `is_silent` where a process that should answer questions does not. `exits_wait` says why the
-    exchange takes no exit, where it is known to. `prices` are what the process watches by, and
-    `stale_after_s` is the age in seconds from which on one is overdue; None where none ever is.
+    exchange takes no exit, where it is known to; `is_key_taken` that it takes the key. `prices`
+    are what the process watches by, and `stale_after_s` is the age in seconds from which on one
+    is overdue; None where none ever is.
     """
     if exits_wait is not None:
         yield (
@@ -49,7 +51,7 @@ def to_settle(
     yield from _orders_to_settle(status)
     yield from _differences_to_settle(status)
     yield from _exits_to_settle(status)
-    yield from _halt_to_settle(status.account)
+    yield from _halt_to_settle(status.account, is_key_taken=is_key_taken)
     for check in status.last_diagnosis:
         if check["status"] not in {"ok", "fixed"} and check["check_type"] not in TOLD_ABOVE:
             yield f"diagnosis, {check['check_type']}: {check['status']}: {check['details']}"
@@ -137,7 +139,7 @@ def _exits_to_settle(status: StoreStatus) -> Iterator[str]:
         )
 
 
-def _halt_to_settle(account: Account) -> Iterator[str]:
+def _halt_to_settle(account: Account, *, is_key_taken: bool) -> Iterator[str]:
     if account.is_flattening:
         yield "flatten is under way while AEGIS runs; where it does not: python run.py flatten"
     elif account.trading_state is TradingState.ACTIVE:
@@ -146,6 +148,8 @@ def _halt_to_settle(account: Account) -> Iterator[str]:
         yield "no entries until the next day starts"
     elif account.cause == "strategy":
         yield "no entries: mend the strategy, start again, then: python run.py resume"
+    elif account.cause == "key_denied" and is_key_taken:
+        yield "no entries: the exchange denied the key, which it takes again: python run.py resume"
     elif account.cause == "key_denied":
         yield (
             "no entries, and no exit passes, while the exchange denies the key: mend it there or "

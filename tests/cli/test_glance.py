@@ -496,6 +496,18 @@ def test_a_price_that_nobody_holds_anything_at_may_be_missing() -> None:
     assert told(glance_of(vitals=vitals, config=REAL), "To settle") == "nothing"
 
 
+DENIED = msgspec.structs.replace(ACCOUNT, trading_state=TradingState.REDUCING, cause="key_denied")
+
+
+@pytest.mark.parametrize(
+    ("hold", "said"),
+    [(None, "which it takes again"), ("its clock was not measured yet", "no exit passes, while")],
+)
+def test_a_key_that_is_taken_again_keeps_no_exit(hold: str | None, said: str) -> None:
+    glance = glance_of(status_of(account=DENIED), vitals=exchange_of(hold=hold))
+    assert said in told(glance, "To settle")
+
+
 def test_positions_without_anybody_to_guard_them_are_told() -> None:
     assert "nothing guards 1 position" in settled(writer_pid=None, positions=(HELD,))
     assert settled(positions=(HELD,)) == ""
