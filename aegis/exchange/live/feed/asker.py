@@ -8,6 +8,7 @@ Invariants:
    Before anything else it learns what the exchange lists, which all clients share.
 3. After a failure it waits, longer each time up to a bound, and says once that nobody answers, and
    once that somebody does again. It never gives up.
+4. A symbol that is refused beside others that are answered is told so once, until it is answered.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from aegis.exchange.live.calls import (
     Lost,
     MakeClient,
     Outcome,
+    ReadCandles,
     ReadInstruments,
+    ReadQuote,
 )
 from aegis.ports import Log, Overran, Raised, Runtime, Timer
 
@@ -98,6 +101,8 @@ class Asker:
         self._timer: Timer | None = None
         self._not_before_s = 0.0
         self._failures = 0
+        self._is_told = False  # that nobody answers
+        self._refused: set[Symbol | None] = set()  # told, and not answered since
 
     def wake(self) -> None:
         """Look whether there is something to ask, now or later."""
@@ -150,7 +155,7 @@ class Asker:
             self._holder = _Holder(self._make_client)
         if isinstance(outcome.verdict, Answered):
             self._is_listed = True
-            self._answered()
+            self._answered(call)
         else:
             self._failed(outcome)
         self._questions.hear(outcome)
@@ -159,10 +164,11 @@ class Asker:
         if not is_closed:
             self._turn()
 
-    def _answered(self) -> None:
-        if self._failures:
+    def _answered(self, call: Call) -> None:
+        self._refused.discard(_symbol_of(call))
+        if self._is_told:
             self._log("MarketReachable", what=self._what, failures=self._failures)
-        self._failures = 0
+        self._failures, self._is_told = 0, False
 
     def _failed(self, outcome: Outcome) -> None:
         verdict = outcome.verdict
@@ -171,13 +177,21 @@ class Asker:
         if isinstance(verdict, Limited) and verdict.retry_after_s is not None:
             pause_s = max(pause_s, min(verdict.retry_after_s, PAUSE_S_LIMITED_MAX))
         self._not_before_s = self._runtime.clock.monotonic() + pause_s
-        if self._failures == 1 and not isinstance(verdict, Answered):
+        symbol = _symbol_of(outcome.call)
+        is_news = not self._is_told and symbol not in self._refused
+        if is_news and not isinstance(verdict, Answered):
+            self._is_told = True
+            self._refused.add(symbol)
             self._log("MarketUnreachable", level="warning", what=self._what, reason=verdict.reason)
 
 
 def pause_after(failures: int) -> float:
     """Return the real seconds to wait after so many failures in a row: doubling, up to a bound."""
     return min(PAUSE_S_FIRST * float(2 ** min(failures - 1, DOUBLINGS_MAX)), PAUSE_S_MAX)
+
+
+def _symbol_of(call: Call) -> Symbol | None:
+    return call.symbol if isinstance(call, ReadQuote | ReadCandles) else None
 
 
 def _lost(call: Call, value: object) -> Outcome:

@@ -57,6 +57,9 @@ class Kept:
         self.seen.append(candle)
 
 
+ABSENT = Symbol("XXX/USDT")
+
+
 class Venue:
     """Who trades on paper."""
 
@@ -368,6 +371,36 @@ def test_an_exchange_that_is_back_is_heard_and_told_of_once(stage: Stage) -> Non
     stage.live(PAUSE_S_MAX + 4)
     assert len(stage.said("MarketReachable")) == 2
     assert stage.moves()
+
+
+def test_a_symbol_that_is_refused_beside_others_is_told_once() -> None:
+    stage = Stage(symbols=(BTC_USDT, ABSENT))
+    stage.exchange.verdicts = lambda call: lost(call) if is_of(ABSENT, call) else None
+    stage.begin().live(60)
+    assert said_of_prices(stage) == ["MarketUnreachable", "MarketReachable"]
+    assert stage.moves()
+
+
+def test_an_outage_is_told_though_a_symbol_was_refused_before() -> None:
+    stage = Stage(symbols=(BTC_USDT, ABSENT))
+    stage.exchange.verdicts = lambda call: lost(call) if is_of(ABSENT, call) else None
+    stage.begin().live(60)
+    stage.lines.clear()
+    stage.exchange.verdicts = lost
+    stage.live(60)
+    assert said_of_prices(stage) == ["MarketUnreachable"]
+    stage.exchange.verdicts = lambda _call: None
+    stage.live(PAUSE_S_MAX + 4)
+    assert said_of_prices(stage) == ["MarketUnreachable", "MarketReachable"]
+
+
+def is_of(symbol: Symbol, call: Call) -> bool:
+    return isinstance(call, ReadQuote) and call.symbol == symbol
+
+
+def said_of_prices(stage: Stage) -> list[str]:
+    """Return what was said of the way to prices, in its order."""
+    return [name for name, fields in stage.lines if fields.get("what") == "prices"]
 
 
 def test_an_exchange_that_asks_for_rest_is_left_alone_for_so_long(stage: Stage) -> None:
