@@ -6,7 +6,7 @@ stands still there; where an exchange is asked it lives in real time, and speaks
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
@@ -20,6 +20,7 @@ from aegis.control import Answer, Ask
 from aegis.domain.first_look import DOUBTED
 from aegis.domain.ids import PositionId
 from aegis.domain.order import OrderState
+from aegis.domain.unsold import told_unsold
 from aegis.messages import ControlReply, ControlRequest
 from aegis.ports import Log, Messenger
 from aegis.store.reading import StoreStatus, View, read_status
@@ -116,7 +117,8 @@ class Outing:
         reply = self._reply_to(FLATTENING)
         if reply is None or not reply.is_done:
             return self._told(reply)
-        self._run_while(lambda: not self._is_flat and not self._is_all_in_doubt())
+        tried = {each.position_id: each.tries for each in self._status().unsold}
+        self._run_while(lambda: not self._is_flat and not self._is_all_stuck(tried))
         left = self._left_open()
         lines = [reply.text, *(left or [self._status().account.reason])]
         return Answer(is_done=not left, text="\n".join(lines))
@@ -125,10 +127,20 @@ class Outing:
         """Say whether the outcome of an order is unknown still, and may be known soon."""
         return any(order["state"] in LOST for order in self._status().orders)
 
-    def _is_all_in_doubt(self) -> bool:
-        """Say whether nothing is left but what waits for a person."""
-        positions = self._status().positions
-        return bool(positions) and all(map(self._is_doubted, positions))
+    def _is_all_stuck(self, tried: Mapping[PositionId, int]) -> bool:
+        """Say whether nothing is left but what waits for a person, or is traded no more.
+
+        An exit that was refused before it was `tried` again says nothing of today.
+        """
+        status = self._status()
+        untraded = {
+            each.position_id
+            for each in status.unsold
+            if each.is_untraded and each.tries > tried.get(each.position_id, 0)
+        }
+        return bool(status.positions) and all(
+            self._is_doubted(each) or each["position_id"] in untraded for each in status.positions
+        )
 
     def _is_doubted(self, position: View) -> bool:
         return self._status().account.is_doubted(PositionId(str(position["position_id"])))
@@ -136,10 +148,17 @@ class Outing:
     def _left_open(self) -> list[str]:
         return [
             f"still open: {position['symbol']} {position['amount']} "
-            f"(position {position['position_id']}, {position['status']}); "
-            f"{DOUBTED if self._is_doubted(position) else LEFT_LATER}"
+            f"(position {position['position_id']}, {position['status']}); {self._why(position)}"
             for position in self._status().positions
         ]
+
+    def _why(self, position: View) -> str:
+        """Return what keeps a position from being left."""
+        if self._is_doubted(position):
+            return DOUBTED
+        name = position["position_id"]
+        unsold = (each for each in self._status().unsold if each.position_id == name)
+        return next(map(told_unsold, unsold), LEFT_LATER)
 
     def _status(self) -> StoreStatus:
         """Return what the store holds, read again when something was written: by any thread."""

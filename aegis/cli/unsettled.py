@@ -9,7 +9,7 @@ from aegis.domain.account import Account, TradingState
 from aegis.domain.foreign import ORPHANS_DO, told_orphans
 from aegis.domain.ids import PositionId, Symbol
 from aegis.domain.money import text
-from aegis.domain.unsold import told_unsold
+from aegis.domain.unsold import Unsold, told_unsold
 from aegis.store.reading import StoreStatus
 from aegis.vitals import PricesRead
 
@@ -46,8 +46,8 @@ def to_settle(
         yield from _unguarded(status.positions, prices, stale_after_s)
     for each in status.unsold:
         is_gone = each.position_id in status.account.unresolved
-        advice = "its coins are gone, see below" if is_gone else "sell by hand what cannot wait"
-        yield f"{told_unsold(each)} ({each.tries:,} tries so far); {advice}"
+        advice = "its coins are gone, see below" if is_gone else _advice(each)
+        yield f"{told_unsold(each)} ({counted(each.tries, 'try', 'tries')} so far); {advice}"
     yield from _orders_to_settle(status)
     yield from _differences_to_settle(status)
     yield from _exits_to_settle(status)
@@ -83,6 +83,12 @@ def _unguarded(
             yield f"{symbol} is held, and had no price since the start: {UNPRICED}"
         elif last.age_s > stale_after_s:
             yield f"{symbol} is held, and had no price for {last.age_s:.0f} s: {UNPRICED}"
+
+
+def _advice(unsold: Unsold) -> str:
+    if unsold.is_untraded:
+        return "if it is delisted, take the coins out by hand in time; then: run.py resolve"
+    return "sell by hand what cannot wait"
 
 
 def _orders_to_settle(status: StoreStatus) -> Iterator[str]:

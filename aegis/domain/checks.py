@@ -140,8 +140,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="exits",
         reads="the exits of what is held, and what the last reconciliation saw lock its coins",
-        finds="one exit after another that sold nothing, since when, and in whose words; one that "
-        "is due and waits for a look at the account",
+        finds="exits in a row that sold nothing, or one of what is untraded: since when, and why; "
+        "one that is due and waits for a look at the account",
         holds="what is to be sold can be",
         advice="mend what the exchange says; AEGIS tries on, after 1, 2, 4 ... 60 s",
         is_critical=True,

@@ -20,6 +20,9 @@ from aegis.domain.order import Order, OrderState, Role
 TRIES_MIN = 2
 """One refusal may be a moment's; a second one, a second later, is told."""
 
+UNTRADED = "unknown_symbol"
+"""What the end of an order begins with whose symbol the exchange does not trade: no moment's."""
+
 TRIES_TOLD = 3
 """At so many in a row, some three seconds after the first, people are sent a notice: one."""
 
@@ -41,6 +44,11 @@ class Unsold(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     locked_by: tuple[str, ...] = ()
 
+    @property
+    def is_untraded(self) -> bool:
+        """Say whether the exchange does not trade it at all: only that can change it."""
+        return self.why.startswith(f"{UNTRADED}:")
+
 
 def unsold_of(orders: Iterable[Order], coin: Coin, account: Account) -> Unsold | None:
     """Return what keeps a position from being sold, None where nothing is known to.
@@ -55,10 +63,10 @@ def unsold_of(orders: Iterable[Order], coin: Coin, account: Account) -> Unsold |
             break
         if order.is_ended and not _was_never_sent(order):
             failed.append(order)
-    if len(failed) < TRIES_MIN:
+    if not failed:
         return None
     last, first = failed[0], failed[-1]
-    return Unsold(
+    found = Unsold(
         position_id=last.position_id,
         symbol=last.symbol,
         wanted=last.reason,
@@ -67,6 +75,7 @@ def unsold_of(orders: Iterable[Order], coin: Coin, account: Account) -> Unsold |
         why=last.end_reason,
         locked_by=account.locked_by(coin),
     )
+    return found if found.is_untraded or found.tries >= TRIES_MIN else None
 
 
 def unsold_in(book: Book) -> Iterator[Unsold]:
@@ -83,6 +92,8 @@ def told_unsold(found: Unsold) -> str:
     since = f"{text_of(found.since)[:SECOND_CHARS]}Z"
     cause = found.wanted.replace("_", " ")
     text = f"{found.symbol} is to be sold ({cause}), and cannot be since {since}: {found.why}"
+    if found.is_untraded:
+        return f"{text}; the exchange does not trade it"
     if not found.locked_by:
         return text
     orders = ", ".join(found.locked_by)

@@ -54,6 +54,12 @@ def test_one_refusal_may_be_a_moment_s(desk: Desk) -> None:
     assert list(unsold_in(desk.book)) == []
 
 
+def test_one_refusal_is_told_where_the_exchange_does_not_trade_the_symbol(desk: Desk) -> None:
+    refused(desk, why="unknown_symbol: HTTP 400, code 209")
+    assert found(desk).tries == 1
+    assert told_unsold(found(desk)).endswith("209; the exchange does not trade it")
+
+
 def test_an_exit_that_sells_a_part_ends_the_row(desk: Desk) -> None:
     refused(desk, 4)
     sold = desk.accepted(exit_of(desk.position()))

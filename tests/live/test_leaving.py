@@ -16,7 +16,7 @@ from tests.domain.kit import BTC
 from tests.exchange_server.faults import Fault, Rule
 from tests.exchange_server.shapes import Status
 from tests.live.account import AccountWorld
-from tests.live.world import ORDERS, LiveWorld
+from tests.live.world import INSTRUMENT, ORDERS, LiveWorld
 
 STALE_S = 5
 """From the loss of an answer to the price that lets the next exit go, and the call."""
@@ -24,6 +24,9 @@ STALE_S = 5
 
 FLAT_WITHIN_S = 2 * UNPRICED_S + 2
 """A wait for a price that has just begun, the next look, and the calls."""
+
+PAUSE_S_MAX = 90
+"""A minute after the last refusal, and until Guard looks again whether prices still come."""
 
 OF_STOPS = ("private/advanced/cancel-order", "private/advanced/get-order-detail")
 
@@ -161,3 +164,41 @@ def test_an_exit_goes_though_no_order_is_looked_up_for_it(
     world.faults()
     world.run_until(lambda: world.has_said("PositionClosed"))
     world.expect_truth()
+
+
+@pytest.fixture
+def delisted(tmp_path: Path) -> Iterator[AccountWorld]:
+    """A world whose flatten was refused, as what it holds is traded no more."""
+    with AccountWorld(tmp_path) as world:
+        world.hold().ways(delisted=[INSTRUMENT])
+        world.say("flatten")
+        world.run_until(lambda: world.has_said("ExitFailed"))
+        yield world
+
+
+def test_what_is_traded_no_more_is_told_at_the_first_refusal(delisted: AccountWorld) -> None:
+    (unsold,) = delisted.status().unsold
+    assert (unsold.tries, unsold.is_untraded) == (1, True)
+
+
+def test_an_exit_of_what_is_traded_no_more_goes_again_and_after_a_restart(
+    delisted: AccountWorld,
+) -> None:
+    delisted.run_for(240)
+    tries = len(delisted.said("ExitFailed"))
+    assert tries > len(("1 s", "2 s", "4 s", "8 s", "16 s", "32 s"))
+    delisted.be_down(60)
+    delisted.run_for(3 * UNPRICED_S)
+    assert len(delisted.said("ExitFailed")) > tries
+    delisted.ways(delisted=[])
+    delisted.run_until(lambda: delisted.has_said("PositionClosed"))
+    delisted.expect_truth()
+
+
+def test_an_exit_of_what_is_traded_no_more_goes_again_though_nobody_flattens(
+    delisted: AccountWorld,
+) -> None:
+    assert delisted.say("resume").is_done
+    tries = len(delisted.said("ExitFailed"))
+    delisted.run_for(3 * PAUSE_S_MAX)
+    assert len(delisted.said("ExitFailed")) - tries >= 3
