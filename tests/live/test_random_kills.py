@@ -50,6 +50,7 @@ def die_again_and_again(make_live: Make, seed: int) -> None:
     scene, chances = make_live(TWO, **PARTS), seeded_random(seed)
     for _ in range(KILLS):
         die_somehow(scene, chances)
+    scene.clean_up()  # the next one has the machine for itself
 
 
 @pytest.mark.parametrize("seed", range(LIVES))
