@@ -163,6 +163,7 @@ def test_an_exit_goes_though_no_order_is_looked_up_for_it(
     assert len(world.core.ledger.orders()) > len(("the entry", "its stop"))
     world.faults()
     world.run_until(lambda: world.has_said("PositionClosed"))
+    world.run_until_settled()  # another may have been entered meanwhile
     world.expect_truth()
 
 
@@ -202,3 +203,15 @@ def test_an_exit_of_what_is_traded_no_more_goes_again_though_nobody_flattens(
     tries = len(delisted.said("ExitFailed"))
     delisted.run_for(3 * PAUSE_S_MAX)
     assert len(delisted.said("ExitFailed")) - tries >= 3
+
+
+def test_a_start_that_nobody_answers_leaves_the_stop_where_it_rests(beside_stop: LiveWorld) -> None:
+    world = beside_stop
+    world.drop()
+    world.faults(*(Rule(fault=Fault.SILENCE_BEFORE, endpoint=each) for each in READS))
+    world.price("39000")
+    world.start().run_until(lambda: world.has_said("ExitWaits"))
+    assert world.core.ledger.orders()[1].is_open
+    world.faults()
+    world.run_until(lambda: world.has_said("PositionClosed"))
+    world.expect_truth()
