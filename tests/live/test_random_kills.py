@@ -17,6 +17,9 @@ from tests.live.conftest import Make
 from tests.live.scene import SETTINGS, LiveScene
 
 LIVES, LIVES_LONG, KILLS = 5, 50, 10
+
+pytestmark = pytest.mark.timeout(300)  # half a minute, where nothing else runs
+
 LIFE_S_MAX = 1.3
 PRICES = ("40000", "40000", "38000")
 FAULTS = (None, None, Fault.DROP_AFTER, Fault.HTML_502_AFTER, Fault.SILENCE, Fault.DROP_BEFORE)
