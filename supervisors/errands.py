@@ -76,7 +76,7 @@ def act(
 ) -> Answer:
     """Do what a person asks, and return the answer; raises what opening raises.
 
-    `progress` hears of the pages of a restore.
+    `progress` hears of the pages of a restore, and that a flatten begins at an exchange.
     """
     messengers = messengers_of(config, log)
     bag = Bag(config=config, folder=folder, log=log, messengers=messengers, ask=ask)
@@ -86,6 +86,8 @@ def act(
     balances: Mapping[Coin, Decimal] = {}
     if ask.command not in WRITTEN and is_at_exchange(config, ask):
         balances = _expect_reachable(config, log)
+        if ask.command == "flatten":
+            progress(0, 1)
     if not ask.is_dry_run:
         return do(bag)
     is_first_look = not config.store.path.exists()

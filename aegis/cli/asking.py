@@ -110,9 +110,8 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG
-    if wanted.command == "flatten" and place.config.mode == "live":
-        complain(SELLING)
-    return tell_answer(_act(place, wanted, _unseen), is_json=is_json)
+    begun = _selling if wanted.command == "flatten" else _unseen
+    return tell_answer(_act(place, wanted, begun), is_json=is_json)
 
 
 def is_without_store(place: Place) -> bool:
@@ -161,6 +160,11 @@ def check_json(result: CheckResult) -> dict[str, object]:
         "details": result.details,
         "is_critical": check_of(result.check).is_critical,
     }
+
+
+def _selling(_done: int, _total: int) -> None:
+    """Say what a flatten does, once it can."""
+    complain(SELLING)
 
 
 def _unseen(_done: int, _total: int) -> None:
