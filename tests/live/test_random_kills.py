@@ -18,14 +18,19 @@ from tests.live.scene import SETTINGS, LiveScene
 
 LIVES, LIVES_LONG, KILLS = 5, 50, 10
 
-pytestmark = pytest.mark.timeout(300)  # half a minute, where nothing else runs
+pytestmark = [
+    pytest.mark.patient,
+    pytest.mark.timeout(300),  # each takes half a minute, where nothing else runs
+]
 
 LIFE_S_MAX = 1.3
 PRICES = ("40000", "40000", "38000")
 FAULTS = (None, None, Fault.DROP_AFTER, Fault.HTML_502_AFTER, Fault.SILENCE, Fault.DROP_BEFORE)
 EARLY_SHARE = 0.2
 
-TWO = SETTINGS.replace('["BTC/USDT"]', '["BTC/USDT", "ETH/USDT"]')
+TWO = SETTINGS.replace('["BTC/USDT"]', '["BTC/USDT", "ETH/USDT"]').replace(
+    "poll_interval_s = 0.1", "poll_interval_s = 0.25"
+)
 PARTS = {"depth": Decimal(40), "creation_lag_s": 0.02, "cancel_lag_s": 0.02}
 
 
