@@ -57,6 +57,12 @@ _ALIVE = (
     + "WHERE status IN ('OPENING', 'OPEN', 'CLOSING') ORDER BY opened_at, position_id"
 )
 
+_LEFT_ONCE = """
+SELECT DISTINCT position_id FROM positions JOIN orders USING (position_id)
+WHERE status IN ('OPENING', 'OPEN', 'CLOSING') AND role = 'exit'
+"""
+"""Alive, and somebody wanted out: few. To read each order of ten thousand takes 0.3 s."""
+
 _POSITION = _POSITION_COLUMNS + "WHERE position_id <> 'system' AND position_id = ?"
 
 _FILL_COLUMNS = """
@@ -185,7 +191,10 @@ def read_status(path: Path) -> StoreStatus:
 
 def _unsold(db: apsw.Connection, positions: Sequence[View], account: Account) -> Iterator[Unsold]:
     """Yield which of the alive positions cannot be sold, by their own orders."""
+    tried = {position_id for (position_id,) in db.execute(_LEFT_ONCE)}
     for view in positions:
+        if view["position_id"] not in tried:
+            continue
         orders = orders_of(db, PositionId(str(view["position_id"])))
         base, _ = coins_of(Symbol(str(view["symbol"])))
         found = unsold_of(reversed(orders), base, account)
