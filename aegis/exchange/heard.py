@@ -32,7 +32,8 @@ class Watch(_Value, frozen=True, kw_only=True):
     missed_at: Instant | None = None
     known_at: Instant | None = None
     is_missed_twice: bool = False  # once by the account as well
-    is_called_off: bool = False  # a cancel went out, though it was never seen
+    is_canceling: bool = False  # a cancel is under way, so none is sent
+    is_called_off: bool = False  # a cancel went out, in this life or maybe in an earlier one
     is_cancel_due: bool = False  # of a stop: once a look at it is answered
     is_blind: bool = False  # no look-up of it is answered: the account is asked in its place
     is_alarmed: bool = False  # somebody was told that it is out of sight

@@ -287,7 +287,8 @@ def why_waiting(
     for each in active:
         if each.role is not Role.PROTECTIVE:
             continue
-        if watches.get(each.client_order_id, UNWATCHED).is_cancel_due:
+        watch = watches.get(each.client_order_id, UNWATCHED)
+        if watch.is_cancel_due and not watch.is_called_off:
             return f"nobody answers for the stop {each.client_order_id}, so it rests on and guards"
         return f"the stop {each.client_order_id} has not provably ended"
     return "its leave to be sent was refused"

@@ -6,7 +6,8 @@ order of crashes, losses and delays that they can think of.
 Invariants:
 1. An order is sent by the receiver of its `OrderSubmitted`, once; nothing is ever sent again.
 2. No answer means UNKNOWN; an unknown order is looked up until evidence ends it.
-3. A cancel's answer closes nothing: look up, book the trades, then end the order.
+3. A cancel's answer closes nothing: look up, book the trades, then end the order. While one is
+   under way none is sent: the exit, which goes by the same lane, would come after it.
 4. "Not found" proves absence only after the barrier and with a scan of the trades; what the
    exchange has had and knows no more, its trades decide.
 5. An order that has not ended is always being looked up, or has a timer that will.
@@ -114,13 +115,15 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
             return watch, (Send(request=request_to_place(order, _sent_at(heard.at, clock))),)
         case LookDue() if order.state is OrderState.CANCELING:  # not followed yet: once more
             return _cancel_when_sound(order, watch)
+        case CancelHeard():
+            return _look(order, replace(watch, is_canceling=False))
         case LookWanted() if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             return watch, ()
         case AlarmDue():
             return _alarmed(order, watch, (), clock)
         case Declined() if order.state is OrderState.INTENT:  # asked again at news of the stop
             return watch, (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
-        case CancelHeard() | LookDue() | LookWanted():
+        case LookDue() | LookWanted():
             return _look(order, watch)
         case Declined():
             is_misfit = watch.is_misfit or not heard.refusal.mends_with_time
@@ -146,7 +149,7 @@ def _taken_up(order: Order, watch: Watch) -> Step:
             )
             return watch, (Make(command=lost),)
         case OrderState.CANCELING:
-            return _cancel_when_sound(order, watch)
+            return _cancel_when_sound(order, replace(watch, is_called_off=True))  # or may be
         case _:
             watch, effects = _look(order, watch)
             return watch, (*effects, *_alarm(order))
@@ -215,6 +218,7 @@ def _found(
             watch = replace(watch, missed_at=None, is_missed_twice=False)
             if answer.order.status is VenueOrderStatus.OPEN:
                 watch, effects = _with_cancel(order, watch, effects)
+            watch = replace(watch, is_cancel_due=False)
         case OrderNotFound():
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
             watch, effects = _with_cancel(order, watch, effects)
@@ -269,7 +273,7 @@ def _call_off_unseen(order: Order, watch: Watch) -> Step:
     """Cancel an entry that nobody has seen yet, once: it must not come when it is forgotten."""
     if order.role is not Role.ENTRY or order.state not in UNSETTLED or watch.is_called_off:
         return watch, ()
-    return replace(watch, is_called_off=True), (_cancel(order),)
+    return _cancel(order, watch)
 
 
 def _scanned(
@@ -358,9 +362,11 @@ def _is_stop_to_end(order: Order) -> bool:
 
 
 def _cancel_when_sound(order: Order, watch: Watch) -> Step:
-    """Send a cancel; of a stop only once a look shows that its end will be seen."""
+    """Send a cancel, unless one is under way; of a stop once a look shows its end will be seen."""
+    if watch.is_canceling:
+        return _look(order, watch)
     if not _is_stop_to_end(order):
-        return watch, (_cancel(order),)
+        return _cancel(order, watch)
     return _look(order, replace(watch, is_cancel_due=True))
 
 
@@ -368,12 +374,14 @@ def _with_cancel(order: Order, watch: Watch, effects: tuple[Effect, ...]) -> Ste
     """Send the cancel that waited for an answer, now that there is one."""
     if not (watch.is_cancel_due and _is_stop_to_end(order)):
         return watch, effects
-    return replace(watch, is_cancel_due=False), (*effects, _cancel(order))
+    watch, cancel = _cancel(order, replace(watch, is_cancel_due=False))
+    return watch, (*effects, *cancel)
 
 
-def _cancel(order: Order) -> Send:
+def _cancel(order: Order, watch: Watch) -> Step:
     key, is_stop = order.client_order_id, order.type is OrderType.STOP
-    return Send(request=CancelOrder(client_order_id=key, symbol=order.symbol, is_stop=is_stop))
+    cancel = CancelOrder(client_order_id=key, symbol=order.symbol, is_stop=is_stop)
+    return replace(watch, is_canceling=True, is_called_off=True), (Send(request=cancel),)
 
 
 def _sent_at(submitted: Instant, clock: Clock) -> Instant:

@@ -39,6 +39,7 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
+from aegis.exchange.outcomes import why_waiting
 from aegis.exchange.protocol import step
 from tests.domain.kit import START, Desk, entry, exit_of, seconds, stop_at_exchange
 from tests.protocol.life import StillClock
@@ -122,6 +123,9 @@ def test_a_request_is_signed_no_later_than_its_submission_nor_ahead_of_the_clock
 
 # A stop that is called off --------------------------------------------------------------------
 
+KEY = ClientOrderId("s")
+SILENCE = FindHeard(answer=NoAnswer(reason="silence"))
+
 
 def stop_to_end() -> Order:
     desk = Desk(keeps=True)
@@ -161,7 +165,7 @@ def on_the_venue(order: Order) -> VenueOrder:
 @pytest.mark.parametrize(
     "heard",
     [
-        Told(event=OrderCancelRequested(client_order_id=ClientOrderId("s"), reason="")),
+        Told(event=OrderCancelRequested(client_order_id=KEY, reason="")),
         TakenUp(),
         LookDue(),
     ],
@@ -176,11 +180,49 @@ def test_a_stop_is_looked_at_before_it_is_called_off(heard: Heard) -> None:
     assert requests(effects) == []
 
 
+def test_while_a_cancel_is_under_way_none_is_sent_and_the_stop_is_looked_at() -> None:
+    order = stop_to_end()
+    seen = FindHeard(answer=OrderFound(order=on_the_venue(order), trades=()))
+    watch, _ = after(order, TakenUp())
+    watch, _ = after(order, seen, watch=watch)
+    for _ in range(5):
+        watch, effects = after(order, LookDue(), watch=watch)
+        assert requests(effects) == [FindOrder]
+        watch, effects = after(order, seen, watch=watch)
+        assert requests(effects) == []
+    watch, _ = after(order, CancelHeard(), watch=watch)
+    watch, _ = after(order, seen, watch=watch)
+    watch, _ = after(order, LookDue(), watch=watch)
+    _, effects = after(order, seen, watch=watch)
+    assert requests(effects) == [CancelOrder]
+
+
+@pytest.mark.parametrize("is_taken_up", [False, True])
+def test_who_waits_is_told_that_a_stop_guards_only_where_no_cancel_can_have_gone(
+    *, is_taken_up: bool
+) -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding("1")
+    stop, waiting = desk.accepted(stop_at_exchange(held)), desk.intended(exit_of(held))
+    desk.does(RequestCancel(client_order_id=stop.client_order_id, reason="the position is left"))
+    order, wanted = desk.order(stop), OrderCancelRequested(client_order_id=KEY, reason="")
+    watch, _ = after(order, TakenUp() if is_taken_up else Told(event=wanted))
+    watch, _ = after(order, SILENCE, watch=watch)
+    told = why_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch})
+    assert ("it rests on and guards" in told) is not is_taken_up
+    watch, _ = after(order, account(on_the_venue(order), now_s=1), watch=watch)
+    watch, _ = after(order, CancelHeard(), watch=watch)
+    watch, _ = after(order, AccountHeard(asked_since=Instant(0), account=None), watch=watch)
+    watch, _ = after(order, LookDue(), watch=watch)
+    told = why_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch})
+    assert told.endswith("has not provably ended")
+
+
 def test_while_nobody_answers_a_stop_is_not_called_off() -> None:
     order, silence = stop_to_end(), AccountHeard(asked_since=Instant(0), account=None)
     watch, _ = after(order, TakenUp())
     for _ in range(5):
-        watch, effects = after(order, FindHeard(answer=NoAnswer(reason="silence")), watch=watch)
+        watch, effects = after(order, SILENCE, watch=watch)
         assert requests(effects) == [FetchAccount]
         watch, effects = after(order, silence, watch=watch)
         assert requests(effects) == []
@@ -191,7 +233,7 @@ def test_while_nobody_answers_a_stop_is_not_called_off() -> None:
 def test_an_account_lets_the_cancel_of_a_stop_go_and_proves_its_end() -> None:
     order, lag_s = stop_to_end(), int(PATIENCE.lag_s)
     watch, _ = after(order, TakenUp())
-    watch, _ = after(order, FindHeard(answer=NoAnswer(reason="silence")), watch=watch)
+    watch, _ = after(order, SILENCE, watch=watch)
     watch, effects = after(order, account(on_the_venue(order), now_s=1), watch=watch)
     assert requests(effects) == [CancelOrder]
     made = []
