@@ -12,7 +12,7 @@ Invariants:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -73,10 +73,12 @@ def act(
     log: log_file.Log,
     ask: Ask,
     progress: Progress = no_progress,
+    on_selling: Callable[[], None] = lambda: None,
 ) -> Answer:
     """Do what a person asks, and return the answer; raises what opening raises.
 
-    `progress` hears of the pages of a restore, and that a flatten begins at an exchange.
+    `progress` hears of the pages of a restore; `on_selling` is called once a flatten can sell,
+    where that is asked of an exchange and takes its time.
     """
     messengers = messengers_of(config, log)
     bag = Bag(config=config, folder=folder, log=log, messengers=messengers, ask=ask)
@@ -87,7 +89,7 @@ def act(
     if ask.command not in WRITTEN and is_at_exchange(config, ask):
         balances = _expect_reachable(config, log)
         if ask.command == "flatten":
-            progress(0, 1)
+            on_selling()
     if not ask.is_dry_run:
         return do(bag)
     is_first_look = not config.store.path.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,6 +48,7 @@ class Act(Protocol):
         log: Log,
         ask: Ask,
         progress: Progress = ...,
+        on_selling: Callable[[], None] = ...,
     ) -> Answer: ...
 
 
@@ -110,8 +112,7 @@ def _do_it(place: Place, wanted: Ask, *, is_json: bool) -> Code:
     if refusal is not None:
         complain(refusal)
         return Code.CONFIG
-    begun = _selling if wanted.command == "flatten" else _unseen
-    return tell_answer(_act(place, wanted, begun), is_json=is_json)
+    return tell_answer(_act(place, wanted, _unseen), is_json=is_json)
 
 
 def is_without_store(place: Place) -> bool:
@@ -162,11 +163,6 @@ def check_json(result: CheckResult) -> dict[str, object]:
     }
 
 
-def _selling(_done: int, _total: int) -> None:
-    """Say what a flatten does, once it can."""
-    complain(SELLING)
-
-
 def _unseen(_done: int, _total: int) -> None:
     """Show nothing: it takes no time worth a bar."""
 
@@ -178,7 +174,14 @@ def _act(place: Place, wanted: Ask, progress: Progress) -> Answer:
     try:
         act = place.office()
         folder = folder_of(place.path)
-        return act(place.config, folder=folder, log=log, ask=wanted, progress=progress)
+        return act(
+            place.config,
+            folder=folder,
+            log=log,
+            ask=wanted,
+            progress=progress,
+            on_selling=partial(complain, SELLING),
+        )
     finally:
         log.close()
 
