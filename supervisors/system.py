@@ -50,8 +50,6 @@ from supervisors.paper_desk import Faults
 from supervisors.preflight import (
     refuse_other_markets,
     refuse_stray_ledger,
-    refuse_vanished,
-    shrunken_store,
 )
 from supervisors.settings import (
     about_of,
@@ -60,6 +58,7 @@ from supervisors.settings import (
     tuning_of,
 )
 from supervisors.spec import Patience, Tree
+from supervisors.store_lives import StoreLives
 from supervisors.supervisor import Hooks, Verdict, supervise
 from supervisors.tree import TRADING, Errand, Parts, tree_of
 
@@ -138,10 +137,8 @@ class System:
         begins_at = self.ground.begins_at
         with ExitStack() as opened:
             refuse_stray_ledger(config.store.path, ledger_path(config))
-            self._store = self._open_store(begins_at, is_first=True)
+            self._lives = StoreLives(config.store.path, self._open_store, begins_at)
             opened.callback(self._store.close)
-            self._waits_for_its_actor = True
-            self._committed = self._store.last_event_id
             self.recovered_events = self._store.recovered_events
             refuse_other_markets(self._store, config.exchange.symbols)
             clients = make_clients(config, log)
@@ -239,7 +236,11 @@ class System:
         )
         return market_in(setting)
 
-    def _open_store(self, now: Instant, *, is_first: bool = False) -> Store:
+    @property
+    def _store(self) -> Store:
+        return self._lives.store
+
+    def _open_store(self, now: Instant, *, is_first: bool) -> Store:
         return Store.open(
             self.config.store.path,
             self._identity,
@@ -291,25 +292,6 @@ class System:
             read_clocks=read_clocks,
         )
 
-    def _store_for_actor(self) -> Store:
-        """Return the store that is open already, once; later lives open it anew."""
-        if self._waits_for_its_actor:
-            self._waits_for_its_actor = False
-        else:
-            self._store.close()  # it failed, or its actor died: this releases the lock
-            self._store = self._reopened_store()
-        return self._store
-
-    def _reopened_store(self) -> Store:
-        """Open the store that this process has written to; never a new one in its place."""
-        self._committed = max(self._committed, self._store.last_event_id)
-        refuse_vanished(self.config.store.path, self._committed)
-        reopened = self._open_store(self.runtime.clock.now())
-        if reopened.recovered_events < self._committed:
-            reopened.abandon()
-            raise shrunken_store(reopened, self._committed)
-        return reopened
-
     def _abandoned(self, name: str, reason: str) -> None:
         """Halt entries for good when the strategy has used up its restarts; stops go on."""
         self.pulse.abandon()
@@ -358,7 +340,7 @@ class System:
             symbols=config.exchange.symbols,
             tuning=lambda: self._tuning,
             quote_coin=config.exchange.quote,
-            open_store=self._store_for_actor,
+            open_store=lambda: self._lives.next(self.runtime.clock.now()),
             exchange=self.desk.exchange,
             gateway_patience=GatewayPatience(
                 poll_interval_s=config.market.poll_interval_s,
