@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from actors.base import Actor, Context
+from collections.abc import Callable
+
 from aegis.domain.book import Book
+from aegis.domain.ids import Generation
 from aegis.messages import HeartbeatDue
-from aegis.ports import Pulse
+from aegis.ports import Log, Pulse, Timer
 
 
-class Beating(Actor):
-    """`heartbeat_s` is real seconds between heartbeats; None where nobody tails the log.
+class Beats:
+    """The heartbeats of one incarnation of an actor; `pulse` counts what it completes.
 
-    `pulse` counts what is completed.
+    `every` is the actor's own, and `each_s` real seconds; None where nobody tails the log.
     """
 
-    def __init__(self, context: Context, *, heartbeat_s: float | None, pulse: Pulse) -> None:
-        super().__init__(context)
-        self._heartbeat_s = heartbeat_s
+    def __init__(
+        self,
+        *,
+        log: Log,
+        every: Callable[[float, HeartbeatDue], Timer],
+        each_s: float | None,
+        pulse: Pulse,
+        generation: Generation,
+    ) -> None:
+        self._log = log
+        self._every = every
+        self._each_s = each_s
         self._pulse = pulse
+        self._generation = generation
         self._completed = 0
         self._is_beating = False
 
@@ -26,13 +38,13 @@ class Beating(Actor):
         self._completed += 1
         self._pulse.complete()
 
-    def begin_to_beat(self, book: Book) -> None:
+    def begin(self, book: Book) -> None:
         """Say so now, and from here on at intervals; begun twice, it goes on as it was."""
         self._pulse.arm()
-        if self._is_beating or self._heartbeat_s is None:
+        if self._is_beating or self._each_s is None:
             return
         self._is_beating = True
-        self.every(self._heartbeat_s, HeartbeatDue())
+        self._every(self._each_s, HeartbeatDue())
         self.beat(book, is_first=True)
 
     def beat(self, book: Book | None, *, is_first: bool = False) -> None:
@@ -42,11 +54,11 @@ class Beating(Actor):
         """
         if book is None:
             return
-        self.log(
+        self._log(
             "Heartbeat",
             completed=self._completed,
             is_first=is_first,
-            generation=self.generation,
+            generation=self._generation,
             trading_state=book.account.trading_state,
             cause=book.account.cause,
             positions=len(book.alive_positions()),

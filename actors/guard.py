@@ -11,9 +11,11 @@ from decimal import Decimal
 from typing import assert_never
 
 from actors import names
-from actors.base import Context
+from actors.base import Actor, Context
+from actors.beating import Beats
 from actors.exit_lines import tell_failed, tell_stop_lost, tell_trigger, tell_unfilled, tell_wait
-from actors.trailing import Trailing
+from actors.silence import UNPRICED_S, Leaving, Silence
+from actors.trailing import Trail
 from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, IntendOrder, Quote, RaiseStop, Reading
@@ -27,13 +29,12 @@ from aegis.domain.events import (
 )
 from aegis.domain.first_look import FirstLook
 from aegis.domain.guard import (
-    UNPRICED_S,
     ExitWanted,
     Extremes,
     is_mark_due,
     last_known,
     quote_of,
-    wanted_unseen,
+    traded_from,
     watch,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Incarnation, PositionId, Symbol
@@ -55,7 +56,6 @@ from aegis.messages import (
     Executed,
     FeedCheckDue,
     FeedStarted,
-    FlattenDue,
     GuardMessage,
     HeartbeatDue,
     HistoryRead,
@@ -64,15 +64,17 @@ from aegis.messages import (
     ReadBalance,
     ReadBook,
     ReadQuote,
+    UnpricedDue,
 )
 from aegis.ports import Pulse
 from aegis.tuning import Reconfigured
 from aegis.vitals import LastPrice, PricesRead, ReadVitals
 
 
-class Guard(Trailing):
+class Guard(Actor):
     """`day_starts_at_s` is the second of the UTC day at which the daily limit begins anew.
 
+    `heartbeat_s` is real seconds between heartbeats; None where nobody tails the log.
     `feed_check_s` is after how many real seconds of silence the exchange is asked for a price;
     None where the market cannot fall silent.
     `first_look` is the same for each life of it in a process.
@@ -93,17 +95,25 @@ class Guard(Trailing):
         has_exchange_stop: bool,
         first_look: FirstLook,
     ) -> None:
-        super().__init__(context, heartbeat_s=heartbeat_s, pulse=pulse, spread_bps=spread_bps)
+        super().__init__(context)
         self._tag = tag
         self._limits = limits
         self._day_starts_at_s = day_starts_at_s
         self._feed_check_s = feed_check_s
-        self._moved_at: dict[Symbol, float] = {}
+        self._beats = Beats(
+            log=self.log,
+            every=self.every,
+            each_s=heartbeat_s,
+            pulse=pulse,
+            generation=self.generation,
+        )
+        self._book: Book | None = None
         self._incarnation = Incarnation("")
+        self._trail = Trail(self.name, spread_bps)
+        self._silence = Silence(feed_check_s)
         self._belief = Belief()
         self._extremes = Extremes()
         self._first_look = first_look
-        self._seen_at: dict[Symbol, float] = {}  # since when a quote is the last one
         self._pursuit = Pursuit()
         self._keeper = Keeper(tag, is_wanted=has_exchange_stop)
         self._real_second = int(NANOS_PER_SECOND / self.clock.real_s(1.0))  # of market time
@@ -112,7 +122,7 @@ class Guard(Trailing):
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
         if self._feed_check_s is not None:
             self.every(self._feed_check_s, FeedCheckDue())
-            self.every(UNPRICED_S, FlattenDue())
+            self.every(UNPRICED_S, UnpricedDue())
 
     def receive(self, message: GuardMessage) -> None:
         match message:
@@ -123,16 +133,18 @@ class Guard(Trailing):
             case BalanceRead():
                 self._weigh(message.reading)
             case FeedCheckDue():
-                self._check_feed()
-            case FlattenDue():
-                if self._book is not None and self._book.account.is_flattening:
-                    self._flatten(self._book, is_late=True)
+                if self._book is not None:
+                    self._check_feed(self._book)
+            case UnpricedDue():
+                if self._book is not None:
+                    unpriced = self._silence.unpriced(self._book, self.clock.monotonic())
+                    self._leave_all(self._book, unpriced)
             case CandleClosed():
                 self._closed(message)
             case FeedStarted():
-                self.ask_missed()
+                self._ask_missed()
             case HistoryRead():
-                self.learn(message)
+                self._learn(message)
             case Committed():
                 for recorded in message.records:
                     self._follow(recorded)
@@ -143,11 +155,11 @@ class Guard(Trailing):
                 held = [p.position_id for p in message.book.alive_positions() if is_held(p)]
                 level = "info" if held or self.epoch > 1 else "debug"
                 self.log("GuardStarted", level=level, generation=self.generation, positions=held)
-                self.ask_missed()
+                self._ask_missed()
             case Executed():
                 self._executed(message)
             case HeartbeatDue():
-                self.beat(self._book)
+                self._beats.beat(self._book)
             case Reconfigured():
                 self._limits = message.tuning.limits
                 self._day_starts_at_s = message.tuning.day_starts_at_s
@@ -158,12 +170,9 @@ class Guard(Trailing):
 
     def _moved(self, message: MarketMoved) -> None:
         tick = message.tick
-        self._moved_at[tick.symbol] = self.clock.monotonic()
+        self._silence.end(tick.symbol, self.clock.monotonic())
         quote = quote_of(tick.price, message.spread_bps, tick.at)
-        came_from = (
-            quote if tick.start == tick.price else quote_of(tick.start, message.spread_bps, tick.at)
-        )
-        self._look(tick.symbol, quote, came_from.bid if tick.volume > 0 else None)
+        self._look(tick.symbol, quote, traded_from(tick, quote, message.spread_bps))
 
     def _look(self, symbol: Symbol, quote: Quote, traded_from: Decimal | None = None) -> None:
         """See what a price asks of the position held in its symbol."""
@@ -171,15 +180,13 @@ class Guard(Trailing):
         position = None if book is None else book.position_of(symbol)
         if book is None or not self._is_believed(symbol, quote, traded_from, position):
             return
-        self._seen_at[symbol] = self.clock.monotonic()
+        self._silence.see(symbol, self.clock.monotonic())
         if position is not None and is_held(position):
-            mark = self._extremes.see(position, quote)
-            if mark is not None:
-                self._execute(mark)
+            self._execute(self._extremes.see(position, quote))
             self._watch(book, position, quote)
         if book.account.is_flattening:
-            self._flatten(book)
-        self.complete()
+            self._leave_all(book, self._silence.priced(book))
+        self._beats.complete()
 
     def _is_believed(
         self, symbol: Symbol, quote: Quote, traded_from: Decimal | None, held: Position | None
@@ -195,22 +202,11 @@ class Guard(Trailing):
             self.log("QuoteRefused", level="warning", symbol=symbol, bid=quote.bid, text=verdict)
         return verdict is Verdict.BELIEVED
 
-    def _check_feed(self) -> None:
-        """Ask the exchange itself for the price of what is held, where the feed is silent.
-
-        Where it tells none either, who leaves goes on at market, which needs none.
-        """
-        now, book, check_s = self.clock.monotonic(), self._book, self._feed_check_s
-        for position in book.alive_positions() if book else ():
-            silent_s = now - self._moved_at.setdefault(position.symbol, now)
-            if book is None or check_s is None or silent_s < check_s:
-                continue
-            self.log("FeedSilent", level="warning", symbol=position.symbol, silent_s=silent_s)
-            self.tell(names.EXCHANGE_GATEWAY, ReadQuote(symbol=position.symbol))
-            unseen_s = now - self._seen_at.get(position.symbol, now - silent_s)
-            wanted = wanted_unseen(book, position)
-            if wanted is not None and unseen_s >= 2 * check_s:
-                self._leave(book, position, wanted, self._last_quote(position))
+    def _check_feed(self, book: Book) -> None:
+        """Ask the exchange itself for the price of what is held, where the feed is silent."""
+        for symbol, silent_s in self._silence.silent(book, self.clock.monotonic()):
+            self.log("FeedSilent", level="warning", symbol=symbol, silent_s=silent_s)
+            self.tell(names.EXCHANGE_GATEWAY, ReadQuote(symbol=symbol))
 
     def _watch(self, book: Book, position: Position, quote: Quote) -> None:
         wanted = watch(position, quote.bid)
@@ -221,8 +217,7 @@ class Guard(Trailing):
             self._execute(wanted)
         if not book.account.is_flattening and self._hold(book, position) is None:
             due = self._keeper.due(book, position, quote, self._incarnation, self._real_ns())
-            if due is not None:
-                self._execute(due, is_answer_wanted=isinstance(due, IntendOrder))
+            self._execute(due, is_answer_wanted=isinstance(due, IntendOrder))
 
     def _weigh(self, reading: Reading) -> None:
         """See what a balance, just asked for, lets go beside an exit that is out of sight."""
@@ -271,8 +266,7 @@ class Guard(Trailing):
         if way_out.exit is None:
             return
         self._pursuit.ask(position, way_out.ordinal)
-        if way_out.alarm is not None:
-            self._execute(way_out.alarm)
+        self._execute(way_out.alarm)
         tell_trigger(self.log, position, wanted, quote, way_out.exit.price)
         intent = IntendOrder(order=way_out.exit, reading=reading)
         self._execute(intent, is_answer_wanted=True)
@@ -287,35 +281,39 @@ class Guard(Trailing):
             return False
         if wait.is_news:
             tell_wait(self.log, position, wait.why)
-        if wait.alarm is not None:
-            self._execute(wait.alarm)
+        self._execute(wait.alarm)
         return True
 
-    def _flatten(self, book: Book, *, is_late: bool = False) -> None:
-        """Leave what is held and has a price, or is late to get one; it ends when all is left."""
-        alive, old = book.alive_positions(), self.clock.monotonic() - UNPRICED_S
-        for position in alive:
-            wanted, seen_at = wanted_unseen(book, position), self._seen_at.get(position.symbol)
-            is_old = seen_at is None or seen_at <= old
-            if wanted is not None and (is_old if is_late else seen_at is not None):
-                self._leave(book, position, wanted, self._last_quote(position))
-        if not alive:
+    def _leave_all(self, book: Book, leaving: Leaving) -> None:
+        """Leave some at the last price there was; a flatten ends when nothing is alive any more."""
+        for position, wanted in leaving:
+            self._leave(book, position, wanted, self._last_quote(position))
+        if book.account.is_flattening and not book.alive_positions():
             self._execute(flat(book.account))
+
+    def _ask_missed(self) -> None:
+        for wanted in self._trail.missed(self._book) if self._book else ():
+            self.tell(names.MARKET_FEED, wanted)
+
+    def _learn(self, page: HistoryRead) -> None:
+        if self._book is not None:
+            self._execute(self._trail.learn(self._book, page))
+        for wanted in self._trail.after(page):
+            self.tell(names.MARKET_FEED, wanted)
 
     def _closed(self, message: CandleClosed) -> None:
         """Mark, look at day and losses, at each close; one of a warm-up only raises a stop."""
         book, candle = self._book, message.candle
         if book is None:
             return
-        self.follow_close(candle)
+        self._execute(self._trail.follow(book, candle))
         if message.is_warmup:
             return
         position = book.position_of(candle.symbol)
         if position is not None and is_held(position) and is_mark_due(position, candle.close):
             self._execute(self._extremes.mark(position, candle.close))
-        due = after_close(book, self._limits, day_start(self.clock.now(), self._day_starts_at_s))
-        if due is not None:
-            self._execute(due)
+        today = day_start(self.clock.now(), self._day_starts_at_s)
+        self._execute(after_close(book, self._limits, today))
 
     def _follow(self, recorded: Recorded) -> None:
         book = self._book
@@ -330,9 +328,7 @@ class Guard(Trailing):
         book.apply(recorded)
         position = book.positions.get(position_id)
         if position is not None and not isinstance(event, PositionMarked):
-            off = called_off(book, position)
-            if off is not None:
-                self._execute(off)
+            self._execute(called_off(book, position))
         if isinstance(event, OrderEnding) and before is not None:
             order = book.orders[event.client_order_id]
             if order.role is Role.EXIT and not book.positions[position_id].is_dust:
@@ -342,7 +338,7 @@ class Guard(Trailing):
         elif isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
             self._first_look.see(book.account)
         elif isinstance(event, StrategyArmed):
-            self.begin_to_beat(book)
+            self._beats.begin(book)
         elif isinstance(event, PositionClosed):
             self._pursuit.forget(position_id)
             self._keeper.forget(position_id)
@@ -352,7 +348,7 @@ class Guard(Trailing):
     def _prices_read(self, token: int) -> PricesRead:
         now = self.clock.monotonic()
         prices = {
-            symbol: LastPrice(bid=quote.bid, age_s=now - self._seen_at[symbol])
+            symbol: LastPrice(bid=quote.bid, age_s=self._silence.unseen_s(symbol, now))
             for symbol, quote in self._belief.last.items()
         }
         last, real_ns = self._belief.last, self._real_ns()
@@ -361,9 +357,7 @@ class Guard(Trailing):
 
     def _exit_failed(self, book: Book, order: Order) -> None:
         """Tell it, and let the next wait; one that found no taker goes on at the next price."""
-        alarm = alarm_of_unsold(book, order.position_id)
-        if alarm is not None:
-            self._execute(alarm)
+        self._execute(alarm_of_unsold(book, order.position_id))
         if found_few_takers(order):
             tell_unfilled(self.log, order)
             return
@@ -394,6 +388,9 @@ class Guard(Trailing):
             self._pursuit.refused(command.order.position_id)
             self.log("ExitRefused", level="error", text=message.refusal.text)
 
-    def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
+    def _execute(self, command: Command | None, *, is_answer_wanted: bool = False) -> None:
+        """Ask the store for something, where anything is wanted."""
+        if command is None:
+            return
         reply_to = self.name if is_answer_wanted else None
         self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))

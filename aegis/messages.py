@@ -350,8 +350,8 @@ class FeedCheckDue(Message, frozen=True, kw_only=True):
     """A timer of the Guard's own: see whether prices still come."""
 
 
-class FlattenDue(Message, frozen=True, kw_only=True):
-    """A timer of the Guard's own: see whether a flatten waits for a price."""
+class UnpricedDue(Message, frozen=True, kw_only=True):
+    """A timer of the Guard's own: see whether who leaves waits for a price."""
 
 
 class HeartbeatDue(Message, frozen=True, kw_only=True):
@@ -365,7 +365,7 @@ StrategyMessage = (
 
 GuardMessage = (
     Committed | BookRead | Executed | MarketMoved | QuoteRead | BalanceRead | CandleClosed
-    | FeedCheckDue | FeedStarted | FlattenDue | HistoryRead | HeartbeatDue | ReadVitals
+    | FeedCheckDue | FeedStarted | UnpricedDue | HistoryRead | HeartbeatDue | ReadVitals
     | Reconfigured
 )  # fmt: skip
 

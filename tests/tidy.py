@@ -93,6 +93,7 @@ SHARED_BY_ACTORS = {
     "actors.directory",
     "actors.names",
     "actors.sightings",
+    "actors.silence",
     "actors.timers",
     "actors.turns",
 }

@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from aegis.domain.book import Book
-from aegis.domain.candles import Candle
+from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import MarkPosition, Quote, RaiseStop
 from aegis.domain.ids import ClientOrderId, Instant, PositionId
 from aegis.domain.money import (
@@ -37,9 +37,6 @@ TRAILING_STEP_PCT = Decimal("0.05")
 
 MARK_STEP_BPS = Decimal(10)
 """A mark is an event; smaller moves are not worth one."""
-
-UNPRICED_S = 5
-"""Real seconds that a flatten waits for a price, and how often it looks; then it goes at market."""
 
 PEAK_STEP_PCT = Decimal("0.5")
 """A new height is an event as well: the drawdown may be measured from up to this much lower."""
@@ -69,6 +66,14 @@ def quote_of(price: Decimal, spread_bps: Decimal, at: Instant) -> Quote:
     """Return bid and ask around a mid price."""
     half = times(price, _half_of(spread_bps))
     return Quote(bid=minus(price, half), ask=plus(price, half), at=at)
+
+
+def traded_from(tick: Tick, quote: Quote, spread_bps: Decimal) -> Decimal | None:
+    """Return the bid from which on there was trade up to a tick and its quote; None without any."""
+    if tick.volume == 0:
+        return None
+    is_point = tick.start == tick.price  # as each candle's first, and each is asked for
+    return quote.bid if is_point else quote_of(tick.start, spread_bps, tick.at).bid
 
 
 @lru_cache(maxsize=1)  # each tick asks twice, and a run has one spread

@@ -10,6 +10,7 @@ import pytest
 
 from actors import names
 from actors.guard import Guard
+from actors.silence import UNPRICED_S
 from aegis.domain.commands import (
     ArmStrategy,
     ChangeTradingState,
@@ -24,7 +25,6 @@ from aegis.domain.commands import (
     StartDay,
 )
 from aegis.domain.first_look import ALARM_AFTER_S, FRESH, WITHIN_S, FirstLook
-from aegis.domain.guard import UNPRICED_S
 from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant, exit_order_id
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.order import OrderStep, OrderType

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.silence import UNPRICED_S
 from aegis.control import Ask
-from aegis.domain.guard import UNPRICED_S
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from supervisors.outing import RECONCILING, errand_of
