@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import assert_never
 
 from actors import names
-from actors.at_market import AtMarket
-from actors.base import Context
+from actors.base import Actor, Context
+from actors.catalogue import Catalogue
+from actors.looks import LookTimers
 from aegis.dialogue import (
     AccountFetched,
     CancelOrder,
     ExchangeAnswer,
     ExchangeReplied,
+    ExchangeRequest,
     FetchAccount,
     FetchBalance,
     FetchInstruments,
@@ -40,9 +42,9 @@ from aegis.domain.events import (
 from aegis.domain.fold import is_beginning, is_of_order
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
-from aegis.domain.order import Order, OrderState, Role
+from aegis.domain.order import Order, Role
 from aegis.domain.protection import waiting_exits
-from aegis.domain.second import READING_WORTH_S, lost_beside
+from aegis.domain.second import READING_WORTH_S, is_balance_wanted, unsent_exits
 from aegis.exchange.grievances import Grievances
 from aegis.exchange.heard import (
     UNWATCHED,
@@ -101,10 +103,10 @@ from aegis.messages import (
     ReadQuote,
     ReconcileNow,
 )
-from aegis.ports import Exchange, Timer
+from aegis.ports import Exchange
 
 
-class ExchangeGateway(AtMarket):
+class ExchangeGateway(Actor):
     """Turns intents into orders at the exchange, and its records into commands."""
 
     def __init__(
@@ -115,26 +117,31 @@ class ExchangeGateway(AtMarket):
         symbols: tuple[Symbol, ...],
         patience: Patience,
     ) -> None:
-        super().__init__(context, exchange=exchange, symbols=symbols, patience=patience)
+        super().__init__(context)
+        self._exchange = exchange
+        self._symbols = symbols
+        self._patience = patience
+        self._book: Book | None = None
+        self._catalogue = Catalogue(self, self._submit, symbols, patience)
         self._readings = Readings(self.clock)
         self._prices = Prices(self.clock.monotonic, patience.stale_after_s)
         self._breaker = Breaker()
         self._grievances = Grievances()
         self._is_denied = False  # the key, by what the exchange last said of it
         self._watches: dict[ClientOrderId, Watch] = {}
-        self._look_timers: dict[ClientOrderId, Timer] = {}  # each ends in a look at its order
+        self._looks = LookTimers(self.after)
         self._reader: ReadAccount | None = None  # of its last life: it asks one thing at a time
 
     def on_started(self) -> None:
         self.tell(names.POSITION_STORE, ReadBook(reply_to=self.name))
-        self.ask_for_market()
+        self._catalogue.ask()
         level, symbols = "debug" if self.epoch == 1 else "info", list(self._symbols)
         self.log("GatewayStarted", level=level, generation=self.generation, symbols=symbols)
 
     def receive(self, message: GatewayMessage) -> None:
         match message:
-            case MarketMoved():
-                self._see_price(message)
+            case MarketMoved(tick=tick, spread_bps=spread_bps):
+                self._prices.see(tick.symbol, quote_of(tick.price, spread_bps, tick.at))
             case Committed():
                 for recorded in message.records:
                     self._follow(recorded)
@@ -153,20 +160,15 @@ class ExchangeGateway(AtMarket):
             case ReadQuote():
                 self._submit(FetchQuote(symbol=message.symbol))
             case ReadInstruments():
-                self._listing.want(message.reply_to)
-                self.tell_instruments()
+                self._catalogue.want(message.reply_to)
             case InstrumentsWanted(is_anew=True):
-                self.ask_for_listing()
+                self._catalogue.ask_anew()
             case InstrumentsWanted():
-                self.ask_for_market()
+                self._catalogue.ask()
             case _:
                 assert_never(message)
 
-    # What the market and the log say ------------------------------------------------------
-
-    def _see_price(self, message: MarketMoved) -> None:
-        tick = message.tick
-        self._prices.see(tick.symbol, quote_of(tick.price, message.spread_bps, tick.at))
+    # What the log says --------------------------------------------------------------------
 
     def _take_up(self, book: Book) -> None:
         """Begin from the log: what an earlier life left unfinished is finished first."""
@@ -174,7 +176,7 @@ class ExchangeGateway(AtMarket):
         for order in book.active_orders():
             self._step(order.client_order_id, TakenUp())
         self._cancel_entries_if_halted()
-        self.compare_instruments()
+        self._go_by_catalogue()
 
     def _follow(self, recorded: Recorded) -> None:
         book = self._book
@@ -194,13 +196,17 @@ class ExchangeGateway(AtMarket):
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
             self._cancel_entries_if_halted()
         if isinstance(event, OrderRejected) and book.orders[event.client_order_id].reduce_only:
-            self.ask_for_listing()  # changed, maybe
+            self._catalogue.ask_anew()  # changed, maybe
         if is_beginning(event):
-            self.compare_instruments()
+            self._go_by_catalogue()
         if is_of_order(event):
             for waiting in waiting_exits(book, book.orders[event.client_order_id]):
                 self._ask_leave(waiting)
         book.forget_ended()
+
+    def _go_by_catalogue(self) -> None:
+        for change in self._catalogue.changes(self._book):
+            self._execute(change)
 
     def _cancel_entries_if_halted(self) -> None:
         assert self._book is not None
@@ -234,13 +240,11 @@ class ExchangeGateway(AtMarket):
             case Make():
                 self._execute(effect.command, is_answer_wanted=effect.is_answer_wanted)
             case LookLater():
-                self._stop_timer(order_id)
-                look = LookAgain(client_order_id=order_id)
-                self._look_timers[order_id] = self.after(effect.delay_s, look)
+                self._looks.set(order_id, effect.delay_s)
             case AlarmLater():
                 self.after(effect.delay_s, LookAgain(client_order_id=order_id, is_alarm=True))
             case StopTimer():
-                self._stop_timer(order_id)
+                self._looks.stop(order_id)
             case Doubt():
                 self.tell(names.RECONCILER, ReconcileNow(trigger=effect.trigger))
             case TellLost():
@@ -251,16 +255,11 @@ class ExchangeGateway(AtMarket):
             case _:
                 assert_never(effect)
 
-    def _stop_timer(self, order_id: ClientOrderId) -> None:
-        timer = self._look_timers.pop(order_id, None)
-        if timer is not None:
-            timer.cancel()
-
     def _look_due(self, message: LookAgain) -> None:
         if message.is_alarm:
             self._step(message.client_order_id, AlarmDue())
             return
-        self._look_timers.pop(message.client_order_id, None)
+        self._looks.fired(message.client_order_id)
         self._step(message.client_order_id, LookDue())
 
     # The store --------------------------------------------------------------------------------
@@ -301,10 +300,7 @@ class ExchangeGateway(AtMarket):
     def _weigh_later(self, order: Order) -> None:
         """Ask what there is to sell, where that may let an exit past a stop out of sight."""
         assert self._book is not None
-        is_unsent = order.state is OrderState.INTENT
-        if not is_unsent or lost_beside(self._book, order) is None:
-            return
-        if not self._ask_balance(order.symbol):
+        if is_balance_wanted(self._book, order) and not self._ask_balance(order.symbol):
             self.after(READING_WORTH_S, ReadBalance(symbol=order.symbol))
 
     def _execute(self, command: Command, *, is_answer_wanted: bool = False) -> None:
@@ -312,6 +308,9 @@ class ExchangeGateway(AtMarket):
         self.tell(names.POSITION_STORE, Execute(command=command, by=self.name, reply_to=reply_to))
 
     # The exchange -----------------------------------------------------------------------------
+
+    def _submit(self, request: ExchangeRequest) -> None:
+        self._exchange.submit(request, self.reply_to())
 
     def _heard(self, message: ExchangeReplied) -> None:
         request, answer = message.request, message.answer
@@ -331,7 +330,8 @@ class ExchangeGateway(AtMarket):
             case FetchBalance():
                 self._heard_balance(request, answer)
             case FetchInstruments():
-                self.heard_instruments(request, answer)
+                self._catalogue.hear(request, answer)
+                self._go_by_catalogue()
             case FetchQuote():
                 if isinstance(answer, QuoteFetched) and answer.quote is not None:
                     self._heard_quote(answer.quote, answer)
@@ -383,10 +383,8 @@ class ExchangeGateway(AtMarket):
         reading = self._readings.hear(request, answer)
         if reading is not None:
             self.tell(names.GUARD, BalanceRead(reading=reading))
-        for order in self._book.active_orders() if self._book else ():
-            is_waiting = order.role is Role.EXIT and order.state is OrderState.INTENT
-            if is_waiting and order.symbol == request.symbol:
-                self._ask_leave(order.client_order_id)
+        for order_id in unsent_exits(self._book, request.symbol) if self._book else ():
+            self._ask_leave(order_id)
 
     def _heard_quote(self, quote: Quote, answer: QuoteFetched) -> None:
         """Pass a price on that is of now: an exchange goes on to tell the last that it had."""

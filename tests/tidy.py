@@ -86,9 +86,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 SHARED_BY_ACTORS = {
     "actors.base",
-    "actors.at_market",
+    "actors.catalogue",
     "actors.beating",
     "actors.exit_lines",
+    "actors.looks",
     "actors.trailing",
     "actors.directory",
     "actors.names",

@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from aegis.domain.book import Book
 from aegis.domain.commands import Reading
-from aegis.domain.ids import Instant, is_derivative
+from aegis.domain.ids import ClientOrderId, Instant, Symbol, is_derivative
 from aegis.domain.money import ZERO, minus, total
 from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.position import Position
@@ -83,6 +83,20 @@ def lost_beside(book: Book, order: Order) -> Order | None:
     )
     is_one_lost = [each.state in OUT_OF_SIGHT for each in others] == [True]
     return others[0] if is_alone and is_one_lost else None
+
+
+def is_balance_wanted(book: Book, order: Order) -> bool:
+    """Say whether a balance may let an exit be sent that is not, past one out of sight."""
+    return order.state is OrderState.INTENT and lost_beside(book, order) is not None
+
+
+def unsent_exits(book: Book, symbol: Symbol) -> tuple[ClientOrderId, ...]:
+    """Return the exits of a symbol that wait for leave: a balance may be why they have it."""
+    return tuple(
+        each.client_order_id
+        for each in book.active_orders()
+        if each.symbol == symbol and each.role is Role.EXIT and each.state is OrderState.INTENT
+    )
 
 
 def stop_in_the_way(book: Book, order: Order, reading: Reading | None) -> Order | None:
