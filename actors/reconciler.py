@@ -8,7 +8,7 @@ itself.
 Invariants:
 1. An answer counts only in the stage that waits for it: one that comes twice, or belongs to an
    earlier life, changes nothing.
-2. A discrepancy is called healed only when the store took each command that heals it.
+2. A discrepancy is called healed only when the store took each command that heals it (`Healing`).
 3. People go first. A run that pauses gives way to who asks meanwhile, one that nobody waits for to
    who had asked before as well: their look comes at once, and what was seen before stays seen. What
    they hear was looked at after they asked.
@@ -31,17 +31,15 @@ from aegis.domain.commands import (
     StartBalances,
 )
 from aegis.domain.discrepancies import named_orders, named_trades
-from aegis.domain.events import Discrepancy
 from aegis.domain.findings import Finding, Mark, View, marks_of
+from aegis.domain.healing import Healing
 from aegis.domain.ids import Instant
 from aegis.domain.position import Position
 from aegis.domain.reconcile import (
     EXIT_REFUSED,
     confirmed,
-    healed,
     plan,
     trades_since,
-    unhealed,
 )
 from aegis.domain.risk import Limits
 from aegis.domain.venue import VenueAccount
@@ -123,9 +121,7 @@ class Reconciler(Actor):
         self._first: tuple[Finding, ...] | None = None
         self._account: VenueAccount | None = None
         self._held: tuple[Position, ...] = ()
-        self._confirmed: tuple[Finding, ...] = ()
-        self._healing: list[Command] = []  # told to the store, answers to come
-        self._refused: dict[Command, str] = {}  # and why
+        self._healing = Healing((), None)  # of the run under way
         self._is_waiting_told = False
 
     def on_started(self) -> None:
@@ -270,8 +266,7 @@ class Reconciler(Actor):
             return
         self._held = tuple(p for p in book.alive_positions() if p.amount > 0)
         seen = (*(self._first or ()), *self._sightings.settled(findings, now_s))
-        self._confirmed = confirmed(seen, findings)
-        self._heal()
+        self._heal(confirmed(seen, findings))
 
     def _is_quiet(self) -> bool:
         """Say whether the run leaves no word where it has nothing new to tell."""
@@ -282,53 +277,37 @@ class Reconciler(Actor):
             self._rests_until_s = self.clock.monotonic() + REFUSED_REST_S
         self._next()
 
-    def _heal(self) -> None:
+    def _heal(self, found: tuple[Finding, ...]) -> None:
         """Tell the store what makes each finding right, and wait for what it says."""
-        self._stage, self._healing, self._refused = Stage.HEALING, [], {}
-        for finding in self._confirmed if self._may_heal() else ():
-            for command in finding.heal:
-                self._healing.append(command)
-                self._execute(command, is_answer_wanted=True)
-        if not self._healing:
+        self._stage = Stage.HEALING
+        why_not = None if self._is_healing else "reconcile.heal is off"
+        self._healing = Healing(found, "" if self._run.is_dry_run else why_not)
+        for command in self._healing.asked:
+            self._execute(command, is_answer_wanted=True)
+        if not self._healing.asked:
             self._complete()
-
-    def _may_heal(self) -> bool:
-        return self._is_healing and not self._run.is_dry_run
 
     def _executed(self, message: Executed) -> None:
         command = message.command
-        if self._stage is Stage.HEALING and command in self._healing:
-            self._healing.remove(command)
+        if self._stage is Stage.HEALING and command in self._healing.asked:
             refusal = _refusal_of(message)
             if refusal:
-                self._refused[command] = refusal
                 self.log("HealRefused", level="error", text=refusal)
-            if not self._healing:
+            self._healing.hear(command, refusal)
+            if not self._healing.asked:
                 self._complete()
         elif self._stage is Stage.RECORDING and isinstance(command, CompleteReconciliation):
             self._finish(command)
 
-    def _outcome_of(self, finding: Finding) -> Discrepancy:
-        """Return a finding as healed when each of its commands was taken."""
-        found = finding.discrepancy
-        if not finding.heal:
-            return found
-        if not self._may_heal():
-            return unhealed(found, "" if self._run.is_dry_run else "reconcile.heal is off")
-        refused = [self._refused[each] for each in finding.heal if each in self._refused]
-        return unhealed(found, refused[0]) if refused else healed(found)
-
     def _complete(self) -> None:
         run, account = self._run, self._account
         assert account is not None, "Expected a look at the account before its verdict"
-        outcomes = [(each, self._outcome_of(each)) for each in self._confirmed]
-        standing = marks_of(tuple(each for each, found in outcomes if _stands(each, found)))
-        if self._is_quiet() and len(standing) == len(outcomes) and standing == self._told:
+        standing, discrepancies = self._healing.standing(), self._healing.discrepancies()
+        if self._is_quiet() and len(standing) == len(discrepancies) and standing == self._told:
             self._end_quietly()  # what had seemed to differ was on its way
             return
         if not run.is_dry_run:
             self._told = standing
-        discrepancies = tuple(found for _, found in outcomes)
         for found in discrepancies:
             self.log(
                 "DiscrepancyFound",
@@ -379,11 +358,6 @@ def _positions_there(account: VenueAccount, held: tuple[Position, ...]) -> int:
         return len(account.positions)
     bases = {position.instrument.base for position in held}
     return sum(account.balances.get(base, 0) > 0 for base in bases)
-
-
-def _stands(finding: Finding, outcome: Discrepancy) -> bool:
-    """Say whether the next look finds the same: nothing was done about it."""
-    return not (finding.heal and outcome.is_healed)
 
 
 def _refusal_of(message: Executed) -> str:
