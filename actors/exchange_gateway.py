@@ -94,7 +94,6 @@ from aegis.messages import (
     GatewayMessage,
     InstrumentsWanted,
     LookAgain,
-    MarketMoved,
     QuoteRead,
     ReadAccount,
     ReadBalance,
@@ -103,6 +102,7 @@ from aegis.messages import (
     ReadQuote,
     ReconcileNow,
 )
+from aegis.news import MarketMoved
 from aegis.ports import Exchange
 
 

@@ -50,21 +50,23 @@ from aegis.domain.unsold import alarm_of_unsold
 from aegis.messages import (
     BalanceRead,
     BookRead,
-    CandleClosed,
     Committed,
     Execute,
     Executed,
     FeedCheckDue,
-    FeedStarted,
     GuardMessage,
     HeartbeatDue,
-    HistoryRead,
-    MarketMoved,
     QuoteRead,
     ReadBalance,
     ReadBook,
     ReadQuote,
     UnpricedDue,
+)
+from aegis.news import (
+    CandleClosed,
+    FeedStarted,
+    HistoryRead,
+    MarketMoved,
 )
 from aegis.ports import Pulse
 from aegis.tuning import Reconfigured

@@ -16,7 +16,7 @@ from aegis.domain.candles import Candle, Tick, fault_of, is_jump
 from aegis.domain.ids import Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.money import is_amount
-from aegis.messages import (
+from aegis.news import (
     CandleClosed,
     FeedMessage,
     FeedStarted,

@@ -48,20 +48,22 @@ from aegis.domain.wishes import Origin, Plan, Wish, canary_bar, entry_intent, ex
 from aegis.messages import (
     Beat,
     BookRead,
-    CandleClosed,
     Committed,
     Execute,
     Executed,
-    FeedStarted,
-    HistoryRead,
     HistoryWanted,
     InstrumentsKnown,
     PastRead,
     ReadBook,
-    ReadHistory,
     ReadInstruments,
     ReadPast,
     StrategyMessage,
+)
+from aegis.news import (
+    CandleClosed,
+    FeedStarted,
+    HistoryRead,
+    ReadHistory,
 )
 from aegis.ports import Raised
 from aegis.tuning import Reconfigured

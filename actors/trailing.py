@@ -14,7 +14,7 @@ from aegis.domain.commands import RaiseStop
 from aegis.domain.guard import raised_along
 from aegis.domain.ids import Instant, Symbol
 from aegis.domain.risk import is_held
-from aegis.messages import HistoryRead, ReadHistory
+from aegis.news import HistoryRead, ReadHistory
 
 
 class Trail:

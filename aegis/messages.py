@@ -1,15 +1,12 @@
-"""What actors say to each other: one closed union per actor.
+"""What actors say to each other: one closed union per actor. The market's words are in `news`.
 
 A message is never the truth, the log is; whoever receives one may have to look it up.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from aegis.dialogue import ExchangeReplied, Message
 from aegis.domain.book import Book
-from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Command, Quote, Reading, Refusal, ResolveOrder, ResolvePosition
 from aegis.domain.delivery import Failed, Notice
 from aegis.domain.events import CheckResult, Discrepancy, Recorded
@@ -22,33 +19,9 @@ from aegis.domain.mends import Mend
 from aegis.domain.order import Fill
 from aegis.domain.venue import VenueAccount
 from aegis.letters import ChannelDue, OutboxCheckDue, SendEnded
+from aegis.news import CandleClosed, FeedStarted, HistoryRead, MarketMoved
 from aegis.tuning import Reconfigured
 from aegis.vitals import ArmingRead, NoteCalls, PricesRead, ReadVitals, TreeRead, Vitals, VitalsDue
-
-# The market's dialogue --------------------------------------------------------------------
-
-
-class MarketMoved(Message, frozen=True, kw_only=True):
-    """A step of the price path; `spread_bps` is the whole distance between bid and ask."""
-
-    tick: Tick
-    spread_bps: Decimal
-
-
-class CandleClosed(Message, frozen=True, kw_only=True):
-    """`is_warmup`: it teaches the strategy, no more; `has_gap_before`: some are missing before."""
-
-    candle: Candle
-    is_warmup: bool
-    has_gap_before: bool = False
-
-
-class MarketEnded(Message, frozen=True, kw_only=True):
-    """The replay has no more candles; everything that may still happen is asked to finish."""
-
-
-MarketNews = MarketMoved | CandleClosed | MarketEnded
-
 
 # PositionStore ----------------------------------------------------------------------------
 
@@ -292,46 +265,13 @@ DiagnosticianMessage = (
 )
 
 
-# MarketFeed, Strategy, Guard, Notifier, CommandListener -----------------------------------
-
-
-class ReadHistory(Message, frozen=True, kw_only=True):
-    """Ask for a page of closed candles: those that closed after an instant, eldest first.
-
-    At least the last `least` of them, even where that is earlier.
-    """
-
-    symbol: Symbol
-    after: Instant | None
-    least: int
-    reply_to: str
+# Strategy, Guard, Notifier, CommandListener -----------------------------------------------
 
 
 class InstrumentsKnown(Message, frozen=True, kw_only=True):
     """What can be traded, as the exchange says."""
 
     instruments: tuple[Instrument, ...]
-
-
-class HistoryRead(Message, frozen=True, kw_only=True):
-    """One page. It tells all that closed up to `until`; ask for the next one from there.
-
-    `after` is the question's. `is_cut` says that the eldest were left out.
-    """
-
-    symbol: Symbol
-    after: Instant | None
-    candles: tuple[Candle, ...]
-    until: Instant
-    is_last: bool
-    is_cut: bool = False
-
-
-class FeedStarted(Message, frozen=True, kw_only=True):
-    """A feed has begun; what an earlier one had heard and not passed on is in the history."""
-
-
-FeedMessage = MarketNews | ReadHistory
 
 
 class Beat(Message, frozen=True, kw_only=True):

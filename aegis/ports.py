@@ -15,7 +15,11 @@ from aegis.dialogue import ExchangeReplied, ExchangeRequest
 from aegis.domain.candles import Candle
 from aegis.domain.delivery import Delivery, Letter, Manners
 from aegis.domain.ids import Instant, Symbol
-from aegis.messages import HistoryRead, MarketNews, ReadHistory
+from aegis.news import (
+    HistoryRead,
+    MarketNews,
+    ReadHistory,
+)
 from aegis.vitals import ExchangeVitals
 
 T = TypeVar("T")

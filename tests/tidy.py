@@ -69,7 +69,7 @@ MAY_CATCH_ALL = "actors/base.py"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("aegis.domain",),
     ("aegis.dialogue",),
-    ("aegis.vitals", "aegis.tuning", "aegis.letters"),
+    ("aegis.vitals", "aegis.tuning", "aegis.letters", "aegis.news"),
     ("aegis.messages",),
     ("aegis.ports",),
     ("aegis.config",),

@@ -27,7 +27,7 @@ import msgspec
 
 from aegis.domain.candles import Candle, Tick, path
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
-from aegis.messages import (
+from aegis.news import (
     CandleClosed,
     HistoryRead,
     MarketEnded,

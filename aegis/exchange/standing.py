@@ -18,7 +18,12 @@ from msgspec.structs import replace
 from aegis.domain.candles import Tick, path
 from aegis.domain.ids import Instant
 from aegis.exchange.paced import Source
-from aegis.messages import HistoryRead, MarketMoved, MarketNews, ReadHistory
+from aegis.news import (
+    HistoryRead,
+    MarketMoved,
+    MarketNews,
+    ReadHistory,
+)
 from aegis.ports import Runtime
 
 TOLD_EACH_S = 1.0

@@ -12,7 +12,13 @@ from aegis.domain.candles import Candle, Tick
 from aegis.domain.commands import Command, Refusal
 from aegis.domain.events import Recorded
 from aegis.domain.ids import NANOS_PER_SECOND, Generation, Instant, Symbol
-from aegis.messages import BookRead, CandleClosed, Committed, Execute, Executed, MarketMoved
+from aegis.messages import (
+    BookRead,
+    Committed,
+    Execute,
+    Executed,
+)
+from aegis.news import CandleClosed, MarketMoved
 from tests.domain.kit import BTC_USDT, INCARNATION, START, Desk, decimals
 from tests.stage import Stage
 

@@ -32,14 +32,13 @@ from aegis.domain.position import StopPolicy
 from aegis.domain.sizing import Sizing
 from aegis.messages import (
     BalanceRead,
-    CandleClosed,
     HeartbeatDue,
-    MarketMoved,
     QuoteRead,
     ReadBalance,
     ReadBook,
     ReadQuote,
 )
+from aegis.news import CandleClosed, MarketMoved
 from aegis.tuning import Reconfigured, Tuning
 from aegis.vitals import PricesRead, ReadVitals
 from supervisors.keeper import Pulse

@@ -11,7 +11,7 @@ import pytest
 
 from actors import names
 from actors.market_feed import MarketFeed
-from aegis.messages import (
+from aegis.news import (
     CandleClosed,
     FeedStarted,
     HistoryRead,

@@ -27,12 +27,14 @@ from aegis.domain.sizing import Sizing
 from aegis.domain.strategies import Signal, Strategy
 from aegis.domain.wishes import Plan
 from aegis.messages import (
-    CandleClosed,
-    FeedStarted,
-    HistoryRead,
     InstrumentsKnown,
     PastRead,
     ReadBook,
+)
+from aegis.news import (
+    CandleClosed,
+    FeedStarted,
+    HistoryRead,
     ReadHistory,
 )
 from aegis.vitals import ArmingRead, ReadVitals

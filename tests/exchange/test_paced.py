@@ -15,7 +15,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.candle_source import CandleSource
 from aegis.exchange.paced import HISTORY_CANDLES_MAX, PAGE_CANDLES, PacedMarket, Source
 from aegis.exchange.simulated import SimulatedSource
-from aegis.messages import (
+from aegis.news import (
     CandleClosed,
     HistoryRead,
     MarketEnded,

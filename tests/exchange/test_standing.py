@@ -11,7 +11,12 @@ from aegis.clock import ManualClock
 from aegis.domain.candles import Candle
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.standing import StandingMarket, last_tick
-from aegis.messages import HistoryRead, MarketMoved, MarketNews, ReadHistory
+from aegis.news import (
+    HistoryRead,
+    MarketMoved,
+    MarketNews,
+    ReadHistory,
+)
 from supervisors.seeded import SeededRuntime
 from tests.simulation.candles import START, SYMBOL, candle, opens_at
 

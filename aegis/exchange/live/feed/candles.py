@@ -21,7 +21,11 @@ from aegis.exchange.live.calls import Answered, Call, Outcome, ReadCandles, Read
 from aegis.exchange.live.feed.candle_rows import beat_before, closed_rows, later
 from aegis.exchange.live.feed.past import Look, look_for, page_of
 from aegis.exchange.live.feed.tail import AGAIN_S, SETTLE_S, Tail
-from aegis.messages import CandleClosed, HistoryRead, ReadHistory
+from aegis.news import (
+    CandleClosed,
+    HistoryRead,
+    ReadHistory,
+)
 from aegis.ports import Clock, Log, Recorder
 
 CLOCK_MARGIN_NS = 2 * NANOS_PER_SECOND

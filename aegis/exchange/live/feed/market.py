@@ -29,7 +29,13 @@ from aegis.exchange.live.feed.asker import Asker
 from aegis.exchange.live.feed.candles import Candles
 from aegis.exchange.live.feed.prices import Prices
 from aegis.exchange.paced import Venue
-from aegis.messages import CandleClosed, HistoryRead, MarketMoved, MarketNews, ReadHistory
+from aegis.news import (
+    CandleClosed,
+    HistoryRead,
+    MarketMoved,
+    MarketNews,
+    ReadHistory,
+)
 from aegis.ports import Log, Recorder, Runtime
 
 CLOSES_MAX = 1_000

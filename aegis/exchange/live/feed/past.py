@@ -11,7 +11,7 @@ from aegis.domain.candles import Candle
 from aegis.domain.ids import Instant
 from aegis.exchange.live.calls import ReadCandles
 from aegis.exchange.live.feed.candle_rows import beat_before, closed_rows, later
-from aegis.messages import HistoryRead, ReadHistory
+from aegis.news import HistoryRead, ReadHistory
 
 HISTORY_CANDLES_MAX = 20_000
 """Two weeks of minutes, in 67 pages of 300. What is older is left out: of a first value that far

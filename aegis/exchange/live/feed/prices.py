@@ -20,7 +20,7 @@ from aegis.domain.instrument import Instrument
 from aegis.domain.money import ZERO, ceil_to, is_amount, minus, ratio, times
 from aegis.exchange.live.calls import Answered, Call, Outcome, ReadQuote
 from aegis.exchange.lookout import fault_of_time
-from aegis.messages import MarketMoved
+from aegis.news import MarketMoved
 from aegis.ports import Clock, Log
 
 _BPS = Decimal(10_000)

@@ -17,7 +17,7 @@ from aegis.domain.ids import Instant, Symbol
 from aegis.domain.instants import text_of
 from aegis.exchange.live.calls import ReadCandles
 from aegis.exchange.live.feed.candle_rows import closed_rows, later
-from aegis.messages import CandleClosed
+from aegis.news import CandleClosed
 from aegis.ports import Log
 
 SETTLE_S = 1.0

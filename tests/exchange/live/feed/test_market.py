@@ -17,7 +17,7 @@ from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.exchange.live.calls import Answered, Call, Limited, ReadCandles, ReadQuote
 from aegis.exchange.live.feed.asker import PAUSE_S_MAX
 from aegis.exchange.live.feed.market import PolledMarket
-from aegis.messages import (
+from aegis.news import (
     CandleClosed,
     HistoryRead,
     MarketEnded,
