@@ -22,12 +22,8 @@ from math import inf
 
 from aegis.dialogue import (
     HELD_BACK,
-    ExchangeAnswer,
     ExchangeReplied,
     ExchangeRequest,
-    NoAnswer,
-    PlaceOrder,
-    RequestRefused,
 )
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.exchange.live.calls import (
@@ -55,8 +51,8 @@ from aegis.exchange.live.line.departing import (
 )
 from aegis.exchange.live.line.lanes import LaneDesk, Waiting
 from aegis.exchange.live.line.offset import ServerClock
+from aegis.exchange.live.line.requests import Request, too_many
 from aegis.exchange.live.line.retry import TRIES_MAX, TRIES_MAX_OF_MANY, Draw, pause_s
-from aegis.exchange.live.line.sequences import sequence_of
 from aegis.exchange.live.line.standing import Standing
 from aegis.exchange.live.line.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
 from aegis.exchange.live.line.tally import Tally
@@ -149,13 +145,13 @@ class Line:
         self._seats = {lane: Seat(make_client) for lane in Lane}
         self._wake_s = inf
         self._serial = 0
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, Request] = {}
         self._to_do: list[Callable[[], None]] = []
         self._standing = Standing(tuple(self._lanes.values()), server_clock, log, self._later)
 
     def submit(self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None]) -> None:
         """Send a request; `reply_to` hears its answer once, on whatever thread the runtime has."""
-        self._locked(lambda: self._begin(_Request(request, reply_to, self._ways)))
+        self._locked(lambda: self._begin(Request(request, reply_to, self._ways)))
 
     def hold(self) -> str | None:
         """Return why an entry had better not be sent now, or None."""
@@ -201,13 +197,13 @@ class Line:
 
     # Requests -----------------------------------------------------------------------------------
 
-    def _begin(self, request: _Request) -> None:
+    def _begin(self, request: Request) -> None:
         if len(self._requests) < REQUESTS_MAX:
             self._go_on(request, None)
         else:
-            self._later(partial(request.answer, _too_many(request.request)))
+            self._later(partial(request.answer, too_many(request.request, REQUESTS_MAX)))
 
-    def _go_on(self, request: _Request, heard: Heard | None) -> None:
+    def _go_on(self, request: Request, heard: Heard | None) -> None:
         """Let a request have what came of its last call: it wants another one, or is answered."""
         try:
             do = next(request.sequence) if heard is None else request.sequence.send(heard)
@@ -373,25 +369,3 @@ class Line:
             calls = self._tally.take()
         if calls:
             self._on_calls(NoteCalls(interval_s=TALLY_S, calls=calls))
-
-
-class _Request:
-    """A request on its way; answered once."""
-
-    def __init__(
-        self, request: ExchangeRequest, reply_to: Callable[[ExchangeReplied], None], ways: Ways
-    ) -> None:
-        self.request = request
-        self.sequence = sequence_of(request, ways)
-        self.calls = 0
-        self._reply_to = reply_to
-
-    def answer(self, answer: ExchangeAnswer) -> None:
-        self._reply_to(ExchangeReplied(request=self.request, answer=answer))
-
-
-def _too_many(request: ExchangeRequest) -> RequestRefused | NoAnswer:
-    reason = f"Expected fewer than {REQUESTS_MAX} requests under way"
-    if isinstance(request, PlaceOrder):
-        return RequestRefused(code=HELD_BACK, reason=reason)
-    return NoAnswer(reason=reason)
