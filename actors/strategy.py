@@ -33,16 +33,15 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import (
     NANOS_PER_SECOND,
-    Generation,
     Incarnation,
     Instant,
     Symbol,
 )
 from aegis.domain.instants import text_of
-from aegis.domain.instrument import Instrument
 from aegis.domain.lives import Lives, Taught
 from aegis.domain.order import OrderState, Role
 from aegis.domain.pupil import Pupil, Said, meant
+from aegis.domain.readiness import Readiness
 from aegis.domain.strategies import Signal, Strategy, TimedStrategy
 from aegis.domain.wishes import Origin, Plan, Wish, canary_bar, entry_intent, exit_intent
 from aegis.messages import (
@@ -96,12 +95,10 @@ class StrategyRunner(Actor):
         self._book: Book | None = None
         self._lives: Lives | None = None
         self._incarnation = Incarnation("")
-        self._instruments: dict[Symbol, Instrument] | None = None
+        self._readiness = Readiness(self.generation)
         self._pupils: dict[Symbol, Pupil] = {}
         self._behind: dict[Symbol, Instant | None] = {}  # and from where they wait for a page
         self._early: dict[Symbol, list[CandleClosed]] = {}  # closed while something is read
-        self._reconciled = Generation(0)
-        self._diagnosed = Generation(0)
         self._is_arming = False
         self._is_armed = False
 
@@ -145,12 +142,13 @@ class StrategyRunner(Actor):
                 self._fall_behind(*self._plan.symbols)
             case BookRead():
                 self._book, self._incarnation = message.book, message.incarnation
-                self._reconciled, self._diagnosed = message.reconciled, message.diagnosed
+                self._readiness.reconciled = message.reconciled
+                self._readiness.diagnosed = message.diagnosed
                 self._go_on()
             case PastRead():
                 self._know_past(message)
             case InstrumentsKnown():
-                self._instruments = {each.symbol: each for each in message.instruments}
+                self._readiness.instruments = {each.symbol: each for each in message.instruments}
                 self._arm()
             case Beat():
                 self._beat(message.symbol)
@@ -178,15 +176,15 @@ class StrategyRunner(Actor):
         book.forget_ended()
         event = recorded.event
         if isinstance(event, ReconciliationCompleted) and not event.is_dry_run:
-            self._reconciled = event.generation
+            self._readiness.reconciled = event.generation
             self._arm()
         elif isinstance(event, DiagnosisCompleted):
-            self._diagnosed = event.generation
+            self._readiness.diagnosed = event.generation
             self._arm()
 
     def _arm(self) -> None:
         """Ask to be armed once this generation is reconciled and this process diagnosed."""
-        if self._is_arming or self._waits_for():
+        if self._is_arming or self._readiness.waits_for(self._behind):
             return
         self._is_arming = True
         anchors = {symbol: pupil.anchor for symbol, pupil in self._pupils.items()}
@@ -195,21 +193,10 @@ class StrategyRunner(Actor):
         )
         self._execute(command, is_answer_wanted=True)
 
-    def _waits_for(self) -> str:
-        """Return what has to come before it may be armed, or nothing."""
-        if self._reconciled != self.generation:
-            return "the reconciliation with the exchange"
-        if self._diagnosed == 0:
-            return "the diagnosis"
-        if self._instruments is None:
-            return "the exchange to say what can be traded"
-        unlisted = [symbol for symbol in self._behind if symbol not in self._instruments]
-        if unlisted:
-            return f"candles of {', '.join(unlisted)}, which the exchange does not list"
-        return "the market's history" if self._behind else ""
-
     def _tell_arming(self, message: ReadVitals) -> None:
-        waits_for = "" if self._is_armed else self._waits_for() or "the store's word"
+        waits_for = ""
+        if not self._is_armed:
+            waits_for = self._readiness.waits_for(self._behind) or "the store's word"
         arming = ArmingRead(token=message.token, is_armed=self._is_armed, waits_for=waits_for)
         self.tell(message.reply_to, arming)
 
@@ -236,7 +223,7 @@ class StrategyRunner(Actor):
         """Say, before any signal, of which symbols a canary would let no entry through."""
         for symbol, pupil in self._pupils.items():
             price = None if pupil.last is None else pupil.last.close
-            bar = canary_bar(self._plan, price, (self._instruments or {}).get(symbol))
+            bar = canary_bar(self._plan, price, self._readiness.instrument(symbol))
             if bar is not None:
                 self.log("CanaryTooSmall", level="warning", symbol=symbol, text=bar.text)
 
@@ -379,7 +366,7 @@ class StrategyRunner(Actor):
             atr=self._pupils[said.candle.symbol].range.value,
         )
         origin = Origin(tag=self._tag, incarnation=self._incarnation)
-        instrument = (self._instruments or {}).get(wish.symbol)
+        instrument = self._readiness.instrument(wish.symbol)
         if said.signal is Signal.ENTER:
             intent = entry_intent(book, wish, self._plan, origin, instrument)
         else:
