@@ -14,9 +14,8 @@ from actors import names
 from actors.base import Actor, Context
 from actors.beating import Beats
 from actors.exit_lines import tell_failed, tell_stop_lost, tell_trigger, tell_unfilled, tell_wait
-from actors.silence import UNPRICED_S, Leaving, Silence
+from actors.quotes import UNPRICED_S, Leaving, Quotes
 from actors.trailing import Trail
-from aegis.domain.belief import Belief, Verdict
 from aegis.domain.book import Book
 from aegis.domain.commands import Command, IntendOrder, Quote, RaiseStop, Reading
 from aegis.domain.events import (
@@ -70,7 +69,7 @@ from aegis.news import (
 )
 from aegis.ports import Pulse
 from aegis.tuning import Reconfigured
-from aegis.vitals import LastPrice, PricesRead, ReadVitals
+from aegis.vitals import PricesRead, ReadVitals
 
 
 class Guard(Actor):
@@ -112,8 +111,7 @@ class Guard(Actor):
         self._book: Book | None = None
         self._incarnation = Incarnation("")
         self._trail = Trail(self.name, spread_bps)
-        self._silence = Silence(feed_check_s)
-        self._belief = Belief()
+        self._quotes = Quotes(self.log, self.clock.monotonic, feed_check_s)
         self._extremes = Extremes()
         self._first_look = first_look
         self._pursuit = Pursuit()
@@ -139,8 +137,7 @@ class Guard(Actor):
                     self._check_feed(self._book)
             case UnpricedDue():
                 if self._book is not None:
-                    unpriced = self._silence.unpriced(self._book, self.clock.monotonic())
-                    self._leave_all(self._book, unpriced)
+                    self._leave_all(self._book, self._quotes.unpriced(self._book))
             case CandleClosed():
                 self._closed(message)
             case FeedStarted():
@@ -172,41 +169,30 @@ class Guard(Actor):
 
     def _moved(self, message: MarketMoved) -> None:
         tick = message.tick
-        self._silence.end(tick.symbol, self.clock.monotonic())
+        self._quotes.end_silence(tick.symbol)
         quote = quote_of(tick.price, message.spread_bps, tick.at)
         self._look(tick.symbol, quote, traded_from(tick, quote, message.spread_bps))
 
     def _look(self, symbol: Symbol, quote: Quote, traded_from: Decimal | None = None) -> None:
         """See what a price asks of the position held in its symbol."""
         book = self._book
-        position = None if book is None else book.position_of(symbol)
-        if book is None or not self._is_believed(symbol, quote, traded_from, position):
+        if book is None:
             return
-        self._silence.see(symbol, self.clock.monotonic())
+        position, collar_pct = book.position_of(symbol), self._limits.price_collar_pct
+        if not self._quotes.take(
+            symbol, quote, traded_from=traded_from, collar_pct=collar_pct, held=position
+        ):
+            return
         if position is not None and is_held(position):
             self._execute(self._extremes.see(position, quote))
             self._watch(book, position, quote)
         if book.account.is_flattening:
-            self._leave_all(book, self._silence.priced(book))
+            self._leave_all(book, self._quotes.priced(book))
         self._beats.complete()
-
-    def _is_believed(
-        self, symbol: Symbol, quote: Quote, traded_from: Decimal | None, held: Position | None
-    ) -> bool:
-        verdict = self._belief.judge(
-            symbol,
-            quote,
-            traded_from=traded_from,
-            collar_pct=self._limits.price_collar_pct,
-            known=None if held is None else held.mark,
-        )
-        if verdict in (Verdict.NO_PRICE, Verdict.DOUBTED):
-            self.log("QuoteRefused", level="warning", symbol=symbol, bid=quote.bid, text=verdict)
-        return verdict is Verdict.BELIEVED
 
     def _check_feed(self, book: Book) -> None:
         """Ask the exchange itself for the price of what is held, where the feed is silent."""
-        for symbol, silent_s in self._silence.silent(book, self.clock.monotonic()):
+        for symbol, silent_s in self._quotes.silent(book):
             self.log("FeedSilent", level="warning", symbol=symbol, silent_s=silent_s)
             self.tell(names.EXCHANGE_GATEWAY, ReadQuote(symbol=symbol))
 
@@ -233,8 +219,7 @@ class Guard(Actor):
             self._leave(book, position, wanted, quote, reading)
 
     def _last_quote(self, position: Position) -> Quote:
-        last = self._belief.last.get(position.symbol)
-        return last or last_known(position, self.clock.now())
+        return self._quotes.last.get(position.symbol) or last_known(position, self.clock.now())
 
     def _leave(
         self,
@@ -256,7 +241,7 @@ class Guard(Actor):
             incarnation=self._incarnation,
             lost_before=lost_before(self.clock.now(), self._real_second),
             collar_pct=self._limits.price_collar_pct,
-            has_leapt=self._belief.has_leapt(position.symbol),
+            has_leapt=self._quotes.has_leapt(position.symbol),
             reading=reading,
         )
         if self._pursuit.has_asked(position, way_out.ordinal):
@@ -348,14 +333,9 @@ class Guard(Actor):
         book.forget_ended()
 
     def _prices_read(self, token: int) -> PricesRead:
-        now = self.clock.monotonic()
-        prices = {
-            symbol: LastPrice(bid=quote.bid, age_s=self._silence.unseen_s(symbol, now))
-            for symbol, quote in self._belief.last.items()
-        }
-        last, real_ns = self._belief.last, self._real_ns()
+        last, real_ns = self._quotes.last, self._real_ns()
         waiting = self._first_look.waiting(self._book, last, real_ns) if self._book else {}
-        return PricesRead(token=token, prices=prices, waiting=waiting)
+        return PricesRead(token=token, prices=self._quotes.told(), waiting=waiting)
 
     def _exit_failed(self, book: Book, order: Order) -> None:
         """Tell it, and let the next wait; one that found no taker goes on at the next price."""

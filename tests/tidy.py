@@ -93,8 +93,8 @@ SHARED_BY_ACTORS = {
     "actors.trailing",
     "actors.directory",
     "actors.names",
+    "actors.quotes",
     "actors.sightings",
-    "actors.silence",
     "actors.timers",
     "actors.turns",
 }

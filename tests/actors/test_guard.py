@@ -10,7 +10,7 @@ import pytest
 
 from actors import names
 from actors.guard import Guard
-from actors.silence import UNPRICED_S
+from actors.quotes import UNPRICED_S
 from aegis.domain.commands import (
     ArmStrategy,
     ChangeTradingState,

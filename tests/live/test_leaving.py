@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.silence import UNPRICED_S
+from actors.quotes import UNPRICED_S
 from aegis.control import Ask
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
