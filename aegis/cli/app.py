@@ -89,3 +89,5 @@ for act in (
 
 take = app.command("import", rich_help_panel=ACT, epilog=epilog_of("import"))
 take(taking_live(take_positions))
+
+command = typer.main.get_command(app)

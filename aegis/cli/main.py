@@ -70,14 +70,11 @@ def _main(
     handed_in: _HandedIn,
     is_interrupted: Callable[[], bool],
 ) -> int:
-    import typer
-
-    from aegis.cli.app import app
+    from aegis.cli.app import command
     from aegis.cli.output import make_safe
     from aegis.cli.session import Session
 
     make_safe()
-    command = typer.main.get_command(app)
     session = Session(*handed_in)
     try:
         command.main(args=list(arguments), prog_name="run.py", obj=session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +21,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Place:
-    return Place(tmp_path, capsys, monkeypatch)
+) -> Iterator[Place]:
+    yield Place(tmp_path, capsys, monkeypatch)
+    gc.freeze()  # a command lets go of whatever was frozen before it: all collected tests
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import typer
-
-from aegis.cli.app import app
+from aegis.cli import app
 from aegis.cli.codes import Code
 from aegis.store.lock import take_lock
 from tests.cli.place import Place
@@ -17,7 +15,7 @@ HEEDING = {"run", "config check", "reconcile", "diagnose", "flatten", "recover"}
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Give each command with its name, those of groups too."""
-    root: Any = typer.main.get_command(app)
+    root: Any = app.command
     for name, command in root.commands.items():
         inner = getattr(command, "commands", {})
         yield from ((f"{name} {each}", found) for each, found in inner.items())

@@ -9,7 +9,7 @@ import pytest
 import typer
 import typer.core
 
-from aegis.cli.app import app
+from aegis.cli import app
 from aegis.cli.codes import Code
 from aegis.cli.examples import EXAMPLES
 from aegis.domain.findings import Kind
@@ -82,9 +82,8 @@ def names_of(group: typer.core.TyperGroup, before: str = "") -> Iterator[str]:
 
 
 def every_command() -> list[str]:
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    return sorted(names_of(group))
+    assert isinstance(app.command, typer.core.TyperGroup)
+    return sorted(names_of(app.command))
 
 
 def test_every_command_has_an_example() -> None:
