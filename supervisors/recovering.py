@@ -169,8 +169,8 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(found, OrderNotFound):  # a stop that fired since is kept with the others
                 found = ask(msgspec.structs.replace(wanted, is_stop=not wanted.is_stop))
             if isinstance(found, OrderNotFound):
-                told = f"the exchange names order {order_id}, and does not find it when asked"
-                raise ExchangeUnavailableError(f"{told}; try again")
+                why = f"the exchange names order {order_id}, and does not find it when asked"
+                raise ExchangeUnavailableError(f"{why}; try again")
             assert isinstance(found, OrderFound), f"Expected {order_id}, was {found}"
             yield LostOrder(order=found.order, trades=found.trades)
 

@@ -24,6 +24,7 @@ class Watch(_Value, frozen=True, kw_only=True):
     `looks` is how many were in vain since the last news of it. `missed_at` is when, by its clock,
     the exchange first knew nothing of it although it had to show by then if it was there.
     `known_at` is since when it is known to be there, where no barrier tells when it had to be.
+    `booked_until` is, of a stop that was seen to rest, until when all of its trades are booked.
     """
 
     looks: int = 0
@@ -31,6 +32,7 @@ class Watch(_Value, frozen=True, kw_only=True):
     is_proving: bool = False  # and it is the account that is looked at
     missed_at: Instant | None = None
     known_at: Instant | None = None
+    booked_until: Instant | None = None
     is_missed_twice: bool = False  # once by the account as well
     is_canceling: bool = False  # a cancel is under way, so none is sent
     is_called_off: bool = False  # a cancel went out, in this life or maybe in an earlier one

@@ -41,7 +41,7 @@ from aegis.domain.commands import (
 from aegis.domain.findings import fill_of
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
-from aegis.domain.money import ZERO, total
+from aegis.domain.money import ZERO, plus, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.reconcile import EXIT_REFUSED
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
@@ -105,9 +105,30 @@ def request_to_find(order: Order) -> FindOrder:
     )
 
 
-def request_to_scan(order: Order) -> FetchAccount:
+BOOKED_LAG_S = 3600
+"""What an order's own record says of its fills has come to light of trades of so long before."""
+
+
+def booked_until(order: Order, found: OrderFound, watch: Watch, clock: Clock) -> Instant | None:
+    """Return until when all trades of a stop are booked, by its own record.
+
+    It may rest for months, and each day of trades is a call of a second, while an exit waits. What
+    is no hour later than what is known is not worth a change.
+    """
+    lag_ns = BOOKED_LAG_S * NANOS_PER_SECOND
+    until, known = Instant(max(0, clock.now() - lag_ns)), scan_since(order, watch)
+    is_booked = order.type is OrderType.STOP and found.order.filled == order.filled
+    return until if is_booked and until - known >= lag_ns else watch.booked_until
+
+
+def scan_since(order: Order, watch: Watch) -> Instant:
+    """Return from when on an order's trades are read to see what became of it."""
+    return max(since_of(order), watch.booked_until or Instant(0))
+
+
+def request_to_scan(order: Order, watch: Watch) -> FetchAccount:
     """Return the request for a look at the account that shows all that an order can have done."""
-    return FetchAccount(trades_since=since_of(order))
+    return FetchAccount(trades_since=scan_since(order, watch))
 
 
 def after_placing(
@@ -183,7 +204,7 @@ def never_sent(order: Order) -> EndOrder:
 
 
 def after_account(
-    order: Order, account: VenueAccount, missed_at: Instant, patience: Patience
+    order: Order, account: VenueAccount, missed_at: Instant, watch: Watch, patience: Patience
 ) -> tuple[Command, ...]:
     """Return what a look at the account makes of an order that look-ups do not find.
 
@@ -200,8 +221,12 @@ def after_account(
             return (_adoption(order, trades[0]), *_new_fills(order, trades))
         return _unseen(order, account, patience) if is_settled else ()
     booked = _new_fills(order, trades)
+    since = scan_since(order, watch)
     filled = total(trade.amount for trade in trades)
-    if not is_settled or not is_told_since(order, account) or filled == order.amount:
+    if since > since_of(order):  # what was booked before is not told again
+        news = (trade.amount for trade in trades if trade.trade_id not in order.trade_ids)
+        filled = plus(order.filled, total(news))
+    if not is_settled or account.trades_since > since or filled == order.amount:
         return booked
     reason = "the exchange knows it no more; its trades say what was filled"
     end = EndOrder(

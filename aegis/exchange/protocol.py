@@ -74,6 +74,7 @@ from aegis.exchange.outcomes import (
     after_account,
     after_finding,
     after_placing,
+    booked_until,
     doubt_of,
     is_exit_lost,
     is_exit_waiting,
@@ -83,9 +84,9 @@ from aegis.exchange.outcomes import (
     request_to_find,
     request_to_place,
     request_to_scan,
+    scan_since,
     seconds_until,
     shows_within_s,
-    since_of,
     submitted_at,
 )
 from aegis.ports import Clock
@@ -215,7 +216,8 @@ def _found(
     match answer:
         case OrderFound():
             watch, effects = _made(order, watch, after_finding(order, answer), patience)
-            watch = replace(watch, missed_at=None, is_missed_twice=False)
+            until = booked_until(order, answer, watch, clock)
+            watch = replace(watch, missed_at=None, is_missed_twice=False, booked_until=until)
             if answer.order.status is VenueOrderStatus.OPEN:
                 watch, effects = _with_cancel(order, watch, effects)
             watch = replace(watch, is_cancel_due=False)
@@ -283,7 +285,7 @@ def _scanned(
 
     An empty answer looks like one that was cut short: an end is believed at its second sighting.
     """
-    if not watch.is_proving or (order is not None and heard.asked_since > since_of(order)):
+    if not watch.is_proving or (order is not None and heard.asked_since > scan_since(order, watch)):
         return watch, ()
     watch = replace(watch, is_looking=False, is_proving=False)
     if order is None:
@@ -292,7 +294,7 @@ def _scanned(
         return _again(order, replace(watch, is_blind=False), patience)
     if watch.missed_at is None:
         return _seen_instead(order, watch, heard.account, patience, clock)
-    commands = after_account(order, heard.account, watch.missed_at, patience)
+    commands = after_account(order, heard.account, watch.missed_at, watch, patience)
     if is_open_in(heard.account, order):
         watch = replace(watch, missed_at=None, is_missed_twice=False)
     seen = tuple(filter(_is_news, commands))
@@ -313,7 +315,7 @@ def _seen_instead(
         return _again(order, watch, patience)
     if is_open_in(account, order):
         return _with_cancel(order, *_again(order, watch, patience))
-    commands = after_account(order, account, account.as_of, patience)
+    commands = after_account(order, account, account.as_of, watch, patience)
     made = tuple(Make(command=c, is_answer_wanted=True) for c in commands if _is_news(c))
     missed, settles_in_s = replace(watch, missed_at=account.as_of), clock.real_s(patience.lag_s)
     watch, effects = _with_cancel(order, *_again(order, missed, patience, settles_in_s))
@@ -341,7 +343,7 @@ def _look(order: Order, watch: Watch) -> Step:
 def _scan(order: Order, watch: Watch) -> Step:
     """Look at the account, for what look-ups of the order do not tell."""
     scanning = replace(watch, is_looking=True, is_proving=True)
-    return scanning, (StopTimer(), Send(request=request_to_scan(order)))
+    return scanning, (StopTimer(), Send(request=request_to_scan(order, watch)))
 
 
 def _again(

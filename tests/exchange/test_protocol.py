@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
 from aegis.dialogue import (
@@ -39,7 +42,7 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.outcomes import why_waiting
+from aegis.exchange.outcomes import BOOKED_LAG_S, why_waiting
 from aegis.exchange.protocol import step
 from tests.domain.kit import START, Desk, entry, exit_of, seconds, stop_at_exchange
 from tests.protocol.life import StillClock
@@ -124,6 +127,7 @@ def test_a_request_is_signed_no_later_than_its_submission_nor_ahead_of_the_clock
 # A stop that is called off --------------------------------------------------------------------
 
 KEY = ClientOrderId("s")
+EVER = Instant(0)
 SILENCE = FindHeard(answer=NoAnswer(reason="silence"))
 
 
@@ -138,12 +142,12 @@ def requests(effects: tuple[Effect, ...]) -> list[type]:
     return [type(each.request) for each in effects if isinstance(each, Send)]
 
 
-def account(*open_orders: VenueOrder, now_s: int) -> AccountHeard:
+def account(*open_orders: VenueOrder, now_s: int, trades_since: Instant = EVER) -> AccountHeard:
     at = Instant(START + seconds(now_s))
     shown = VenueAccount(
-        balances={}, open_orders=open_orders, trades=(), trades_since=Instant(0), as_of=at
+        balances={}, open_orders=open_orders, trades=(), trades_since=trades_since, as_of=at
     )
-    return AccountHeard(asked_since=Instant(0), account=shown)
+    return AccountHeard(asked_since=trades_since, account=shown)
 
 
 def on_the_venue(order: Order) -> VenueOrder:
@@ -243,3 +247,55 @@ def test_an_account_lets_the_cancel_of_a_stop_go_and_proves_its_end() -> None:
         watch, effects = after(order, account(now_s=now_s), watch=watch, now_s=now_s)
         made.append([type(each.command) for each in effects if isinstance(each, Make)])
     assert made == [[], [], [EndOrder]]
+
+
+DAYS_S = 10 * 86_400
+
+
+def rested(desk: Desk, stop: Order, *, filled: str = "0") -> Watch:
+    """Return what is remembered of a stop that was seen to rest, days after it was placed."""
+    there = msgspec.structs.replace(on_the_venue(stop), filled=Decimal(filled))
+    found = FindHeard(answer=OrderFound(order=there, trades=()))
+    watch, _ = after(desk.order(stop), found, now_s=DAYS_S)
+    return watch
+
+
+def blind(order: Order, watch: Watch) -> tuple[Watch, FetchAccount]:
+    """Look for a stop that is called off where its own look-up does not answer."""
+    watch, _ = after(order, TakenUp(), now_s=DAYS_S, watch=watch)
+    watch, effects = after(order, SILENCE, now_s=DAYS_S, watch=watch)
+    (asked,) = (each.request for each in effects if isinstance(each, Send))
+    assert isinstance(asked, FetchAccount)
+    return watch, asked
+
+
+@pytest.mark.parametrize(("filled", "is_booked"), [("0", True), ("0.4", False)])
+def test_of_a_stop_that_rested_for_days_an_hour_of_trades_is_read_where_the_rest_is_booked(
+    filled: str, *, is_booked: bool
+) -> None:
+    desk = Desk(keeps=True)
+    stop = desk.accepted(stop_at_exchange(desk.holding("1")))
+    watch = rested(desk, stop, filled=filled)
+    desk.does(RequestCancel(client_order_id=stop.client_order_id, reason="the position is left"))
+    _, asked = blind(desk.order(stop), watch)
+    an_hour_before = Instant(START + seconds(DAYS_S - BOOKED_LAG_S))
+    assert (asked.trades_since == an_hour_before) is is_booked
+    assert asked.trades_since <= an_hour_before
+
+
+def test_what_was_booked_of_a_stop_before_counts_though_it_is_told_no_more() -> None:
+    desk = Desk(keeps=True)
+    stop = desk.accepted(stop_at_exchange(desk.holding("1")))
+    desk.fills(stop, "0.4")
+    watch = rested(desk, stop, filled="0.4")
+    desk.does(RequestCancel(client_order_id=stop.client_order_id, reason="the position is left"))
+    order, lag_s, made = desk.order(stop), int(PATIENCE.lag_s), []
+    watch, asked = blind(order, watch)
+    for now_s in (1, 1 + lag_s, 1 + lag_s):
+        heard = account(now_s=DAYS_S + now_s, trades_since=asked.trades_since)
+        watch, effects = after(order, heard, now_s=DAYS_S + now_s, watch=watch)
+        watch, _ = after(order, CancelHeard(), now_s=DAYS_S + now_s, watch=watch)
+        made += [each.command for each in effects if isinstance(each, Make)]
+    (end,) = made
+    assert isinstance(end, EndOrder)
+    assert end.filled == Decimal("0.4")
