@@ -77,10 +77,10 @@ from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time
 from aegis.exchange.outcomes import (
     KEY_DENIED_HALT,
     LOOK_FOR_ROOM,
+    alarm_of_waiting,
     is_key_denied,
     is_out_of_room,
     reason_of,
-    why_waiting,
 )
 from aegis.exchange.protocol import step
 from aegis.exchange.readings import Readings
@@ -250,8 +250,10 @@ class ExchangeGateway(Actor):
             case TellLost():
                 self.log("ExitOutcomeUnknown", level="error", client_order_id=order_id)
             case TellWaiting():
-                why = why_waiting(order_id, self._book, self._watches)
-                self.log("ExitWaits", level="error", client_order_id=order_id, text=why)
+                assert self._book is not None
+                alarm = alarm_of_waiting(order_id, self._book, self._watches)
+                self.log("ExitWaits", level="error", client_order_id=order_id, text=alarm.text)
+                self._execute(alarm)
             case _:
                 assert_never(effect)
 

@@ -141,7 +141,7 @@ CHECKS: tuple[Check, ...] = (
         name="exits",
         reads="the exits of what is held, and what the last reconciliation saw lock its coins",
         finds="exits in a row that sold nothing, or one of what is untraded: since when, and why; "
-        "one that is due and waits for a look at the account",
+        "one that is due and waits for a look at the account, or was not sent for 10 s",
         holds="what is to be sold can be",
         advice="mend what the exchange says; AEGIS tries on, after 1, 2, 4 ... 60 s",
         is_critical=True,

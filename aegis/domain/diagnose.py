@@ -13,13 +13,13 @@ from aegis.domain.foreign import told_missing, told_orphans
 from aegis.domain.guard import is_exit_due, is_stopless, last_known, opening_stops
 from aegis.domain.ids import NANOS_PER_SECOND, Instant
 from aegis.domain.judgement import Judgement, judged
-from aegis.domain.leaving import AT_REST
+from aegis.domain.leaving import AT_REST, SECOND_EXIT_AFTER_S
 from aegis.domain.money import text, times
-from aegis.domain.order import UNSETTLED, Order, Role
+from aegis.domain.order import UNSETTLED, Order, OrderState, Role
 from aegis.domain.position import Position
 from aegis.domain.protection import level_of, stop_of
 from aegis.domain.risk import Limits, exposure_of
-from aegis.domain.unsold import told_unsold, unsold_in
+from aegis.domain.unsold import told_unsent, told_unsold, unsold_in
 
 SECONDS_PER_DAY = 86_400
 
@@ -59,7 +59,7 @@ def examine(
 
 
 def kept_exits(book: Book, now: Instant, *, has_looked: bool) -> Judgement:
-    """Find what is to be sold and cannot be, and what is due at its last mark and may not yet."""
+    """Find what is to be sold and cannot be, or is not sent, or is due and may not be yet."""
     faults = [told_unsold(each) for each in unsold_in(book)]
     for position in book.alive_positions():
         under_way = [o for o in book.active_orders(position.position_id) if o.role is Role.EXIT]
@@ -67,7 +67,23 @@ def kept_exits(book: Book, now: Instant, *, has_looked: bool) -> Judgement:
         is_due = is_exit_due(book, position, last_known(position, now))
         if why is not None and is_due and not under_way:
             faults.append(told_wait(position, why))
+        faults.extend(_unsent(book, under_way, now))
     return judged("exits", faults)
+
+
+def _unsent(book: Book, exits: list[Order], now: Instant) -> Iterator[str]:
+    """Yield which exits should have been sent for long; mostly a stop is in the way."""
+    for order in exits:
+        is_late = now - order.intended_at >= SECOND_EXIT_AFTER_S * NANOS_PER_SECOND
+        if order.state is not OrderState.INTENT or not is_late:
+            continue
+        stop = stop_of(book, book.positions[order.position_id])
+        yield told_unsent(
+            order.symbol,
+            order.intended_at,
+            None if stop is None else stop.client_order_id,
+            is_called_off=stop is not None and stop.state is OrderState.CANCELING,
+        )
 
 
 def stuck_positions(book: Book, now: Instant, after_days: int) -> Judgement:

@@ -1,4 +1,4 @@
-"""Positions that are to be sold, and cannot be: one exit after another ended with nothing sold.
+"""Positions that are to be sold, and are not: exits that sold nothing, or that are not sent yet.
 
 Pure; from orders alone, so it is the same after a restart and for who only reads. What may be in
 the way, as an order of the owner's that locks the coins, the last reconciliation has seen.
@@ -13,7 +13,7 @@ import msgspec
 from aegis.domain.account import Account
 from aegis.domain.book import Book
 from aegis.domain.commands import RaiseAlarm
-from aegis.domain.ids import Coin, Instant, PositionId, Symbol
+from aegis.domain.ids import ClientOrderId, Coin, Instant, PositionId, Symbol
 from aegis.domain.instants import text_of
 from aegis.domain.order import Order, OrderState, Role
 
@@ -98,6 +98,26 @@ def told_unsold(found: Unsold) -> str:
         return text
     orders = ", ".join(found.locked_by)
     return f"{text}; {orders}, not of AEGIS, locks its coins: cancel it at the exchange"
+
+
+def told_unsent(
+    symbol: Symbol, since: Instant, stop: ClientOrderId | None, *, is_called_off: bool
+) -> str:
+    """Return the sentence for people of an exit that is on disk and not sent.
+
+    `stop` is the order of its position that rests at the exchange, or may.
+    """
+    text = (
+        f"{symbol} is to be sold since {text_of(since)[:SECOND_CHARS]}Z, and that is not sent yet"
+    )
+    if stop is None:
+        return text
+    if not is_called_off:
+        return f"{text}: its stop {stop} rests at the exchange, and is to end first"
+    return (
+        f"{text}: its stop {stop} is being called off, and until the exchange says that it has "
+        "ended it rests on, or nothing guards"
+    )
 
 
 def alarm_of_unsold(book: Book, position: PositionId) -> RaiseAlarm | None:

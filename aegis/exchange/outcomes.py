@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aegis.dialogue import (
     HELD_BACK,
@@ -36,6 +36,7 @@ from aegis.domain.commands import (
     Command,
     EndOrder,
     LoseSight,
+    RaiseAlarm,
     RecordFills,
 )
 from aegis.domain.findings import fill_of
@@ -303,19 +304,27 @@ def is_exit_waiting(order: Order, clock: Clock) -> bool:
     return is_waiting and _is_long_ago(order.intended_at, clock)
 
 
-def why_waiting(
-    exit_id: ClientOrderId, book: Book | None, watches: Mapping[ClientOrderId, Watch]
-) -> str:
-    """Return what an exit waits for that was not sent for long: the end of a stop, mostly."""
-    order = None if book is None else book.orders.get(exit_id)
-    active = () if book is None or order is None else book.active_orders(order.position_id)
+def alarm_of_waiting(
+    exit_id: ClientOrderId, book: Book, watches: Mapping[ClientOrderId, Watch]
+) -> RaiseAlarm:
+    """Return what people are told of an exit that was not sent for long."""
+    order = book.orders[exit_id]
+    why = _why_waiting(book.active_orders(order.position_id), watches)
+    return RaiseAlarm(check="exits", text=f"{order.symbol} is to be sold, and waits: {why}")
+
+
+def _why_waiting(active: Iterable[Order], watches: Mapping[ClientOrderId, Watch]) -> str:
+    """Return what an exit beside orders waits for: the end of a stop, mostly."""
     for each in active:
         if each.role is not Role.PROTECTIVE:
             continue
         watch = watches.get(each.client_order_id, UNWATCHED)
         if watch.is_cancel_due and not watch.is_called_off:
             return f"nobody answers for the stop {each.client_order_id}, so it rests on and guards"
-        return f"the stop {each.client_order_id} has not provably ended"
+        return (
+            f"the stop {each.client_order_id} was called off and has not provably ended: it rests "
+            "on, or nothing guards"
+        )
     return "its leave to be sent was refused"
 
 

@@ -376,6 +376,24 @@ def test_an_order_that_is_to_be_called_off_is_told_while_nobody_does_so() -> Non
     assert "called off" not in settled(orders=canceling, writer_pid=4711)
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("OPEN", "is to end first"), ("CANCELING", "it rests on, or nothing guards")],
+)
+def test_an_exit_that_is_not_sent_is_told_with_the_stop_in_its_way(state: str, told: str) -> None:
+    leaving = {**ORDER, "state": "INTENT", "position_id": "p-1"}
+    stop = {**leaving, "client_order_id": "o-2", "role": "protective", "state": state}
+    assert "sold since 2024-01-01T00:00:00Z, and that is not sent yet" in settled(orders=(leaving,))
+    beside = settled(orders=(leaving, stop))
+    assert "stop o-2" in beside
+    assert told in beside
+
+
+def test_an_exit_that_was_not_sent_goes_nowhere_while_nobody_runs() -> None:
+    leaving = {**ORDER, "state": "INTENT", "position_id": "p-1"}
+    assert settled(orders=(leaving,), writer_pid=None) == ""
+
+
 def test_an_order_on_its_way_is_nothing_to_settle() -> None:
     assert settled(orders=({**ORDER, "state": "OPEN"},)) == ""
 

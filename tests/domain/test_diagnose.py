@@ -19,7 +19,16 @@ from aegis.domain.diagnose import (
 from aegis.domain.ids import Instant
 from aegis.domain.judgement import what_was_done
 from aegis.domain.position import StopPolicy
-from tests.domain.kit import BTC_USDT, LIMITS, START, Desk, entry, exit_of, seconds
+from tests.domain.kit import (
+    BTC_USDT,
+    LIMITS,
+    START,
+    Desk,
+    entry,
+    exit_of,
+    seconds,
+    stop_at_exchange,
+)
 
 WEEK_S = 7 * 86_400
 
@@ -206,3 +215,16 @@ def test_an_exit_that_is_under_way_waits_no_more() -> None:
     desk.does(MarkPosition(position_id=held.position_id, price=Decimal(97)))
     desk.accepted(exit_of(held))
     assert kept_exits(desk.book, START, has_looked=False).result.status == "ok"
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(9, "ok"), (10, "finding")])
+def test_an_exit_that_is_not_sent_for_long_is_told_with_the_stop_in_its_way(
+    age_s: int, status: str
+) -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding()
+    stop = desk.accepted(stop_at_exchange(held))
+    intended = desk.order(desk.intended(exit_of(held)))
+    found = kept_exits(desk.book, Instant(intended.intended_at + seconds(age_s)), has_looked=True)
+    assert found.result.status == status
+    assert (f"{stop.client_order_id} rests" in found.result.details) is (status == "finding")

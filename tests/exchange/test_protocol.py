@@ -42,7 +42,7 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.outcomes import BOOKED_LAG_S, why_waiting
+from aegis.exchange.outcomes import BOOKED_LAG_S, alarm_of_waiting
 from aegis.exchange.protocol import step
 from tests.domain.kit import START, Desk, entry, exit_of, seconds, stop_at_exchange
 from tests.protocol.life import StillClock
@@ -212,14 +212,14 @@ def test_who_waits_is_told_that_a_stop_guards_only_where_no_cancel_can_have_gone
     order, wanted = desk.order(stop), OrderCancelRequested(client_order_id=KEY, reason="")
     watch, _ = after(order, TakenUp() if is_taken_up else Told(event=wanted))
     watch, _ = after(order, SILENCE, watch=watch)
-    told = why_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch})
+    told = alarm_of_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch}).text
     assert ("it rests on and guards" in told) is not is_taken_up
     watch, _ = after(order, account(on_the_venue(order), now_s=1), watch=watch)
     watch, _ = after(order, CancelHeard(), watch=watch)
     watch, _ = after(order, AccountHeard(asked_since=Instant(0), account=None), watch=watch)
     watch, _ = after(order, LookDue(), watch=watch)
-    told = why_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch})
-    assert told.endswith("has not provably ended")
+    told = alarm_of_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch}).text
+    assert told.endswith("has not provably ended: it rests on, or nothing guards")
 
 
 def test_while_nobody_answers_a_stop_is_not_called_off() -> None:
