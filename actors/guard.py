@@ -44,7 +44,7 @@ from aegis.domain.order import Order, OrderState, Role
 from aegis.domain.position import Position
 from aegis.domain.protection import Keeper, alarm_of, called_off, is_left
 from aegis.domain.pursuit import Pursuit
-from aegis.domain.risk import Limits, is_held
+from aegis.domain.risk import Limits, has_exit, is_held
 from aegis.domain.unsold import alarm_of_unsold
 from aegis.messages import (
     BalanceRead,
@@ -262,7 +262,12 @@ class Guard(Actor):
         return self._first_look.hold(book.account, position, self._real_ns())
 
     def _waits(self, book: Book, position: Position) -> bool:
-        """Say whether an exit has to wait until it is known whose coins there are; tell it."""
+        """Say whether an exit has to wait until it is known whose coins there are; tell it.
+
+        Of a second one, beside what an earlier life has sent, nothing is told.
+        """
+        if has_exit(book, position.position_id):
+            return self._hold(book, position) is not None
         wait = self._first_look.wait(book.account, position, self._real_ns())
         if wait is None:
             return False

@@ -62,22 +62,21 @@ def kept_exits(book: Book, now: Instant, *, has_looked: bool) -> Judgement:
     """Find what is to be sold and cannot be, or is not sent, or is due and may not be yet."""
     faults = [told_unsold(each) for each in unsold_in(book)]
     for position in book.alive_positions():
-        under_way = [o for o in book.active_orders(position.position_id) if o.role is Role.EXIT]
         why = hold_of(book.account, position, has_looked=has_looked)
         is_due = is_exit_due(book, position, last_known(position, now))
-        if why is not None and is_due and not under_way:
+        if why is not None and is_due:
             faults.append(told_wait(position, why))
-        faults.extend(_unsent(book, under_way, now))
+        faults.extend(_unsent(book, position, now))
     return judged("exits", faults)
 
 
-def _unsent(book: Book, exits: list[Order], now: Instant) -> Iterator[str]:
+def _unsent(book: Book, position: Position, now: Instant) -> Iterator[str]:
     """Yield which exits should have been sent for long; mostly a stop is in the way."""
-    for order in exits:
+    stop = stop_of(book, position)
+    for order in book.active_orders(position.position_id):
         is_late = now - order.intended_at >= SECOND_EXIT_AFTER_S * NANOS_PER_SECOND
-        if order.state is not OrderState.INTENT or not is_late:
+        if order.role is not Role.EXIT or order.state is not OrderState.INTENT or not is_late:
             continue
-        stop = stop_of(book, book.positions[order.position_id])
         yield told_unsent(
             order.symbol,
             order.intended_at,

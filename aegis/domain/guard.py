@@ -29,7 +29,7 @@ from aegis.domain.money import (
 )
 from aegis.domain.order import Order, OrderType, Role
 from aegis.domain.position import Position
-from aegis.domain.risk import is_held, own_side, sellable
+from aegis.domain.risk import has_exit, is_held, own_side, sellable
 from aegis.domain.second import gone_of
 
 TRAILING_STEP_PCT = Decimal("0.05")
@@ -116,7 +116,12 @@ def wanted_unseen(book: Book, position: Position) -> ExitWanted | None:
 
 
 def is_exit_due(book: Book, position: Position, quote: Quote | None) -> bool:
-    """Say whether a position is to be left, at a quote or, without one, whatever the price is."""
+    """Say whether a position is to be left, and no exit of it is under way.
+
+    At a quote or, without one, whatever the price is.
+    """
+    if has_exit(book, position.position_id):
+        return False
     if wanted_unseen(book, position) is not None:
         return True
     if quote is None or not is_held(position):

@@ -25,7 +25,7 @@ from aegis.domain.money import floor_to, minus, percent_of, times
 from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.pursuit import Pursuit
-from aegis.domain.risk import is_held, own_side
+from aegis.domain.risk import has_exit, is_held, own_side
 from aegis.domain.second import OUT_OF_SIGHT, gone_of
 
 STOP_REASON = "exchange_stop"
@@ -82,12 +82,8 @@ def waiting_exits(book: Book, order: Order) -> tuple[ClientOrderId, ...]:
 
 def is_left(book: Book, position: Position) -> bool:
     """Say whether a position is being left, or nothing of it is held."""
-    active = book.active_orders(position.position_id)
-    return (
-        bool(position.leaving)
-        or not is_held(position)
-        or any(each.role is Role.EXIT for each in active)
-    )
+    is_held_on = is_held(position) and not position.leaving
+    return not is_held_on or has_exit(book, position.position_id)
 
 
 def protection(

@@ -62,6 +62,11 @@ def sellable(book: Book, position: Position, besides: Order | None = None) -> De
     return minus(position.amount, promised)
 
 
+def has_exit(book: Book, position: PositionId) -> bool:
+    """Say whether an exit of a position has not ended."""
+    return any(order.role is Role.EXIT for order in book.active_orders(position))
+
+
 def is_reducing(book: Book, order: Order) -> bool:
     """Class an order from the book: whether it can only make an own position smaller."""
     position = book.positions.get(order.position_id)
@@ -183,7 +188,7 @@ def _halted(book: Book, symbol: Symbol) -> Refusal | None:
 
 
 def _leaving(book: Book, order: Order) -> Refusal | None:
-    if all(other.role is not Role.EXIT for other in book.active_orders(order.position_id)):
+    if not has_exit(book, order.position_id):
         return None
     return Refusal(code="leaving", text=f"{order.position_id} is being left", mends_with_time=True)
 

@@ -30,7 +30,7 @@ from aegis.domain.instrument import Instrument
 from aegis.domain.money import ZERO
 from aegis.domain.order import Order, OrderType, Role, Side
 from aegis.domain.position import Position, PositionSide, StopPolicy
-from aegis.domain.risk import entries_sent, equity_of, is_held, unverified
+from aegis.domain.risk import entries_sent, equity_of, has_exit, is_held, unverified
 from aegis.domain.sizing import Prospect, Sizing, canary_too_small, size
 
 
@@ -110,7 +110,7 @@ def exit_intent(book: Book, wish: Wish, plan: Plan, origin: Origin) -> IntendOrd
     held = book.position_of(wish.symbol)
     if held is None or not is_held(held) or book.account.is_doubted(held.position_id):
         return None
-    if any(order.role is Role.EXIT for order in book.active_orders(held.position_id)):
+    if has_exit(book, held.position_id):
         return None
     order_id = exit_order_id(origin.tag, origin.incarnation, held.position_id, held.exits_ended)
     wanted = ExitWanted(reason=ExitReason.STRATEGY, trigger_price=None)

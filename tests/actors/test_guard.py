@@ -199,6 +199,21 @@ def test_why_an_exit_that_is_due_waits_is_told_to_who_asks(
     assert told.waiting == why
 
 
+def test_an_exit_that_an_earlier_life_sent_is_not_said_to_wait(seeded_stage: Stage) -> None:
+    scene = Scene(seeded_stage)
+    scene.desk.unknown(exit_of(scene.desk.holding()))
+    scene.begin(first_look=FirstLook(began_ns=0, lag_ns=NANOS_PER_SECOND))
+    scene.tell(ME, tick("97"))
+    waits(scene, ALARM_AFTER_S)
+    scene.tell(ME, tick("97"))
+    scene.tell(ME, ReadVitals(token=1, reply_to=names.COMMAND_LISTENER))
+    (told,) = scene.wait_heard(names.COMMAND_LISTENER, PricesRead)
+
+    assert told.waiting == {}
+    assert "ExitHeldBack" not in scene.stage.events()
+    assert scene.does(RaiseAlarm) == scene.does(IntendOrder) == []
+
+
 def test_no_stop_is_placed_at_the_exchange_before_the_first_look(fresh: Scene) -> None:
     fresh.tell(ME, tick("100"))
     assert fresh.does(IntendOrder) == []
