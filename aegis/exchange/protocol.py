@@ -22,7 +22,6 @@ from typing import assert_never
 import msgspec
 
 from aegis.dialogue import (
-    CancelOrder,
     ExchangeAnswer,
     OrderFound,
     OrderNotFound,
@@ -39,7 +38,7 @@ from aegis.domain.events import (
 )
 from aegis.domain.ids import Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
-from aegis.domain.order import UNSETTLED, Order, OrderState, OrderType, Role
+from aegis.domain.order import UNSETTLED, Order, OrderState, Role
 from aegis.domain.venue import VenueAccount, VenueOrderStatus
 from aegis.exchange.heard import (
     AccountHeard,
@@ -55,7 +54,6 @@ from aegis.exchange.heard import (
     Heard,
     Leave,
     LookDue,
-    LookLater,
     LookWanted,
     Make,
     PlaceHeard,
@@ -68,9 +66,17 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
+from aegis.exchange.looking import (
+    cancel,
+    cancel_when_sound,
+    is_stop_to_end,
+    look,
+    look_later,
+    scan,
+    with_cancel,
+)
 from aegis.exchange.lookout import Patience
 from aegis.exchange.outcomes import (
-    LOOK_AFTER_S_LOST,
     after_account,
     after_finding,
     after_placing,
@@ -80,10 +86,7 @@ from aegis.exchange.outcomes import (
     is_exit_waiting,
     is_open_in,
     never_sent,
-    pause_s,
-    request_to_find,
     request_to_place,
-    request_to_scan,
     scan_since,
     seconds_until,
     shows_within_s,
@@ -115,9 +118,9 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case Leave():
             return watch, (Send(request=request_to_place(order, _sent_at(heard.at, clock))),)
         case LookDue() if order.state is OrderState.CANCELING:  # not followed yet: once more
-            return _cancel_when_sound(order, watch)
+            return cancel_when_sound(order, watch)
         case CancelHeard():
-            return _look(order, replace(watch, is_canceling=False))
+            return look(order, replace(watch, is_canceling=False))
         case LookWanted() if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             return watch, ()
         case AlarmDue():
@@ -125,10 +128,10 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case Declined() if order.state is OrderState.INTENT:  # asked again at news of the stop
             return watch, (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
         case LookDue() | LookWanted():
-            return _look(order, watch)
+            return look(order, watch)
         case Declined():
             is_misfit = watch.is_misfit or not heard.refusal.mends_with_time
-            return _again(order, replace(watch, is_misfit=is_misfit), patience)
+            return look_later(order, replace(watch, is_misfit=is_misfit), patience)
         case Halted():
             return watch, _call_off(order, "entries are halted")
         case _:
@@ -150,9 +153,9 @@ def _taken_up(order: Order, watch: Watch) -> Step:
             )
             return watch, (Make(command=lost),)
         case OrderState.CANCELING:
-            return _cancel_when_sound(order, replace(watch, is_called_off=True))  # or may be
+            return cancel_when_sound(order, replace(watch, is_called_off=True))  # or may be
         case _:
-            watch, effects = _look(order, watch)
+            watch, effects = look(order, watch)
             return watch, (*effects, *_alarm(order))
 
 
@@ -181,14 +184,14 @@ def _told(
             return watch, (AskLeave(),)
         case OrderAccepted():
             known = _known(watch, patience, clock)
-            return _look(order, replace(known, looks=0, is_misfit=False))
+            return look(order, replace(known, looks=0, is_misfit=False))
         case OrderOutcomeUnknown():
-            watch, effects = _look(order, replace(watch, looks=0, is_alarmed=False))
+            watch, effects = look(order, replace(watch, looks=0, is_alarmed=False))
             return watch, (*effects, *_alarm(order))
         case OrderFilled():
             return replace(watch, looks=0, is_misfit=False), ()
         case OrderCancelRequested():
-            return _cancel_when_sound(order, watch)
+            return cancel_when_sound(order, watch)
         case _:
             return watch, ()
 
@@ -219,15 +222,15 @@ def _found(
             until = booked_until(order, answer, watch, clock)
             watch = replace(watch, missed_at=None, is_missed_twice=False, booked_until=until)
             if answer.order.status is VenueOrderStatus.OPEN:
-                watch, effects = _with_cancel(order, watch, effects)
+                watch, effects = with_cancel(order, watch, effects)
             watch = replace(watch, is_cancel_due=False)
         case OrderNotFound():
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
-            watch, effects = _with_cancel(order, watch, effects)
-        case _ if _is_stop_to_end(order):
-            watch, effects = _scan(order, replace(watch, is_blind=True))
+            watch, effects = with_cancel(order, watch, effects)
+        case _ if is_stop_to_end(order):
+            watch, effects = scan(order, replace(watch, is_blind=True))
         case _:
-            watch, effects = _again(order, watch, patience)
+            watch, effects = look_later(order, watch, patience)
     return _alarmed(order, watch, effects, clock)
 
 
@@ -249,7 +252,7 @@ def _made(
 ) -> Step:
     """Make true what was seen, and look later: the order's end, once committed, stops that."""
     made = tuple(Make(command=each, is_answer_wanted=True) for each in commands)
-    watch, looks = _again(order, watch, patience, again_in_s)
+    watch, looks = look_later(order, watch, patience, again_in_s)
     return watch, (*made, *looks)
 
 
@@ -261,21 +264,21 @@ def _not_found(
     shows_in_s = seconds_until(begin, shows_within_s(patience), as_of)
     if shows_in_s >= 0:
         watch, called_off = _call_off_unseen(order, watch)
-        watch, later = _again(order, watch, patience, clock.real_s(shows_in_s))
+        watch, later = look_later(order, watch, patience, clock.real_s(shows_in_s))
         return watch, (*called_off, *later)
     missed_at = as_of if watch.missed_at is None else watch.missed_at
     watch = replace(watch, missed_at=missed_at)
     settles_in_s = seconds_until(missed_at, patience.lag_s, as_of)
     if settles_in_s > 0:
-        return _again(order, watch, patience, clock.real_s(settles_in_s))
-    return _scan(order, watch)
+        return look_later(order, watch, patience, clock.real_s(settles_in_s))
+    return scan(order, watch)
 
 
 def _call_off_unseen(order: Order, watch: Watch) -> Step:
     """Cancel an entry that nobody has seen yet, once: it must not come when it is forgotten."""
     if order.role is not Role.ENTRY or order.state not in UNSETTLED or watch.is_called_off:
         return watch, ()
-    return _cancel(order, watch)
+    return cancel(order, watch)
 
 
 def _scanned(
@@ -291,7 +294,7 @@ def _scanned(
     if order is None:
         return watch, ()
     if heard.account is None:
-        return _again(order, replace(watch, is_blind=False), patience)
+        return look_later(order, replace(watch, is_blind=False), patience)
     if watch.missed_at is None:
         return _seen_instead(order, watch, heard.account, patience, clock)
     commands = after_account(order, heard.account, watch.missed_at, watch, patience)
@@ -311,79 +314,20 @@ def _seen_instead(
     It shows the stop, or misses it for the first time: it was accepted long before, so no barrier
     is waited for, and its end needs what every end needs, the lag and two accounts past it.
     """
-    if not (watch.is_blind and _is_stop_to_end(order)):
-        return _again(order, watch, patience)
+    if not (watch.is_blind and is_stop_to_end(order)):
+        return look_later(order, watch, patience)
     if is_open_in(account, order):
-        return _with_cancel(order, *_again(order, watch, patience))
+        return with_cancel(order, *look_later(order, watch, patience))
     commands = after_account(order, account, account.as_of, watch, patience)
     made = tuple(Make(command=c, is_answer_wanted=True) for c in commands if _is_news(c))
     missed, settles_in_s = replace(watch, missed_at=account.as_of), clock.real_s(patience.lag_s)
-    watch, effects = _with_cancel(order, *_again(order, missed, patience, settles_in_s))
+    watch, effects = with_cancel(order, *look_later(order, missed, patience, settles_in_s))
     return watch, (*made, *effects)
 
 
 def _is_news(command: Command) -> bool:
     """Say whether a command is of what was seen, and not of what was not."""
     return not isinstance(command, EndOrder | AskForHuman)
-
-
-# Looking --------------------------------------------------------------------------------------
-
-
-def _look(order: Order, watch: Watch) -> Step:
-    """Look now, unless a look is under way."""
-    if watch.is_looking:
-        return watch, ()
-    if watch.is_blind and _is_stop_to_end(order):
-        return _scan(order, watch)
-    looking = replace(watch, is_looking=True)
-    return looking, (StopTimer(), Send(request=request_to_find(order)))
-
-
-def _scan(order: Order, watch: Watch) -> Step:
-    """Look at the account, for what look-ups of the order do not tell."""
-    scanning = replace(watch, is_looking=True, is_proving=True)
-    return scanning, (StopTimer(), Send(request=request_to_scan(order, watch)))
-
-
-def _again(
-    order: Order, watch: Watch, patience: Patience, provable_in_s: float | None = None
-) -> Step:
-    """Look later, unless a look is under way; where absence can be proved soon, then."""
-    if watch.is_looking:
-        return watch, ()
-    watch = replace(watch, looks=watch.looks + 1)
-    delay_s = pause_s(order, watch.looks, patience.poll_interval_s, is_misfit=watch.is_misfit)
-    if provable_in_s is not None:
-        delay_s = min(delay_s, provable_in_s + LOOK_AFTER_S_LOST)
-    return watch, (LookLater(delay_s=delay_s),)
-
-
-def _is_stop_to_end(order: Order) -> bool:
-    return order.role is Role.PROTECTIVE and order.state is OrderState.CANCELING
-
-
-def _cancel_when_sound(order: Order, watch: Watch) -> Step:
-    """Send a cancel, unless one is under way; of a stop once a look shows its end will be seen."""
-    if watch.is_canceling:
-        return _look(order, watch)
-    if not _is_stop_to_end(order):
-        return _cancel(order, watch)
-    return _look(order, replace(watch, is_cancel_due=True))
-
-
-def _with_cancel(order: Order, watch: Watch, effects: tuple[Effect, ...]) -> Step:
-    """Send the cancel that waited for an answer, now that there is one."""
-    if not (watch.is_cancel_due and _is_stop_to_end(order)):
-        return watch, effects
-    watch, cancel = _cancel(order, replace(watch, is_cancel_due=False))
-    return watch, (*effects, *cancel)
-
-
-def _cancel(order: Order, watch: Watch) -> Step:
-    key, is_stop = order.client_order_id, order.type is OrderType.STOP
-    cancel = CancelOrder(client_order_id=key, symbol=order.symbol, is_stop=is_stop)
-    return replace(watch, is_canceling=True, is_called_off=True), (Send(request=cancel),)
 
 
 def _sent_at(submitted: Instant, clock: Clock) -> Instant:
