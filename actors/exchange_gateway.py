@@ -43,7 +43,7 @@ from aegis.domain.fold import is_beginning, is_of_order
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.order import Order, Role
-from aegis.domain.protection import waiting_exits
+from aegis.domain.protection import released
 from aegis.domain.second import READING_WORTH_S, is_balance_wanted, unsent_exits
 from aegis.exchange.grievances import Grievances
 from aegis.exchange.heard import (
@@ -199,9 +199,8 @@ class ExchangeGateway(Actor):
             self._catalogue.ask_anew()  # changed, maybe
         if is_beginning(event):
             self._go_by_catalogue()
-        if is_of_order(event):
-            for waiting in waiting_exits(book, book.orders[event.client_order_id]):
-                self._ask_leave(waiting)
+        for waiting in released(book, event):
+            self._ask_leave(waiting)
         book.forget_ended()
 
     def _go_by_catalogue(self) -> None:

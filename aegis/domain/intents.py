@@ -3,7 +3,8 @@
 Invariants:
 1. The same intent twice is one order; the same id with other parameters is a conflict.
 2. An exit reduces an own position and an entry does not, whatever the sender calls it.
-3. What reduces is refused only where it would sell more than is there.
+3. What reduces is refused only where it would sell more than is there, or may: it waits then for
+   a stop at the exchange to end, or for a doubt whose coins they are.
 """
 
 from __future__ import annotations
@@ -167,6 +168,9 @@ def submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> De
     if stop is not None:
         text = f"the stop {stop.client_order_id} at the exchange is {stop.state}"
         return Refusal(code="stop_rests", text=text, mends_with_time=True)
+    if order.role is Role.EXIT and book.account.is_doubted(order.position_id):
+        text = f"orders that are not known here may have sold what is left of {order.position_id}"
+        return Refusal(code="doubted", text=text, mends_with_time=True)
     if is_reducing(book, order):
         refusal = oversell(book, order, command.reading) or overtaken(book, order)
     else:

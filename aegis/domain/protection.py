@@ -19,6 +19,8 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import IntendOrder, Quote, RaiseAlarm, RequestCancel
+from aegis.domain.events import Event, ReconciliationCompleted
+from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Incarnation, PositionId, protective_order_id
 from aegis.domain.leaving import AT_REST
 from aegis.domain.money import floor_to, minus, percent_of, times
@@ -26,7 +28,7 @@ from aegis.domain.order import Order, OrderState, OrderType, Role
 from aegis.domain.position import Position
 from aegis.domain.pursuit import Pursuit
 from aegis.domain.risk import has_exit, is_held, own_side
-from aegis.domain.second import OUT_OF_SIGHT, gone_of
+from aegis.domain.second import OUT_OF_SIGHT, gone_of, unsent_exits
 
 STOP_REASON = "exchange_stop"
 
@@ -67,6 +69,16 @@ def called_off(book: Book, position: Position) -> RequestCancel | None:
     if stop is None or stop.state not in AT_REST or not is_left(book, position):
         return None
     return RequestCancel(client_order_id=stop.client_order_id, reason="the position is left")
+
+
+def released(book: Book, event: Event) -> tuple[ClientOrderId, ...]:
+    """Return the exits whose leave is asked for again, as what they wait for may be over.
+
+    That is a stop, of which there is news, or a doubt whose coins they are, which a look may end.
+    """
+    if isinstance(event, ReconciliationCompleted):
+        return unsent_exits(book)
+    return waiting_exits(book, book.orders[event.client_order_id]) if is_of_order(event) else ()
 
 
 def waiting_exits(book: Book, order: Order) -> tuple[ClientOrderId, ...]:

@@ -90,12 +90,13 @@ def is_balance_wanted(book: Book, order: Order) -> bool:
     return order.state is OrderState.INTENT and lost_beside(book, order) is not None
 
 
-def unsent_exits(book: Book, symbol: Symbol) -> tuple[ClientOrderId, ...]:
-    """Return the exits of a symbol that wait for leave: a balance may be why they have it."""
+def unsent_exits(book: Book, symbol: Symbol | None = None) -> tuple[ClientOrderId, ...]:
+    """Return the exits that wait for leave, of one symbol or of all."""
+    exits = (each for each in book.active_orders() if each.role is Role.EXIT)
     return tuple(
         each.client_order_id
-        for each in book.active_orders()
-        if each.symbol == symbol and each.role is Role.EXIT and each.state is OrderState.INTENT
+        for each in exits
+        if each.state is OrderState.INTENT and symbol in (None, each.symbol)
     )
 
 

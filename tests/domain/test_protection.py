@@ -16,10 +16,18 @@ from aegis.domain.commands import (
     Refusal,
     RequestCancel,
 )
+from aegis.domain.events import ReconciliationCompleted
 from aegis.domain.money import ZERO, total
 from aegis.domain.order import Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.position import PositionStatus, StopPolicy
-from aegis.domain.protection import Keeper, called_off, disaster_price, protection, stop_of
+from aegis.domain.protection import (
+    Keeper,
+    called_off,
+    disaster_price,
+    protection,
+    released,
+    stop_of,
+)
 from tests.domain.kit import (
     INCARNATION,
     POLICY,
@@ -28,7 +36,9 @@ from tests.domain.kit import (
     accept,
     entry,
     exit_of,
+    orphan,
     quote,
+    reconciled,
     seconds,
     stop_at_exchange,
     submit,
@@ -337,3 +347,24 @@ def _fill_some(desk: Desk, orders: list[Order]) -> None:
             desk.fills(each, "0.25", "95")
         elif each.state is OrderState.SUBMITTING:
             desk.execute(accept(each))
+
+
+def test_an_exit_gets_no_leave_while_nobody_knows_what_of_it_is_left() -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding("1")
+    leaving = desk.intended(exit_of(held))
+    reconciled(desk, orphan("o", of=held))
+    refused = desk.refuses(submit(leaving))
+    assert (refused.code, refused.mends_with_time) == ("doubted", True)
+    reconciled(desk)
+    desk.does(submit(leaving))
+    assert desk.order(leaving).state is OrderState.SUBMITTING
+
+
+def test_after_each_look_at_the_account_exits_ask_for_leave_again() -> None:
+    desk = Desk(keeps=True)
+    leaving = desk.intended(exit_of(desk.holding("1")))
+    reconciled(desk)
+    looked = desk.log[-1].event
+    assert isinstance(looked, ReconciliationCompleted)
+    assert released(desk.book, looked) == (leaving.client_order_id,)
