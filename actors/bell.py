@@ -24,7 +24,8 @@ class Bell:
     def __init__(self) -> None:
         """Raise `OSError` when the process may open no more files."""
         self._read_end, self._write_end = os.pipe()
-        weakref.finalize(self, _close, self._read_end, self._write_end)
+        last = weakref.finalize(self, _close, self._read_end, self._write_end)
+        last.atexit = False  # somebody may wait still, and the process's end closes them anyway
 
     def ring(self) -> None:
         """Wake whoever waits, or lets the next wait end at once. Best called without any lock."""
