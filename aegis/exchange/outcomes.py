@@ -40,6 +40,7 @@ from aegis.domain.commands import (
     RecordFills,
 )
 from aegis.domain.findings import fill_of
+from aegis.domain.first_look import DOUBTED
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO, plus, total
@@ -309,7 +310,9 @@ def alarm_of_waiting(
 ) -> RaiseAlarm:
     """Return what people are told of an exit that was not sent for long."""
     order = book.orders[exit_id]
-    why = _why_waiting(book.active_orders(order.position_id), watches)
+    is_doubted = book.account.is_doubted(order.position_id)
+    beside = book.active_orders(order.position_id)
+    why = DOUBTED if is_doubted else _why_waiting(beside, watches)
     return RaiseAlarm(check="exits", text=f"{order.symbol} is to be sold, and waits: {why}")
 
 

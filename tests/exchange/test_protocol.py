@@ -17,6 +17,7 @@ from aegis.dialogue import (
 )
 from aegis.domain.commands import EndOrder, RequestCancel
 from aegis.domain.events import OrderCancelRequested, OrderOutcomeUnknown
+from aegis.domain.first_look import DOUBTED
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO
@@ -44,7 +45,16 @@ from aegis.exchange.heard import (
 )
 from aegis.exchange.outcomes import BOOKED_LAG_S, alarm_of_waiting
 from aegis.exchange.protocol import step
-from tests.domain.kit import START, Desk, entry, exit_of, seconds, stop_at_exchange
+from tests.domain.kit import (
+    START,
+    Desk,
+    entry,
+    exit_of,
+    orphan,
+    reconciled,
+    seconds,
+    stop_at_exchange,
+)
 from tests.protocol.life import StillClock
 from tests.protocol.world import PATIENCE
 
@@ -220,6 +230,14 @@ def test_who_waits_is_told_that_a_stop_guards_only_where_no_cancel_can_have_gone
     watch, _ = after(order, LookDue(), watch=watch)
     told = alarm_of_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch}).text
     assert told.endswith("has not provably ended: it rests on, or nothing guards")
+
+
+def test_who_waits_as_its_coins_may_be_sold_is_told_so() -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding("1")
+    waiting = desk.intended(exit_of(held))
+    reconciled(desk, orphan("o", of=held))
+    assert alarm_of_waiting(waiting.client_order_id, desk.book, {}).text.endswith(DOUBTED)
 
 
 def test_while_nobody_answers_a_stop_is_not_called_off() -> None:
