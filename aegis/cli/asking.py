@@ -35,6 +35,11 @@ SELLING = (
     "flatten: what AEGIS holds is sold now, at market; where no price comes, without one 5 to 10 s "
     "later. It ends within some three minutes"
 )
+SELLING_ON_PAPER = (
+    "flatten: what AEGIS holds on paper is sold at the exchange's next price. It ends within some "
+    "three minutes"
+)
+"""What is said once a flatten begins that takes its time; paper fills at prices alone."""
 
 
 class Act(Protocol):
@@ -171,6 +176,7 @@ def _act(place: Place, wanted: Ask, progress: Progress) -> Answer:
     from aegis.cli.running import log_of  # it loads what takes time, and only who acts needs it
 
     log = log_of(place.config, console_level="error")
+    is_live = place.config.mode == "live"
     try:
         act = place.office()
         folder = folder_of(place.path)
@@ -180,7 +186,7 @@ def _act(place: Place, wanted: Ask, progress: Progress) -> Answer:
             log=log,
             ask=wanted,
             progress=progress,
-            on_selling=partial(complain, SELLING),
+            on_selling=partial(complain, SELLING if is_live else SELLING_ON_PAPER),
         )
     finally:
         log.close()
