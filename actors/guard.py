@@ -277,10 +277,14 @@ class Guard(Actor):
         return True
 
     def _leave_all(self, book: Book, leaving: Leaving) -> None:
-        """Leave some at the last price there was; a flatten ends when nothing is alive any more."""
+        """Leave some at the last price there was; a flatten ends when nothing is alive any more.
+
+        Not before a first look either: it may find what an entry bought that nobody heard of.
+        """
         for position, wanted in leaving:
             self._leave(book, position, wanted, self._last_quote(position))
-        if book.account.is_flattening and not book.alive_positions():
+        is_looked_for = self._first_look.is_over(self._real_ns())
+        if book.account.is_flattening and not book.alive_positions() and is_looked_for:
             self._execute(flat(book.account))
 
     def _ask_missed(self) -> None:

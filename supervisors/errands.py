@@ -53,14 +53,12 @@ from supervisors.backing import back_up_before_migration
 from supervisors.channels import messengers_of
 from supervisors.desks import clients_of
 from supervisors.importing import take_over, told_import
-from supervisors.outing import Bag, Outing, is_at_exchange
+from supervisors.outing import OPERATOR, Bag, Outing, is_at_exchange
 from supervisors.preflight import refuse_other_quote, refuse_stray_ledger
 from supervisors.quick import INCARNATION_DIGITS
 from supervisors.recovering import Recovery
 from supervisors.restoring import Progress, no_progress, restore_life
 from supervisors.settings import about_of, identity_of, ledger_path, limits_of
-
-OPERATOR = "operator"
 
 WRITTEN = frozenset({"halt", "resume", "resolve", "import"})
 """What only writes; nothing is started for it."""
@@ -77,8 +75,8 @@ def act(
 ) -> Answer:
     """Do what a person asks, and return the answer; raises what opening raises.
 
-    `progress` hears of the pages of a restore; `on_selling` is called once a flatten can sell,
-    where that is asked of an exchange and takes its time.
+    `progress` hears of the pages of a restore; `on_selling` is called once a flatten is in the
+    books, where the exchange is then asked and it takes its time.
     """
     messengers = messengers_of(config, log)
     bag = Bag(config=config, folder=folder, log=log, messengers=messengers, ask=ask)
@@ -87,9 +85,10 @@ def act(
     do = _write if ask.command in WRITTEN else _go
     balances: Mapping[Coin, Decimal] = {}
     if ask.command not in WRITTEN and is_at_exchange(config, ask):
-        balances = _expect_reachable(config, log)
         if ask.command == "flatten":
-            on_selling()
+            bag = msgspec.structs.replace(bag, on_selling=on_selling)
+        if ask.command != "flatten" or config.mode != "live":  # getting out waits for no answer
+            balances = _expect_reachable(config, log)
     if not ask.is_dry_run:
         return do(bag)
     is_first_look = not config.store.path.exists()

@@ -2,6 +2,9 @@
 
 The tree starts without Strategy. On paper it lives at the last stored instant, and the market
 stands still there; where an exchange is asked it lives in real time, and speaks with it.
+
+Invariant: a flatten is in the books before anybody is asked anything, and is over in them alone.
+Guard leaves then as it does for an AEGIS that runs: by the same rules, within the same bounds.
 """
 
 from __future__ import annotations
@@ -17,34 +20,47 @@ from actors import names
 from aegis.clock import draw_hex
 from aegis.config.model import Config
 from aegis.control import Answer, Ask
-from aegis.domain.first_look import DOUBTED
+from aegis.domain.answers import change_for, told_change
+from aegis.domain.commands import Refusal
+from aegis.domain.events import name_of
+from aegis.domain.first_look import FRESH
 from aegis.domain.ids import PositionId
+from aegis.domain.narrate import describe
 from aegis.domain.order import OrderState
-from aegis.domain.unsold import told_unsold
 from aegis.messages import ControlReply, ControlRequest
 from aegis.ports import Log, Messenger
-from aegis.store.reading import StoreStatus, View, read_status
+from aegis.store.reading import StoreStatus, read_status
 from supervisors.paces import Pace, RealPace, StillPace
 from supervisors.quick import INCARNATION_DIGITS
+from supervisors.still_open import LEFT_LATER, still_open
 from supervisors.system import System
 from supervisors.tree import TRADING, Errand
 
-RECONCILING, FLATTENING = 1, 2
-"""Tokens of the two questions that an errand may ask."""
+RECONCILING = 1
+"""The token of the comparison that an errand begins with."""
 
-LEFT_LATER = "it is left when AEGIS runs; or say flatten again"
+OPERATOR = "operator"
+"""Who the log says that a person's word came by."""
 
 LOST = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
 
+def _nothing() -> None:
+    """Nobody wants to hear of it."""
+
+
 class Bag(msgspec.Struct, frozen=True, kw_only=True):
-    """What an errand takes along. Its notices wait in the outbox for who runs next."""
+    """What an errand takes along. Its notices wait in the outbox for who runs next.
+
+    `on_selling` is called once a flatten is in the books, and what is held is going to be sold.
+    """
 
     config: Config
     folder: Path
     log: Log
     messengers: tuple[Messenger, ...]
     ask: Ask
+    on_selling: Callable[[], None] = _nothing
 
 
 def is_at_exchange(config: Config, ask: Ask) -> bool:
@@ -71,24 +87,22 @@ class _Port:
 
 
 class Outing:
-    """One life of the tree, for one question."""
+    """One life of the tree, for one question; `make_system` composes it."""
 
-    def __init__(self, bag: Bag) -> None:
+    def __init__(
+        self, bag: Bag, *, pace: Pace | None = None, make_system: Callable[..., System] = System
+    ) -> None:
         self._config, self._ask, self._log = bag.config, bag.ask, bag.log
+        self._on_selling = bag.on_selling
         self._port = _Port()
-        self._is_flat = False
         self._seen: StoreStatus | None = None  # as of an event
         self._seen_until = -1
-        self._pace: Pace = (
-            RealPace(bag.log)
-            if is_at_exchange(bag.config, bag.ask)
-            else StillPace(bag.config.market.seed)
-        )
-        self._system = System(
+        self._pace = pace or pace_of(bag)
+        self._system = make_system(
             bag.config,
             folder=bag.folder,
             runtime_of=self._pace.runtime_at,
-            log=self._hear_log,
+            log=bag.log,
             control=self._port,
             messengers=bag.messengers,
             draw_incarnation=lambda: draw_hex(INCARNATION_DIGITS),
@@ -98,9 +112,13 @@ class Outing:
     def done(self) -> Answer:
         """Go out, come back, and return the answer."""
         system = self._system
+        latched = self._latched() if self._ask.command == "flatten" else None
+        if latched is not None and not latched.is_done:
+            system.close()
+            return latched
         system.start(seed=self._config.market.seed)
         try:
-            return self._answered()
+            return self._answered() if latched is None else self._left(latched.text)
         finally:
             system.stop()
             self._run_while(system.verdicts.empty)
@@ -110,55 +128,70 @@ class Outing:
         reply = self._reply_to(RECONCILING)
         if self._ask.command == "reconcile":
             self._run_while(self._is_any_lost)
-        if reply is None or self._ask.command != "flatten":
-            return self._told(reply)
-        assert self._port.hear is not None, "Expected a listener, it has answered"
-        self._port.hear(ControlRequest(token=FLATTENING, command="flatten"))
-        reply = self._reply_to(FLATTENING)
-        if reply is None or not reply.is_done:
-            return self._told(reply)
+        return self._told(reply)
+
+    # Flatten ----------------------------------------------------------------------------------
+
+    def _latched(self) -> Answer:
+        """Write down that all is to be left, before anything is asked of the exchange."""
+        system, word = self._system, self._ask.command
+        before = system.book().account
+        command = change_for(word, system.book(), self._config.exchange.quote)
+        done = system.execute_first(command, by=OPERATOR)
+        if isinstance(done, Refusal):
+            is_done, text = told_change(word, before, (), done)
+            return Answer(is_done=is_done, text=text)
+        for recorded in done:
+            level, fields = describe(recorded)
+            self._log(name_of(recorded.event), level=level, **fields)
+        self._on_selling()
+        is_done, text = told_change(word, before, done, None)
+        return Answer(is_done=is_done, text=text)
+
+    def _left(self, text: str) -> Answer:
+        """Let Guard leave until all is left, or as long as there is any hope."""
         tried = {each.position_id: each.tries for each in self._status().unsold}
-        self._run_while(lambda: not self._is_flat and not self._is_all_stuck(tried))
-        left = self._left_open()
-        lines = [reply.text, *(left or [self._status().account.reason])]
-        return Answer(is_done=not left, text="\n".join(lines))
+        self._run_while(lambda: self._status().account.is_flattening and not self._is_stuck(tried))
+        status, hold = self._status(), self._hold()
+        left = still_open(status, is_compared=self._is_compared(), hold=hold)
+        lines = [text, *left, LEFT_LATER] if left else [text, status.account.reason]
+        if not left and not self._is_compared():
+            lines.append(f"{FRESH}{'' if hold is None else f': {hold}'}")
+        if (verdict := self._verdict()) is not None:
+            lines.append(verdict)
+        return Answer(is_done=not left and verdict is None, text="\n".join(lines))
+
+    def _is_compared(self) -> bool:
+        return RECONCILING in self._port.replies
+
+    def _hold(self) -> str | None:
+        """Return what keeps the exchange out of reach now, where it is a real one."""
+        vitals = self._system.desk.exchange.vitals()
+        if vitals is None or vitals.exits_wait is not None:
+            return None if vitals is None else vitals.exits_wait
+        return None if vitals.is_of_entries else vitals.hold
 
     def _is_any_lost(self) -> bool:
         """Say whether the outcome of an order is unknown still, and may be known soon."""
         return any(order["state"] in LOST for order in self._status().orders)
 
-    def _is_all_stuck(self, tried: Mapping[PositionId, int]) -> bool:
+    def _is_stuck(self, tried: Mapping[PositionId, int]) -> bool:
         """Say whether nothing is left but what waits for a person, or is traded no more.
 
-        An exit that was refused before it was `tried` again says nothing of today.
+        An exit that was refused before it was `tried` again says nothing of today, nor does a
+        doubt before the account was looked at.
         """
         status = self._status()
-        untraded = {
+        hopeless = {
             each.position_id
             for each in status.unsold
-            if each.is_untraded and each.tries > tried.get(each.position_id, 0)
+            if (each.is_untraded or each.is_denied) and each.tries > tried.get(each.position_id, 0)
         }
-        return bool(status.positions) and all(
-            self._is_doubted(each) or each["position_id"] in untraded for each in status.positions
+        names = [PositionId(str(each["position_id"])) for each in status.positions]
+        is_compared = self._is_compared()
+        return bool(names) and all(
+            name in hopeless or (is_compared and status.account.is_doubted(name)) for name in names
         )
-
-    def _is_doubted(self, position: View) -> bool:
-        return self._status().account.is_doubted(PositionId(str(position["position_id"])))
-
-    def _left_open(self) -> list[str]:
-        return [
-            f"still open: {position['symbol']} {position['amount']} "
-            f"(position {position['position_id']}, {position['status']}); {self._why(position)}"
-            for position in self._status().positions
-        ]
-
-    def _why(self, position: View) -> str:
-        """Return what keeps a position from being left."""
-        if self._is_doubted(position):
-            return DOUBTED
-        name = position["position_id"]
-        unsold = (each for each in self._status().unsold if each.position_id == name)
-        return next(map(told_unsold, unsold), LEFT_LATER)
 
     def _status(self) -> StoreStatus:
         """Return what the store holds, read again when something was written: by any thread."""
@@ -174,20 +207,27 @@ class Outing:
     def _told(self, reply: ControlReply | None) -> Answer:
         if reply is not None:
             return Answer(is_done=reply.is_done, text=reply.text, checks=reply.checks)
+        text = self._verdict() or f"not done within {self._pace.limit_s:g} s"
+        return Answer(is_done=False, text=text)
+
+    def _verdict(self) -> str | None:
+        """Return how the tree has ended by itself, or None."""
         with suppress(Empty):
             verdict = self._system.verdicts.get_nowait()
             self._system.verdicts.put(verdict)
-            return Answer(is_done=False, text=f"AEGIS ended before it was done: {verdict.reason}")
-        return Answer(is_done=False, text=f"not done within {self._pace.limit_s:g} s")
+            return f"AEGIS ended before it was done: {verdict.reason}"
+        return None
 
     def _run_while(self, is_wanted: Callable[[], bool]) -> None:
         """Let everybody work while something is wanted, to the tree's end at the latest."""
         self._pace.run_while(lambda: is_wanted() and self._system.verdicts.empty())
 
-    def _hear_log(self, event: str, /, **fields: object) -> None:
-        if event == "TradingStateChanged" and fields.get("cause") == "flatten":
-            self._is_flat = fields.get("is_flattening") is False
-        self._log(event, **fields)
+
+def pace_of(bag: Bag) -> Pace:
+    """Return how time passes while an errand is done."""
+    if is_at_exchange(bag.config, bag.ask):
+        return RealPace(bag.log)
+    return StillPace(bag.config.market.seed)
 
 
 def errand_of(ask: Ask) -> Errand:

@@ -23,7 +23,8 @@ from aegis.config.model import Config
 from aegis.config.recorded import recorded_settings
 from aegis.domain.account import CANARY, TradingState
 from aegis.domain.book import Book
-from aegis.domain.commands import ChangeTradingState
+from aegis.domain.commands import ChangeTradingState, Command, Refusal
+from aegis.domain.events import Recorded
 from aegis.domain.ids import EventId, Instant, account_tag
 from aegis.domain.notices import notice_of
 from aegis.domain.recorded import Fact, RunEnded, SettingsChanged
@@ -33,6 +34,7 @@ from aegis.exchange.lookout import Patience as GatewayPatience
 from aegis.exchange.paper import no_faults
 from aegis.messages import Execute
 from aegis.ports import Log, Messenger
+from aegis.store.clerk import Clerk
 from aegis.store.inspection import Inspection, Places
 from aegis.store.journal import Store
 from aegis.store.recorder import Recorder
@@ -155,6 +157,11 @@ class System:
             self._opened = opened.pop_all()
         self.directory = Directory(on_overflow=self._overflowed, on_dead_letter=self._dead_lettered)
         self._stop: Callable[[], None] = lambda: None
+
+    def execute_first(self, command: Command, *, by: str) -> tuple[Recorded, ...] | Refusal:
+        """Decide and commit before anybody lives, and so before the exchange is asked anything."""
+        clerk = Clerk(self._store, self._tuning.limits, by=by)
+        return clerk.execute(command, now=self.runtime.clock.now())
 
     def start(self, seed: int) -> None:
         """Start the tree; its end comes as a verdict."""

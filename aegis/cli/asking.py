@@ -32,8 +32,8 @@ VITALS_TIMEOUT_S = 3.0
 
 
 SELLING = (
-    "flatten: what AEGIS holds is sold now, at market; where no price comes, without one 5 to 10 s "
-    "later. It ends within some three minutes"
+    "flatten is written down: what AEGIS holds is sold now, at market; where no price comes, "
+    "without one 5 to 10 s later. It ends within some three minutes"
 )
 SELLING_ON_PAPER = (
     "flatten: what AEGIS holds on paper is sold at the exchange's next price. It ends within some "

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from aegis.cli.wording import counted, moment
 from aegis.domain.account import Account, TradingState
 from aegis.domain.foreign import ORPHANS_DO, told_orphans
-from aegis.domain.ids import ClientOrderId, PositionId, Symbol
-from aegis.domain.instants import instant_of
+from aegis.domain.ids import PositionId, Symbol
 from aegis.domain.money import text
-from aegis.domain.unsold import Unsold, told_unsent, told_unsold
+from aegis.domain.unsold import Unsold, told_unsold
 from aegis.store.reading import StoreStatus
+from aegis.store.unsent import told_unsent_in
 from aegis.vitals import PricesRead
 
 View = Mapping[str, object]
@@ -106,22 +106,7 @@ def _orders_to_settle(status: StoreStatus) -> Iterator[str]:
         elif view["state"] == "CANCELING" and status.writer_pid is None:
             yield f"order {name} is to be called off, and may fill until AEGIS starts and does so"
         elif (view["state"], view["role"]) == ("INTENT", "exit") and status.writer_pid is not None:
-            yield f"{_unsent(status, view)}; if that lasts, end it there and sell by hand"
-
-
-def _unsent(status: StoreStatus, leaving: View) -> str:
-    stop = next((each for each in status.orders if _is_stop_beside(each, leaving)), None)
-    return told_unsent(
-        Symbol(str(leaving["symbol"])),
-        instant_of(str(leaving["intended_at"])),
-        None if stop is None else ClientOrderId(str(stop["client_order_id"])),
-        is_called_off=stop is not None and stop["state"] == "CANCELING",
-    )
-
-
-def _is_stop_beside(order: View, leaving: View) -> bool:
-    is_same = order["position_id"] == leaving["position_id"]
-    return is_same and order["role"] == "protective"
+            yield f"{told_unsent_in(status, view)}; if that lasts, end it there and sell by hand"
 
 
 def _differences_to_settle(status: StoreStatus) -> Iterator[str]:

@@ -74,6 +74,8 @@ def told_change(
     if refusal is not None:
         return False, f"still {was}{f' ({why})' if why else ''}: {refusal.text}"
     changes = [r.event for r in records if isinstance(r.event, TradingStateChanged)]
+    if not changes and word == "flatten":
+        return True, f"{was}{f' ({why})' if why else ''} already, and it goes on"
     if not changes:
         return True, f"{was}{f' ({why})' if why else ''} already, nothing changed"
     told = f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}"

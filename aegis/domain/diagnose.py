@@ -62,7 +62,7 @@ def kept_exits(book: Book, now: Instant, *, has_looked: bool) -> Judgement:
     """Find what is to be sold and cannot be, or is not sent, or is due and may not be yet."""
     faults = [told_unsold(each) for each in unsold_in(book)]
     for position in book.alive_positions():
-        why = hold_of(book.account, position, has_looked=has_looked)
+        why = hold_of(book.account, position.position_id, position.symbol, has_looked=has_looked)
         is_due = is_exit_due(book, position, last_known(position, now))
         if why is not None and is_due:
             faults.append(told_wait(position, why))

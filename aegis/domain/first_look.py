@@ -71,9 +71,14 @@ class FirstLook:
             del self._since_ns[key]
         self._alarmed.difference_update(over)
 
+    def is_over(self, now_ns: int) -> bool:
+        """Say whether a look was completed, or has taken longer than anybody waits for it."""
+        return self._has_looked or now_ns >= self._ends_ns
+
     def hold(self, account: Account, position: Position, now_ns: int) -> str | None:
         """Return why nothing is to be sold of a position yet, or None."""
-        why = hold_of(account, position, has_looked=self._has_looked)
+        name, symbol = position.position_id, position.symbol
+        why = hold_of(account, name, symbol, has_looked=self._has_looked)
         return None if why == FRESH and now_ns >= self._ends_ns else why
 
     def waiting(self, book: Book, last: Mapping[Symbol, Quote], now_ns: int) -> dict[Symbol, str]:
@@ -96,18 +101,20 @@ class FirstLook:
         return Wait(why=why, is_news=is_news, alarm=_alarm(position, why) if is_due else None)
 
 
-def hold_of(account: Account, position: Position, *, has_looked: bool) -> str | None:
+def hold_of(
+    account: Account, position: PositionId, symbol: Symbol, *, has_looked: bool
+) -> str | None:
     """Return why nothing is to be sold of a position yet, or None; `FRESH` ends with its time.
 
     `has_looked` where a comparison was completed in this process.
     """
-    if account.is_doubted(position.position_id):
+    if account.is_doubted(position):
         return DOUBTED
     if has_looked:
         return None
     if account.restored_at is not None:
         return RESTORED
-    return STRANGE if account.orphans and position.symbol in account.blocked else FRESH
+    return STRANGE if account.orphans and symbol in account.blocked else FRESH
 
 
 def _alarm(position: Position, why: str) -> RaiseAlarm:

@@ -23,6 +23,9 @@ TRIES_MIN = 2
 UNTRADED = "unknown_symbol"
 """What the end of an order begins with whose symbol the exchange does not trade: no moment's."""
 
+KEY_DENIED = "key_denied"
+"""What it begins with whose key the exchange did not take; one denial may be a moment's."""
+
 TRIES_TOLD = 3
 """At so many in a row, some three seconds after the first, people are sent a notice: one."""
 
@@ -48,6 +51,11 @@ class Unsold(msgspec.Struct, frozen=True, kw_only=True):
     def is_untraded(self) -> bool:
         """Say whether the exchange does not trade it at all: only that can change it."""
         return self.why.startswith(f"{UNTRADED}:")
+
+    @property
+    def is_denied(self) -> bool:
+        """Say whether the exchange did not take the key, until a person has seen to it."""
+        return self.tries >= TRIES_TOLD and self.why.startswith(f"{KEY_DENIED}:")
 
 
 def unsold_of(orders: Iterable[Order], coin: Coin, account: Account) -> Unsold | None:

@@ -216,7 +216,26 @@ def test_a_first_look_wants_an_exchange_that_can_be_reached(unborn: Place) -> No
     assert unborn.say("reconcile", "--dry-run", "--live").code == 69
 
 
-@pytest.mark.parametrize("command", ["reconcile", "flatten", "recover --yes"])
+def test_a_flatten_is_in_the_books_though_nobody_can_be_reached(
+    live: Place, local: Local, foreground: Start
+) -> None:
+    _point_elsewhere(live)
+    leaving = foreground("flatten", "--live", **keys_of(local))
+    leaving.wait_for("what AEGIS holds is sold")
+    leaving.clear()
+    status = live.say("status", "--json").json
+    assert (status["trading_state"], status["is_flattening"]) == ("REDUCING", True)
+
+
+def test_nobody_is_told_that_all_is_sold_where_the_settings_forbid_it(live: Place) -> None:
+    settings = (live.folder / "config.toml").read_text()
+    live.configure(settings.replace("[exchange]", '[exchange]\nsymbols = ["ETH/USDT"]'))
+    said = live.say("flatten", "--live")
+    assert (said.code, said.out, said.err.count("\n")) == (78, "", 1)
+    assert said.err.startswith("BTC/USDT is held")
+
+
+@pytest.mark.parametrize("command", ["reconcile", "recover --yes"])
 def test_an_exchange_that_cannot_be_reached_is_69_in_one_line(live: Place, command: str) -> None:
     _point_elsewhere(live)
     said = live.say(*command.split(), "--live")

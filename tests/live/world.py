@@ -19,7 +19,7 @@ import msgspec
 from aegis.clock import ManualClock
 from aegis.config.model import Config, Secrets, build
 from aegis.config.secret import Secret
-from aegis.control import Ask
+from aegis.control import Answer, Ask
 from aegis.domain.ids import NANOS_PER_SECOND, Instant, Symbol
 from aegis.domain.instants import instant_of
 from aegis.exchange.paper_ledger import LedgerView
@@ -29,7 +29,8 @@ from aegis.ports import Late
 from supervisors.backing import Backing
 from supervisors.clients import SILENCE_SHARE
 from supervisors.ground import Ground
-from supervisors.outing import errand_of
+from supervisors.outing import Bag, Outing, errand_of
+from supervisors.paces import REAL_S_MAX
 from supervisors.runtime import SeededRuntime
 from supervisors.settings import market_of
 from supervisors.system import System
@@ -81,6 +82,35 @@ class _Runtime(SeededRuntime):
             return Late(value, waited_s) if waited_s else value
 
         super().call(port, waited, deadline_s, reply)
+
+
+class KilledError(Exception):
+    """The process of an errand is gone."""
+
+
+class _OutingPace:
+    """An errand's real time, on the world's seeded thread."""
+
+    limit_s = REAL_S_MAX
+
+    def __init__(self, world: LiveWorld, begins_at: Instant, killed_after_s: float | None) -> None:
+        self._world, self._begins_at = world, begins_at
+        self._killed_at = (
+            None if killed_after_s is None else begins_at + int(killed_after_s * NANOS_PER_SECOND)
+        )
+
+    def runtime_at(self, start: Instant) -> SeededRuntime:
+        del start  # the exchange's time is the world's
+        return self._world._new_runtime(self._begins_at)
+
+    def run_while(self, is_wanted: Callable[[], bool]) -> None:
+        world, runtime = self._world, self._world.runtime
+        assert isinstance(runtime, SeededRuntime)
+        killed_at = self._killed_at
+        ends_at = killed_at or world.now() + int(self.limit_s * NANOS_PER_SECOND)
+        runtime.run_while(lambda: is_wanted() and world.now() < ends_at)
+        if killed_at is not None and world.now() >= killed_at:
+            raise KilledError
 
 
 class LiveWorld(World):
@@ -160,6 +190,37 @@ class LiveWorld(World):
         self.end()
         return self.people.replies[token]
 
+    def flatten(self, *, killed_after_s: float | None = None) -> Answer | None:
+        """Say flatten, as the command does, of a store whose AEGIS is gone; return the answer.
+
+        None where it is killed before its end.
+        """
+        begins_at = self.now()
+        pace = _OutingPace(self, begins_at, killed_after_s)
+        bag = Bag(
+            config=self.config,
+            folder=self.folder,
+            log=self.log,
+            messengers=tuple(self.messengers),
+            ask=Ask(command="flatten"),
+        )
+
+        def make_system(*given: Any, **named: Any) -> System:
+            named |= {"draw_incarnation": lambda: self.incarnation, "ground": self._ground()}
+            self.system = _System(*given, **named)
+            self._is_open = True
+            return self.system
+
+        with patch("supervisors.live_desk.draw_hex", self._drawn):
+            outing = Outing(bag, pace=pace, make_system=make_system)
+        try:
+            answer = outing.done()
+        except KilledError:
+            self.drop()
+            return None
+        self._at, self._is_open = self.now(), False
+        return answer
+
     def _compose(self, begins_at: Instant, errand: Errand | None) -> None:
         self.system = _System(
             self.config,
@@ -170,12 +231,15 @@ class LiveWorld(World):
             messengers=self.messengers,
             draw_incarnation=lambda: self.incarnation,
             errand=errand,
-            ground=Ground(
-                name=market_of(self.config),
-                sources=(),
-                symbols=self.config.exchange.symbols,
-                opens_at=begins_at,
-            ),
+            ground=self._ground(),
+        )
+
+    def _ground(self) -> Ground:
+        return Ground(
+            name=market_of(self.config),
+            sources=(),
+            symbols=self.config.exchange.symbols,
+            opens_at=self._at,
         )
 
     def _new_runtime(self, begins_at: Instant) -> SeededRuntime:
