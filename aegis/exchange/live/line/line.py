@@ -52,7 +52,7 @@ from aegis.exchange.live.line.departing import (
 from aegis.exchange.live.line.lanes import LaneDesk, Waiting
 from aegis.exchange.live.line.offset import ServerClock
 from aegis.exchange.live.line.requests import Request, too_many
-from aegis.exchange.live.line.retry import TRIES_MAX, TRIES_MAX_OF_MANY, Draw, pause_s
+from aegis.exchange.live.line.retry import Draw, pause_s, tries_max
 from aegis.exchange.live.line.standing import Standing
 from aegis.exchange.live.line.steps import LANE_OF, Do, Heard, HeldBack, Urgency, Ways
 from aegis.exchange.live.line.tally import Tally
@@ -317,14 +317,16 @@ class Line:
                 self._standing.learn(lane, waiting.call, verdict, now_s)
         if waiting.serial == PROBES:
             return
-        again_s = self._again_s(waiting, verdict, now_s)
+        again_s = self._again_s(waiting, verdict, now_s, now_s - sent_s)
         if again_s is None:
             self._end(waiting, verdict, as_of)
         else:
             waiting.wait_until(again_s, verdict)
             lane.put(waiting)
 
-    def _again_s(self, waiting: Waiting, verdict: Verdict | HeldBack, now_s: float) -> float | None:
+    def _again_s(
+        self, waiting: Waiting, verdict: Verdict | HeldBack, now_s: float, took_s: float
+    ) -> float | None:
         """Return when a call is made once more, None where it is not: placings never are."""
         if isinstance(waiting.call, Place | ReadQuote):
             return None
@@ -336,8 +338,8 @@ class Line:
                 return now_s
             case Lost() | HeldBack() if not isinstance(waiting.call, Cancel):
                 waiting.tries += 1
-                is_one_of_many = waiting.urgency is Urgency.ACCOUNT
-                if waiting.tries < (TRIES_MAX_OF_MANY if is_one_of_many else TRIES_MAX):
+                most = tries_max(took_s, is_one_of_many=waiting.urgency is Urgency.ACCOUNT)
+                if waiting.tries < most:
                     return now_s + pause_s(waiting.tries, self._draw)
         return None
 

@@ -17,11 +17,22 @@ TRIES_MAX_OF_MANY = 6
 """Of one read among many that count together or not at all: a long downtime's pages. With three of
 ten calls lost, one of 1,400 is lost six times in a row; of three tries it would be one of 37."""
 
+SLOW_S = 4.0
+"""A read that was in vain for so long is not tried again by itself: the next would keep its lane
+for as long, an exit behind it perhaps, and whoever asked knows other ways to ask."""
+
 FIRST_S = 0.25
 MOST_S = 30.0
 DOUBLINGS_MAX = 10
 
 JITTER_LEAST = 0.5
+
+
+def tries_max(took_s: float, *, is_one_of_many: bool) -> int:
+    """Return how often a read may be made whose last try took some seconds, and was in vain."""
+    if is_one_of_many:
+        return TRIES_MAX_OF_MANY
+    return 1 if took_s >= SLOW_S else TRIES_MAX
 
 
 def pause_s(times: int, draw: Draw, *, first_s: float = FIRST_S, most_s: float = MOST_S) -> float:

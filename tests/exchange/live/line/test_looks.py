@@ -568,6 +568,7 @@ def test_failures_are_counted_with_the_last_of_them() -> None:
 def test_a_call_that_overran_counts_with_all_of_its_time() -> None:
     rig = Rig(faults={(LOOKS, 0): Fate(is_answer_lost=True)})
     rig.ask(find())
+    rig.ask(find())
     told = figures(rig)["ReadOrder"]
     assert (told.count, told.failed) == (2, 1)
     assert told.ms_max == pytest.approx(10_000, abs=50)

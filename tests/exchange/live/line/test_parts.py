@@ -17,7 +17,14 @@ from aegis.exchange.live.line.breaker import FAILURES_TO_OPEN, BreakerState, Lan
 from aegis.exchange.live.line.budget import SHARE, Budget
 from aegis.exchange.live.line.departing import Departure
 from aegis.exchange.live.line.offset import DRIFT, ServerClock, bounds_of, narrowed
-from aegis.exchange.live.line.retry import MOST_S, pause_s
+from aegis.exchange.live.line.retry import (
+    MOST_S,
+    SLOW_S,
+    TRIES_MAX,
+    TRIES_MAX_OF_MANY,
+    pause_s,
+    tries_max,
+)
 from aegis.exchange.live.line.windows import Reading, windows
 from aegis.exchange.live.profile import Rate
 from tests.domain.kit import START
@@ -88,6 +95,12 @@ def test_a_pause_is_bounded_and_never_nothing(times: int, drawn: float) -> None:
 @given(st.integers(min_value=1, max_value=6), DRAWS)
 def test_a_later_pause_is_not_shorter_by_the_same_chance(times: int, drawn: float) -> None:
     assert pause_s(times + 1, lambda: drawn) >= pause_s(times, lambda: drawn)
+
+
+def test_a_read_that_kept_its_lane_for_long_is_not_tried_again_unless_one_of_many() -> None:
+    assert tries_max(SLOW_S - 0.1, is_one_of_many=False) == TRIES_MAX
+    assert tries_max(SLOW_S, is_one_of_many=False) == 1
+    assert tries_max(SLOW_S, is_one_of_many=True) == TRIES_MAX_OF_MANY
 
 
 # The breaker ----------------------------------------------------------------------------------
