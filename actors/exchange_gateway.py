@@ -81,6 +81,7 @@ from aegis.exchange.outcomes import (
     is_key_denied,
     is_out_of_room,
     reason_of,
+    silent_stop,
 )
 from aegis.exchange.protocol import step
 from aegis.exchange.readings import Readings
@@ -257,11 +258,9 @@ class ExchangeGateway(Actor):
                 assert_never(effect)
 
     def _look_due(self, message: LookAgain) -> None:
-        if message.is_alarm:
-            self._step(message.client_order_id, AlarmDue())
-            return
-        self._looks.fired(message.client_order_id)
-        self._step(message.client_order_id, LookDue())
+        if not message.is_alarm:
+            self._looks.fired(message.client_order_id)
+        self._step(message.client_order_id, AlarmDue() if message.is_alarm else LookDue())
 
     # The store --------------------------------------------------------------------------------
 
@@ -273,6 +272,7 @@ class ExchangeGateway(Actor):
             quote=self._prices.fresh(order.symbol),
             hold=self._breaker.hold or self._exchange.hold(),
             reading=self._readings.fresh(order.symbol),
+            silent_stop=silent_stop(order, self._book, self._watches, self.clock),
         )
         self._execute(command, is_answer_wanted=True)
 

@@ -164,7 +164,7 @@ def submit(book: Book, command: SubmitOrder, now: Instant, limits: Limits) -> De
             code="not_intent",
             text=f"{command.client_order_id} is {order.state if order else 'unknown'}",
         )
-    stop = stop_in_the_way(book, order, command.reading)
+    stop = stop_in_the_way(book, order, command.reading, command.silent_stop)
     if stop is not None:
         text = f"the stop {stop.client_order_id} at the exchange is {stop.state}"
         return Refusal(code="stop_rests", text=text, mends_with_time=True)

@@ -1,4 +1,4 @@
-"""A second exit beside one that is out of sight: where it can sell nobody's coins but ours. Pure.
+"""An exit beside an order that may sell as well: where it can sell nobody's coins but ours. Pure.
 
 On spot an exchange refuses what the balance does not cover. So where the coins are this position's
 and our own dust, and not one step more, nobody else's can be sold: whichever of the two comes last
@@ -10,6 +10,9 @@ Invariants:
 2. It shows both coins: where more is there of the quote than the books have, the first has sold
    perhaps, and what is there of the base is the owner's, who brought as much.
 3. Without such a word no second exit goes; people were told of the first.
+4. A stop that was called off guards no more, or nobody knows. Past one of which nobody says
+   anything an exit goes by what the books remember: what is held would else be left to the market.
+   What an owner brought since the last look could be sold then, where the stop had fired.
 """
 
 from __future__ import annotations
@@ -31,6 +34,11 @@ READING_WORTH_S = 5
 Within them, and until both exits can be carried out no more, a deposit could be sold. One call
 answers the question, so they are enough for it and for the way to the store and back.
 """
+
+
+SILENT_S = 20
+"""Real seconds that an exit waits for word of a stop that was called off: as long as for the first
+look of a process at Crypto.com's lag, and twice as long as until people are told."""
 
 
 def gone_of(book: Book, position: Position) -> Decimal:
@@ -67,6 +75,12 @@ def lost_beside(book: Book, order: Order) -> Order | None:
 
     One at most, and no other position that shares the coin.
     """
+    beside = _only_one_beside(book, order)
+    return beside if beside is not None and beside.state in OUT_OF_SIGHT else None
+
+
+def _only_one_beside(book: Book, order: Order) -> Order | None:
+    """Return the one order that may sell what an exit would, where the balance bounds the two."""
     position = book.positions.get(order.position_id)
     if position is None or order.role is not Role.EXIT or order.amount > position.amount:
         return None
@@ -81,8 +95,21 @@ def lost_beside(book: Book, order: Order) -> Order | None:
         each.position_id == position.position_id or each.instrument.base != position.instrument.base
         for each in book.alive_positions()
     )
-    is_one_lost = [each.state in OUT_OF_SIGHT for each in others] == [True]
-    return others[0] if is_alone and is_one_lost else None
+    return others[0] if is_alone and len(others) == 1 else None
+
+
+def may_pass(book: Book, order: Order, stop: Order, reading: Reading | None) -> bool:
+    """Say whether an exit may go past a silent stop: there are no coins but ours, as far as known.
+
+    Of the two only one can sell, then; the exchange refuses the other.
+    """
+    if _only_one_beside(book, order) is not stop or stop.state is not OrderState.CANCELING:
+        return False
+    position, account = book.positions[order.position_id], book.account
+    base = position.instrument.base
+    there = account.balances.get(base, ZERO) if reading is None else reading.base
+    ours = total((position.amount, account.dust.get(base, ZERO)))
+    return account.has_balances and minus(there, ours) < position.instrument.amount_step
 
 
 def is_balance_wanted(book: Book, order: Order) -> bool:
@@ -100,17 +127,20 @@ def unsent_exits(book: Book, symbol: Symbol | None = None) -> tuple[ClientOrderI
     )
 
 
-def stop_in_the_way(book: Book, order: Order, reading: Reading | None) -> Order | None:
+def stop_in_the_way(
+    book: Book, order: Order, reading: Reading | None, silent: ClientOrderId | None = None
+) -> Order | None:
     """Return the stop at the exchange that has to end before an exit is sent, or None.
 
-    One that is out of sight is not waited for where the balance lets only one of the two sell.
+    One that is out of sight, or `silent`, is not waited for where only one of the two can sell.
     """
     if order.role is not Role.EXIT:
         return None
     for each in book.active_orders(order.position_id):
         is_there = each.role is Role.PROTECTIVE and each.state is not OrderState.INTENT
         is_lost = each.state in OUT_OF_SIGHT
-        if is_there and not (is_lost and may_go_second(book, order, reading)):
+        is_passed = each.client_order_id == silent and may_pass(book, order, each, reading)
+        if is_there and not (is_passed or (is_lost and may_go_second(book, order, reading))):
             return each
     return None
 

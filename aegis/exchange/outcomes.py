@@ -46,6 +46,7 @@ from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO, plus, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.reconcile import EXIT_REFUSED
+from aegis.domain.second import SILENT_S
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
 from aegis.exchange.heard import UNWATCHED, Watch
 from aegis.exchange.lookout import Patience
@@ -331,9 +332,27 @@ def _why_waiting(active: Iterable[Order], watches: Mapping[ClientOrderId, Watch]
     return "its leave to be sent was refused"
 
 
-def _is_long_ago(instant: Instant | None, clock: Clock) -> bool:
+def silent_stop(
+    leaving: Order, book: Book, watches: Mapping[ClientOrderId, Watch], clock: Clock
+) -> ClientOrderId | None:
+    """Return the stop that an exit need not wait for any more, where that is safe; or None.
+
+    Its cancel went out, or may have, and nobody says what came of that.
+    """
+    if not _is_long_ago(leaving.intended_at, clock, SILENT_S):
+        return None
+    for each in book.active_orders(leaving.position_id):
+        watch = watches.get(each.client_order_id, UNWATCHED)
+        if each.role is Role.PROTECTIVE and watch.is_called_off and watch.is_silent:
+            return each.client_order_id
+    return None
+
+
+def _is_long_ago(
+    instant: Instant | None, clock: Clock, limit_s: float = SECOND_EXIT_AFTER_S
+) -> bool:
     passed_ns = clock.now() - (instant or 0)
-    return clock.real_s(passed_ns / NANOS_PER_SECOND) >= SECOND_EXIT_AFTER_S
+    return clock.real_s(passed_ns / NANOS_PER_SECOND) >= limit_s
 
 
 def pause_s(order: Order, looks: int, poll_interval_s: float, *, is_misfit: bool = False) -> float:

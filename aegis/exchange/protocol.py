@@ -105,7 +105,7 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
         case FindHeard():
             return _found(order, replace(watch, is_looking=False), heard.answer, patience, clock)
         case AccountHeard():
-            return _scanned(order, watch, heard, patience, clock)
+            return _scanned(order, watch, heard, patience)
         case Told():
             return _told(order, watch, heard.event, patience, clock)
         case _:
@@ -123,10 +123,13 @@ def step(order: Order | None, watch: Watch, heard: Heard, patience: Patience, cl
             return look(order, replace(watch, is_canceling=False))
         case LookWanted() if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             return watch, ()
+        case AlarmDue() if order.state is OrderState.INTENT:
+            return _alarmed(order, replace(watch, is_asking=False), (AskLeave(),), clock)
         case AlarmDue():
             return _alarmed(order, watch, (), clock)
-        case Declined() if order.state is OrderState.INTENT:  # asked again at news of the stop
-            return watch, (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
+        case Declined() if order.state is OrderState.INTENT:  # asked again at news of the stop, too
+            later = () if watch.is_asking else (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
+            return replace(watch, is_asking=True), later
         case LookDue() | LookWanted():
             return look(order, watch)
         case Declined():
@@ -223,12 +226,13 @@ def _found(
             watch = replace(watch, missed_at=None, is_missed_twice=False, booked_until=until)
             if answer.order.status is VenueOrderStatus.OPEN:
                 watch, effects = with_cancel(order, watch, effects)
-            watch = replace(watch, is_cancel_due=False)
+            watch = replace(watch, is_cancel_due=False, is_silent=False)
         case OrderNotFound():
+            watch = replace(watch, is_silent=False)
             watch, effects = _not_found(order, watch, answer.as_of, patience, clock)
             watch, effects = with_cancel(order, watch, effects)
         case _ if is_stop_to_end(order):
-            watch, effects = scan(order, replace(watch, is_blind=True))
+            watch, effects = scan(order, replace(watch, is_blind=True, is_silent=True))
         case _:
             watch, effects = look_later(order, watch, patience)
     return _alarmed(order, watch, effects, clock)
@@ -281,22 +285,21 @@ def _call_off_unseen(order: Order, watch: Watch) -> Step:
     return cancel(order, watch)
 
 
-def _scanned(
-    order: Order | None, watch: Watch, heard: AccountHeard, patience: Patience, clock: Clock
-) -> Step:
+def _scanned(order: Order | None, watch: Watch, heard: AccountHeard, patience: Patience) -> Step:
     """Take what the account shows of an order that was not found; others' looks say less.
 
     An empty answer looks like one that was cut short: an end is believed at its second sighting.
     """
     if not watch.is_proving or (order is not None and heard.asked_since > scan_since(order, watch)):
         return watch, ()
-    watch = replace(watch, is_looking=False, is_proving=False)
+    is_silent = heard.account is None
+    watch = replace(watch, is_looking=False, is_proving=False, is_silent=is_silent)
     if order is None:
         return watch, ()
     if heard.account is None:
         return look_later(order, replace(watch, is_blind=False), patience)
     if watch.missed_at is None:
-        return _seen_instead(order, watch, heard.account, patience, clock)
+        return _seen_instead(order, watch, heard.account, patience)
     commands = after_account(order, heard.account, watch.missed_at, watch, patience)
     if is_open_in(heard.account, order):
         watch = replace(watch, missed_at=None, is_missed_twice=False)
@@ -306,9 +309,7 @@ def _scanned(
     return _made(order, replace(watch, is_missed_twice=True), seen, patience, again_in_s=0.0)
 
 
-def _seen_instead(
-    order: Order, watch: Watch, account: VenueAccount, patience: Patience, clock: Clock
-) -> Step:
+def _seen_instead(order: Order, watch: Watch, account: VenueAccount, patience: Patience) -> Step:
     """Let an account stand in for the look-ups of a stop that nobody answers.
 
     It shows the stop, or misses it for the first time: it was accepted long before, so no barrier
@@ -320,8 +321,9 @@ def _seen_instead(
         return with_cancel(order, *look_later(order, watch, patience))
     commands = after_account(order, account, account.as_of, watch, patience)
     made = tuple(Make(command=c, is_answer_wanted=True) for c in commands if _is_news(c))
-    missed, settles_in_s = replace(watch, missed_at=account.as_of), clock.real_s(patience.lag_s)
-    watch, effects = with_cancel(order, *look_later(order, missed, patience, settles_in_s))
+    # while the lag is waited for its own look-up may be back, and tell the end sooner
+    missed = replace(watch, missed_at=account.as_of, is_blind=False)
+    watch, effects = with_cancel(order, *look_later(order, missed, patience, 0.0))
     return watch, (*made, *effects)
 
 

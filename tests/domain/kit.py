@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -380,10 +381,10 @@ class Desk:
 
 
 def submit(
-    order: Order, price: str | Decimal | None = None, reading: Reading | None = None
+    order: Order, price: str | Decimal | None = None, reading: Reading | None = None, **more: Any
 ) -> SubmitOrder:
     seen = quote(order.decision_price if price is None else price)
-    return SubmitOrder(client_order_id=order.client_order_id, quote=seen, reading=reading)
+    return SubmitOrder(client_order_id=order.client_order_id, quote=seen, reading=reading, **more)
 
 
 def accept(order: Order, exchange_order_id: str = "") -> AcceptOrder:

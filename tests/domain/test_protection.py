@@ -13,8 +13,11 @@ from aegis.domain.commands import (
     IntendOrder,
     LoseSight,
     RaiseStop,
+    Reading,
+    RecordExternalChange,
     Refusal,
     RequestCancel,
+    SubmitOrder,
 )
 from aegis.domain.events import ReconciliationCompleted
 from aegis.domain.money import ZERO, total
@@ -29,6 +32,7 @@ from aegis.domain.protection import (
     stop_of,
 )
 from tests.domain.kit import (
+    BTC,
     INCARNATION,
     POLICY,
     TAG,
@@ -223,6 +227,53 @@ def test_one_that_is_out_of_sight_is_waited_for_beside_foreign_coins() -> None:
     desk.unknown(stop_at_exchange(desk.holding("1")))
     leaving = desk.intended(exit_of(desk.position()))
     assert desk.refuses(submit(leaving)).code == "stop_rests"
+
+
+@pytest.fixture
+def silenced(protected: Desk) -> Desk:
+    """Return a desk whose stop was called off, and whose exit waits for word of it."""
+    protected.intended(exit_of(protected.position()))
+    cancel = called_off(protected.book, protected.position())
+    assert cancel is not None
+    protected.does(cancel)
+    return protected
+
+
+def past_silence(desk: Desk, reading: Reading | None = None) -> SubmitOrder:
+    """Return the asking for leave of the exit of a position whose stop is silent."""
+    return submit(exit_of(desk.position()), reading=reading, silent_stop=stop(desk).client_order_id)
+
+
+def test_a_silent_one_is_not_waited_for_where_no_coins_are_there_but_ours(silenced: Desk) -> None:
+    silenced.does(past_silence(silenced))
+    assert silenced.order(exit_of(silenced.position())).state is OrderState.SUBMITTING
+
+
+def test_a_silent_one_is_waited_for_beside_coins_of_the_owner(silenced: Desk) -> None:
+    brought = RecordExternalChange(
+        kind="deposit", coin=BTC, amount=Decimal("0.1"), reference="", note=""
+    )
+    silenced.does(brought)
+    assert silenced.refuses(past_silence(silenced)).code == "stop_rests"
+
+
+def test_a_silent_one_is_waited_for_where_more_was_just_told(silenced: Desk) -> None:
+    told = silenced.reading(base=Decimal("1.1"))
+    assert silenced.refuses(past_silence(silenced, told)).code == "stop_rests"
+
+
+def test_a_silent_one_is_waited_for_where_nobody_knows_what_there_is() -> None:
+    desk = Desk(keeps=True)
+    resting = desk.accepted(stop_at_exchange(desk.holding("1")))
+    leaving = desk.intended(exit_of(desk.position()))
+    desk.does(RequestCancel(client_order_id=resting.client_order_id, reason="left"))
+    silent = submit(leaving, silent_stop=resting.client_order_id)
+    assert desk.refuses(silent).code == "stop_rests"
+
+
+def test_a_stop_that_was_not_called_off_is_waited_for(protected: Desk) -> None:
+    protected.intended(exit_of(protected.position()))
+    assert protected.refuses(past_silence(protected)).code == "stop_rests"
 
 
 def test_one_that_has_fired_closes_the_position_by_its_own_reason(protected: Desk) -> None:

@@ -13,27 +13,32 @@ from aegis.dialogue import (
     FindOrder,
     NoAnswer,
     OrderFound,
+    OrderNotFound,
     PlaceOrder,
 )
-from aegis.domain.commands import EndOrder, RequestCancel
+from aegis.domain.commands import EndOrder, Refusal, RequestCancel
 from aegis.domain.events import OrderCancelRequested, OrderOutcomeUnknown
 from aegis.domain.first_look import DOUBTED
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO
 from aegis.domain.order import Order, OrderState
+from aegis.domain.second import SILENT_S
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus
 from aegis.exchange.heard import (
     UNWATCHED,
     AccountHeard,
     AlarmDue,
     AlarmLater,
+    AskLeave,
     CancelHeard,
+    Declined,
     Effect,
     FindHeard,
     Heard,
     Leave,
     LookDue,
+    LookLater,
     Make,
     Send,
     Step,
@@ -43,7 +48,12 @@ from aegis.exchange.heard import (
     Told,
     Watch,
 )
-from aegis.exchange.outcomes import BOOKED_LAG_S, alarm_of_waiting
+from aegis.exchange.outcomes import (
+    BOOKED_LAG_S,
+    LOOK_AFTER_S_LOST,
+    alarm_of_waiting,
+    silent_stop,
+)
 from aegis.exchange.protocol import step
 from tests.domain.kit import (
     START,
@@ -109,10 +119,24 @@ def test_who_was_told_that_an_exit_waits_is_told_as_well_that_it_is_out_of_sight
     desk = Desk()
     waiting = desk.order(desk.intended(exit_of(desk.holding())))
     watch, effects = after(waiting, AlarmDue(), now_s=SECOND_EXIT_AFTER_S)
-    assert effects == (TellWaiting(),)
+    assert effects == (AskLeave(), TellWaiting())
     watch, _ = after(lost_exit(), told_lost(lost_exit()), now_s=60, watch=watch)
     _, effects = after(lost_exit(), AlarmDue(), now_s=60, watch=watch)
     assert effects == (TellLost(),)
+
+
+def test_an_exit_that_was_refused_leave_asks_again_every_ten_seconds_and_by_one_timer() -> None:
+    desk = Desk()
+    waiting = desk.order(desk.intended(exit_of(desk.holding())))
+    refused = Declined(refusal=Refusal(code="stop_rests", text="", mends_with_time=True))
+    watch, effects = after(waiting, refused)
+    assert effects == (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
+    watch, effects = after(waiting, refused, watch=watch)
+    assert effects == ()
+    watch, effects = after(waiting, AlarmDue(), watch=watch)
+    assert effects == (AskLeave(),)
+    _, effects = after(waiting, refused, watch=watch)
+    assert effects == (AlarmLater(delay_s=SECOND_EXIT_AFTER_S),)
 
 
 def test_people_are_not_told_of_an_exit_that_was_found() -> None:
@@ -232,6 +256,38 @@ def test_who_waits_is_told_that_a_stop_guards_only_where_no_cancel_can_have_gone
     assert told.endswith("has not provably ended: it rests on, or nothing guards")
 
 
+NOBODY = AccountHeard(asked_since=Instant(0), account=None)
+CALLED_OFF = Told(event=OrderCancelRequested(client_order_id=KEY, reason=""))
+SEEN = FindHeard(answer=OrderFound(order=on_the_venue(stop_to_end()), trades=()))
+ABSENT = FindHeard(answer=OrderNotFound(client_order_id=KEY, as_of=START))
+
+
+@pytest.mark.parametrize(
+    ("heard", "waited_s", "is_passed"),
+    [
+        ([TakenUp(), SILENCE, NOBODY], SILENT_S, True),
+        ([TakenUp(), SILENCE, NOBODY], SILENT_S - 1, False),
+        ([CALLED_OFF, SILENCE, NOBODY], SILENT_S, False),  # no cancel can have gone out: it guards
+        ([CALLED_OFF, SEEN, CancelHeard(), SILENCE], SILENT_S, True),
+        ([CALLED_OFF, SEEN, CancelHeard(), SILENCE, NOBODY, LookDue(), SEEN], SILENT_S, False),
+        ([CALLED_OFF, SEEN, CancelHeard(), ABSENT], SILENT_S, False),  # to be proved soon
+    ],
+)
+def test_an_exit_waits_for_word_of_a_stop_but_not_for_ever(
+    heard: list[Heard], waited_s: int, *, is_passed: bool
+) -> None:
+    desk = Desk(keeps=True)
+    held = desk.holding("1")
+    stop, waiting = desk.accepted(stop_at_exchange(held)), desk.intended(exit_of(held))
+    desk.does(RequestCancel(client_order_id=stop.client_order_id, reason="the position is left"))
+    order, watch = desk.order(stop), UNWATCHED
+    for each in heard:
+        watch, _ = after(order, each, watch=watch)
+    clock, watches = StillClock(waited_s), {order.client_order_id: watch}
+    passed = silent_stop(desk.order(waiting), desk.book, watches, clock)
+    assert (passed == order.client_order_id) is is_passed
+
+
 def test_who_waits_as_its_coins_may_be_sold_is_told_so() -> None:
     desk = Desk(keeps=True)
     held = desk.holding("1")
@@ -258,13 +314,33 @@ def test_an_account_lets_the_cancel_of_a_stop_go_and_proves_its_end() -> None:
     watch, _ = after(order, SILENCE, watch=watch)
     watch, effects = after(order, account(on_the_venue(order), now_s=1), watch=watch)
     assert requests(effects) == [CancelOrder]
+    watch, effects = after(order, CancelHeard(), watch=watch)
     made = []
     for now_s in (2, 2 + lag_s, 2 + lag_s):
-        watch, effects = after(order, CancelHeard(), watch=watch)
         assert requests(effects) == [FetchAccount]
         watch, effects = after(order, account(now_s=now_s), watch=watch, now_s=now_s)
         made.append([type(each.command) for each in effects if isinstance(each, Make)])
+        watch, effects = after(order, LookDue(), watch=watch)
+        if requests(effects) == [FindOrder]:
+            watch, effects = after(order, SILENCE, watch=watch)
     assert made == [[], [], [EndOrder]]
+
+
+def test_while_the_lag_of_accounts_is_waited_for_its_own_look_up_may_end_a_stop() -> None:
+    order = stop_to_end()
+    watch, _ = after(order, TakenUp())
+    watch, _ = after(order, SILENCE, watch=watch)
+    watch, _ = after(order, account(on_the_venue(order), now_s=1), watch=watch)
+    watch, _ = after(order, CancelHeard(), watch=watch)
+    watch, effects = after(order, account(now_s=2), watch=watch, now_s=2)
+    (later,) = (each for each in effects if isinstance(each, LookLater))
+    assert later.delay_s <= LOOK_AFTER_S_LOST < PATIENCE.lag_s
+    watch, effects = after(order, LookDue(), watch=watch)
+    assert requests(effects) == [FindOrder]
+    ended = msgspec.structs.replace(on_the_venue(order), status=VenueOrderStatus.CANCELED)
+    found = FindHeard(answer=OrderFound(order=ended, trades=()))
+    _, effects = after(order, found, watch=watch)
+    assert [type(each.command) for each in effects if isinstance(each, Make)] == [EndOrder]
 
 
 DAYS_S = 10 * 86_400
@@ -312,8 +388,9 @@ def test_what_was_booked_of_a_stop_before_counts_though_it_is_told_no_more() -> 
     for now_s in (1, 1 + lag_s, 1 + lag_s):
         heard = account(now_s=DAYS_S + now_s, trades_since=asked.trades_since)
         watch, effects = after(order, heard, now_s=DAYS_S + now_s, watch=watch)
-        watch, _ = after(order, CancelHeard(), now_s=DAYS_S + now_s, watch=watch)
         made += [each.command for each in effects if isinstance(each, Make)]
+        watch, _ = after(order, CancelHeard(), now_s=DAYS_S + now_s, watch=watch)
+        watch, _ = after(order, SILENCE, now_s=DAYS_S + now_s, watch=watch)
     (end,) = made
     assert isinstance(end, EndOrder)
     assert end.filled == Decimal("0.4")

@@ -11,6 +11,7 @@ from actors.quotes import UNPRICED_S
 from aegis.control import Ask
 from aegis.domain.ids import NANOS_PER_SECOND
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
+from aegis.domain.second import SILENT_S
 from supervisors.outing import RECONCILING, errand_of
 from tests.domain.kit import BTC
 from tests.exchange_server.faults import Fault, Rule
@@ -27,6 +28,9 @@ FLAT_WITHIN_S = 2 * UNPRICED_S + 2
 
 PAUSE_S_MAX = 90
 """A minute after the last refusal, and until Guard looks again whether prices still come."""
+
+FIRST_LOOK_S = 20
+"""For so long after a start an exit waits for a comparison that does not come."""
 
 OF_STOPS = ("private/advanced/cancel-order", "private/advanced/get-order-detail")
 
@@ -166,9 +170,49 @@ def test_nobody_is_told_that_a_stop_guards_whose_cancel_may_have_gone(
     (told,) = world.said("ExitWaits")
     assert told.fields["text"].endswith("it rests on, or nothing guards")
     assert told.fields["text"] in str(world.history("AlarmRaised"))
+
+
+def lose_sight_of_the_cancel(world: LiveWorld) -> None:
+    """Carry the cancel of the stop out and say nothing of it, nor of anything else from there."""
+    lost = Rule(fault=Fault.DROP_AFTER, endpoint=OF_STOPS[0])
+    world.faults(lost)
+    world.price("39000")
+    world.run_until(lambda: not world.core.ledger.orders()[1].is_open)
+    world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS), lost)
+
+
+def is_sold(world: LiveWorld) -> bool:
+    return len(world.core.ledger.orders()) > len(("the entry", "its stop"))
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_an_exit_goes_past_a_stop_whose_cancel_nobody_answers(
+    beside_stop: LiveWorld, *, is_killed: bool
+) -> None:
+    world = beside_stop
+    lose_sight_of_the_cancel(world)
+    if is_killed:
+        world.drop()
+        world.start()
+    world.run_for(SILENT_S + 1 + is_killed * FIRST_LOOK_S)
+    assert is_sold(world)
     world.faults()
     world.run_until(lambda: world.has_said("PositionClosed"))
+    world.run_until_settled()
     world.expect_truth()
+
+
+def test_it_waits_for_an_answer_where_coins_of_the_owner_could_be_sold(
+    beside_stop: LiveWorld,
+) -> None:
+    world = beside_stop
+    world.owner("deposit", coin=BTC, quantity="0.5")
+    world.run_for(90)  # and a look at the account
+    lose_sight_of_the_cancel(world)
+    world.run_for(3 * SILENT_S)
+    assert not is_sold(world)
+    world.faults()
+    world.run_until(lambda: world.has_said("PositionClosed"))
 
 
 @pytest.mark.parametrize("dead", [("private/advanced/get-order-detail",), READS[:2]])

@@ -28,8 +28,10 @@ from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import Order, Role
 from aegis.domain.protection import waiting_exits
+from aegis.domain.second import SILENT_S
 from aegis.exchange.heard import (
     UNWATCHED,
+    AlarmDue,
     AlarmLater,
     AskLeave,
     Declined,
@@ -49,6 +51,7 @@ from aegis.exchange.heard import (
     Watch,
 )
 from aegis.exchange.lookout import Patience
+from aegis.exchange.outcomes import silent_stop
 from tests.domain.kit import BTC_USDT, quote
 from tests.protocol.log import Log
 from tests.protocol.venue import instant
@@ -125,6 +128,7 @@ class Life:
         self._reading = reading_of(there, now)
         self._clock = StillClock(now)
         self._patience = patience
+        self._is_patient = True
         self._take_step = take_step
         self._store: deque[tuple[Command, bool]] = deque()
         self._inbox: deque[tuple[ClientOrderId, Heard]] = deque()
@@ -156,6 +160,11 @@ class Life:
         if isinstance(request, PlaceOrder) or flying not in self._flying:
             self._flying = (*self._flying, flying)
 
+    def impatient(self, order_id: ClientOrderId) -> Life:
+        """Let an exit have waited for long: it asks for leave again, past a stop that is silent."""
+        self._is_patient = False
+        return self.hear(order_id, AlarmDue())
+
     def due(self, order_id: ClientOrderId) -> Life:
         self._timers.discard(order_id)
         return self
@@ -185,7 +194,8 @@ class Life:
             order = None
         watch = self._watches.pop(order_id, UNWATCHED)
         watch, effects = self._take_step(order, watch, heard, self._patience, self._clock)
-        watch = replace(watch, looks=0)  # a timer may fire at any time anyway
+        # a timer may fire at any time anyway, and nobody's patience is measured
+        watch = replace(watch, looks=0, is_asking=False, is_silent=False)
         if watch != UNWATCHED:
             self._watches[order_id] = watch
         for effect in effects:
@@ -210,7 +220,13 @@ class Life:
                 pass  # people are told at a time; comparing with the books may happen at any time
 
     def _leave_for(self, order_id: ClientOrderId) -> SubmitOrder:
-        return SubmitOrder(client_order_id=order_id, quote=quote(), reading=self._reading)
+        if self._is_patient:
+            return SubmitOrder(client_order_id=order_id, quote=quote(), reading=self._reading)
+        order, silent = self._log.book.orders[order_id], dict(self._watches)
+        for key, watch in silent.items():
+            silent[key] = replace(watch, is_silent=True)  # whoever answered may have been too late
+        stop = silent_stop(order, self._log.book, silent, StillClock(self._now + SILENT_S))
+        return SubmitOrder(client_order_id=order_id, quote=quote(), silent_stop=stop)
 
     def _execute(self, command: Command, *, is_answer_wanted: bool) -> None:
         self._log, records, refusal = self._log.execute(command, self._now)

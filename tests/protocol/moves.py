@@ -105,6 +105,10 @@ def _moves_of_process(world: World, ground: Ground) -> Iterator[Move]:
     yield from _reconciled(world, ground, 0, "reconciles")
     if world.troubles:
         yield from _reconciled(_trouble(world), ground, ground.lag_s, "trouble: reconciles, late")
+    for order in world.log.book.active_orders() if ground.may_lose_patience else ():
+        if order.role is Role.EXIT and order.state is OrderState.INTENT:
+            life = _life(world, ground).impatient(order.client_order_id)
+            yield from _lived(f"{_name(order.client_order_id)} has waited for long", world, life)
     for order_id in sorted(world.memory.timers):
         life = _life(world, ground).due(order_id).hear(order_id, LookDue())
         yield from _lived(f"the timer of {_name(order_id)}", world, life)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from aegis.dialogue import RequestRefused
-from aegis.domain import intents, risk
+from aegis.domain import intents, risk, second
 from aegis.domain import leaving as leaving_of_domain
 from aegis.domain.order import OrderState
 from tests.protocol import life
@@ -56,7 +56,16 @@ def protected_beside_owner(troubles: int) -> World:
     return protected(troubles, owned=2)
 
 
-FEW, FEW_PERSONAL = replace(GROUND, exits_max=1), replace(PERSONAL, exits_max=1)
+FEW, IMPATIENT = replace(GROUND, exits_max=1), replace(GROUND, exits_max=1, may_lose_patience=True)
+FEW_PERSONAL = replace(PERSONAL, exits_max=1)
+CALLED_OFF = ("starts again", "an exit is intended", "the stop is called off", "is looked up")
+
+
+def past_silence(troubles: int) -> World:
+    """Return a world where an exit went past a stop whose cancel is on its way."""
+    return played(protected(troubles), IMPATIENT, *CALLED_OFF, "has waited for long")
+
+
 WALKS = {
     "an entry": (entering, GROUND, 1, 3),
     "an exit": (leaving, GROUND, 1, 2),
@@ -65,7 +74,8 @@ WALKS = {
     "an exit out of sight, and a deposit": (before_a_deposit, DEPOSITED, 0, 1),
     "two exits, and a deposit that they sell": (deposited_too_late, OVERSELLING, 0, 1),
     "an exit past a stop at the exchange": (protected, FEW, 0, 1),
-    "an exit past a stop, beside coins of the owner": (protected_beside_owner, FEW, 0, 1),
+    "an exit past a stop, beside coins of the owner": (protected_beside_owner, IMPATIENT, 0, 1),
+    "an exit past a stop that is silent": (past_silence, IMPATIENT, 0, 1),
     "an entry, clocks further apart": (entering, SKEWED, 1, 2),
     "an entry where no request is ever late": (entering, PERSONAL, 1, 2),
     "an exit where no request is ever late": (leaving, FEW_PERSONAL, 1, 2),
@@ -143,13 +153,19 @@ def test_a_second_exit_that_ignores_the_owner_s_coins_sells_them(
 
 
 def _walked_without(
-    monkeypatch: pytest.MonkeyPatch, module: object, name: str, instead: object, begin: World
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    name: str,
+    instead: object,
+    begin: World,
+    *,
+    ground: Ground = FEW,
 ) -> Found | Walked:
     """Walk with one rule of the domain's put out of force."""
     monkeypatch.setattr(module, name, instead)
     forget_all()
     try:
-        return walk(begin, FEW)
+        return walk(begin, ground)
     finally:
         forget_all()
 
@@ -159,6 +175,27 @@ def test_an_exit_that_does_not_wait_for_the_stop_s_end_sells_the_owner_s_coins(
 ) -> None:
     begin = protected_beside_owner(0)
     found = _walked_without(monkeypatch, intents, "stop_in_the_way", lambda *_: None, begin)
+    assert isinstance(found, Found)
+    assert "own orders hold -" in found.fault
+
+
+def test_no_exit_goes_past_a_silent_stop_where_coins_of_the_owner_could_be_sold() -> None:
+    waiting = played(protected_beside_owner(0), IMPATIENT, *CALLED_OFF)
+    assert played(waiting, IMPATIENT, "has waited for long").log == waiting.log
+    gone = played(played(protected(0), IMPATIENT, *CALLED_OFF), IMPATIENT, "has waited for long")
+    assert [each.state for each in gone.log.book.active_orders()] == [
+        OrderState.CANCELING,
+        OrderState.SUBMITTING,
+    ]
+
+
+def test_an_exit_that_goes_past_any_silent_stop_sells_the_owner_s_coins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = protected_beside_owner(0)
+    found = _walked_without(
+        monkeypatch, second, "may_pass", lambda *_: True, begin, ground=IMPATIENT
+    )
     assert isinstance(found, Found)
     assert "own orders hold -" in found.fault
 

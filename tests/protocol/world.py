@@ -36,7 +36,8 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     ours by `signing_s`; None: it is never refused as late. What the exchange shows may be `lag_s`
     old. `read` is what there is of the two coins, for who asks. With deposits the owner may bring
     coins while one exit at most may still be carried out; where our orders may oversell, at any
-    time. What follows those figures is there for mutants.
+    time. An exit may lose its patience with a stop that was called off. What follows those figures
+    is there for mutants.
     """
 
     patience: Patience
@@ -49,6 +50,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[World], Balances] = balances_there
     has_deposits: bool = False
     may_oversell: bool = False
+    may_lose_patience: bool = False
     is_dedupe_of_open: bool = False
     is_sent_before_intent: bool = False
 
