@@ -28,6 +28,7 @@ from aegis.domain.book import Book
 from aegis.domain.commands import ChangeTradingState, Refusal, ResolveOrder, ResolvePosition
 from aegis.domain.ids import Coin
 from aegis.domain.judgement import is_unresolved, line_of
+from aegis.domain.unsold import told_unsold, unsold_in
 from aegis.messages import (
     BookRead,
     ControlReply,
@@ -233,6 +234,7 @@ class CommandListener(Actor):
                 message.records,
                 message.refusal,
                 hold=self._hold(),
+                unsold=list(map(told_unsold, unsold_in(before))),
             )
         self._answer(asked.token, told)
 

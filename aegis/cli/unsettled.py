@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from aegis.cli.wording import counted, moment
-from aegis.domain.account import Account, TradingState
+from aegis.domain.account import CANARY, Account, TradingState
 from aegis.domain.foreign import ORPHANS_DO, told_orphans
 from aegis.domain.ids import PositionId, Symbol
 from aegis.domain.money import text
@@ -157,6 +157,11 @@ def _halt_to_settle(account: Account, *, is_key_taken: bool) -> Iterator[str]:
         yield "no entries until the next day starts"
     elif account.cause == "strategy":
         yield "no entries: mend the strategy, start again, then: python run.py resume"
+    elif account.cause == CANARY:
+        yield (
+            "no entries: the canary is over: raise live.canary_orders, or set it to 0, start "
+            "again, then: python run.py resume"
+        )
     elif account.cause == "key_denied" and is_key_taken:
         yield "no entries: the exchange denied the key, which it takes again: python run.py resume"
     elif account.cause == "key_denied":

@@ -64,26 +64,32 @@ def told_change(
     refusal: Refusal | None,
     *,
     hold: str | None = None,
+    unsold: Sequence[str] = (),
 ) -> Answer:
     """Return the answer to a change of the trading state.
 
-    `hold` says why the exchange may take nothing now; who leaves everything should know.
+    `hold` says why the exchange may take nothing now, `unsold` what could not be sold before; who
+    leaves everything should know.
     """
     was = before.trading_state
     why = before.reason or before.cause
+    is_said = refusal is not None and refusal.text == why
+    stands = f"{was} ({why})" if why and not is_said else str(was)
     if refusal is not None:
-        return False, f"still {was}{f' ({why})' if why else ''}: {refusal.text}"
+        return False, f"still {stands}: {refusal.text}"
     changes = [r.event for r in records if isinstance(r.event, TradingStateChanged)]
-    if not changes and word == "flatten":
-        return True, f"{was}{f' ({why})' if why else ''} already, and it goes on"
+    if word == "flatten":
+        new = f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}" if changes else ""
+        told = [new or f"{stands} already, and it goes on", *unsold]
+        if hold is not None:
+            told.append(f"what cannot be sent now is sent when it can: {hold}")
+        return True, "; ".join(told)
     if not changes:
-        return True, f"{was}{f' ({why})' if why else ''} already, nothing changed"
-    told = f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}"
+        return True, f"{stands} already, nothing changed"
+    told_new = f"{was} -> {changes[-1].state} ({word}): {changes[-1].reason}"
     if word == "resume" and before.is_flattening:
-        told += "; the flatten is called off, and what it had not left yet stays open"
-    if word == "flatten" and hold is not None:
-        told += f"; what cannot be sent now is sent when it can: {hold}"
-    return True, told
+        told_new += "; the flatten is called off, and what it had not left yet stays open"
+    return True, told_new
 
 
 def told_resolution(

@@ -60,7 +60,7 @@ def _faults(trade: Position, usual: Usual, orders_of: OrdersOf) -> Iterator[str]
     if trade.close_reason == RECOVERED:
         bound = None  # at which level it was left, nobody knows: perhaps at the exchange's stop
     elif trade.close_reason == STOP_REASON and not is_gain:
-        bound = _bound_there_pct(trade, orders_of(trade.position_id)) or bound
+        bound = _bound_there_pct(trade, orders_of(trade.position_id), bound)
     what = "gained" if is_gain else "lost"
     if size_pct > HUNDRED:
         yield f"{what} more than was paid"
@@ -81,11 +81,18 @@ def _bound_pct(policy: StopPolicy, *, is_gain: bool) -> Decimal | None:
     return plus(min(distances), MARGIN_PCT) if distances else None
 
 
-def _bound_there_pct(trade: Position, orders: Sequence[Order]) -> Decimal | None:
-    """Return how far the stop that rested at the exchange, and sold, let a loss go; see above."""
+def _bound_there_pct(
+    trade: Position, orders: Sequence[Order], own: Decimal | None
+) -> Decimal | None:
+    """Return how far the stop that rested at the exchange, and sold, let a loss go; see above.
+
+    None where nobody knows where it stood, as of one that was recovered; `own` where none sold.
+    """
     fired = [each for each in orders if each.role is Role.PROTECTIVE and each.filled > 0]
-    stood_at = fired[-1].trigger_price if fired else None
-    if stood_at is None or trade.entered == 0:
+    if not fired or trade.entered == 0:
+        return own
+    stood_at = fired[-1].trigger_price
+    if stood_at is None:
         return None
     entry = ratio(trade.paid, trade.entered)
     lost_pct = ratio(times(minus(entry, stood_at), HUNDRED), entry)

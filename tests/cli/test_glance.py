@@ -406,6 +406,7 @@ def test_an_order_on_its_way_is_nothing_to_settle() -> None:
         ({"trading_state": TradingState.REDUCING, "cause": "operator"}, "run.py resume"),
         ({"trading_state": TradingState.REDUCING, "cause": "daily_loss"}, "next day"),
         ({"trading_state": TradingState.REDUCING, "cause": "strategy"}, "mend the strategy"),
+        ({"trading_state": TradingState.REDUCING, "cause": "canary"}, "raise live.canary_orders"),
         (
             {"trading_state": TradingState.REDUCING, "cause": "flatten", "is_flattening": True},
             "python run.py flatten",

@@ -82,6 +82,12 @@ def test_a_loss_at_the_exchange_s_stop_is_measured_by_where_that_stood(pnl: str,
     assert bool(fault(closed, orders=orders)) is bool(said)
 
 
+def test_a_loss_at_a_stop_that_was_recovered_is_measured_by_its_like_alone() -> None:
+    closed, (stop, *others) = at_the_exchange("-4.72", "96.04")
+    orders = (msgspec.structs.replace(stop, trigger_price=None), *others)
+    assert fault(closed, (), orders=orders) == ""
+
+
 def test_a_loss_at_our_own_stop_is_not_measured_by_the_other() -> None:
     closed, orders = at_the_exchange("-4.1", "96.04")
     ours = msgspec.structs.replace(closed, close_reason="stop_loss")

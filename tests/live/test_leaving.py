@@ -245,6 +245,12 @@ def test_what_is_traded_no_more_is_told_at_the_first_refusal(delisted: AccountWo
     assert (unsold.tries, unsold.is_untraded) == (1, True)
 
 
+def test_who_flattens_hears_what_could_not_be_sold_before(delisted: AccountWorld) -> None:
+    told = delisted.say("flatten")
+    assert told.is_done
+    assert " already, and it goes on; BTC/USDT is to be sold (flatten), and cannot be" in told.text
+
+
 def test_an_exit_of_what_is_traded_no_more_goes_again_and_after_a_restart(
     delisted: AccountWorld,
 ) -> None:
