@@ -14,8 +14,9 @@ from aegis.domain.ids import NANOS_PER_SECOND
 from supervisors.paces import REAL_S_MAX
 from tests.exchange_server.faults import Fault, Rule
 from tests.live.account import AccountWorld
-from tests.live.test_first_look import OWNED, sales
+from tests.live.test_first_look import OWNED, by_hand, sales
 from tests.live.test_leaving import READS
+from tests.live.test_only_looking import BELOW_OUR_STOP, STOPS, killed
 from tests.live.world import INSTRUMENT, ORDERS
 
 LAG_S = 10
@@ -203,4 +204,44 @@ def test_what_an_entry_bought_that_nobody_heard_of_is_sold_too(tmp_path: Path) -
         answer, _ = flattened(world)
         assert answer.is_done
         assert len(sales(world)) == 1
+        world.expect_truth()
+
+
+def test_what_orders_unknown_to_the_store_may_have_sold_is_left_to_a_person(
+    tmp_path: Path,
+) -> None:
+    with killed(tmp_path, STOPS) as world:
+        kept = world.keep_copy()
+        world.start()
+        world.price(BELOW_OUR_STOP)
+        world.run_until(lambda: world.has_said("PositionClosed"))
+        world.drop()
+        world.owner("deposit", coin="BTC", quantity=OWNED)
+        sold = sales(world)
+        by_hand(world, kept)
+        answer, took_s = flattened(world)
+        assert (answer.is_done, sales(world)) == (False, sold)
+        assert "may have sold it; stop AEGIS: run.py recover" in answer.text
+        assert took_s <= STUCK_WITHIN_S
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML_502_BEFORE, Fault.SILENCE_BEFORE])
+def test_beside_a_stop_at_the_exchange_it_sells_once_and_names_that_stop_meanwhile(
+    tmp_path: Path, fault: Fault
+) -> None:
+    resting = {"risk": {"stop_loss_pct": 2, "exchange_stop": "disaster"}}
+    with AccountWorld(tmp_path, settings=resting) as world:
+        world.start().run_until(lambda: len(world.core.ledger.orders()) > 1)
+        world.run_for(5)
+        world.drop()
+        dead(world, fault, *READS)
+        answer, _ = flattened(world)
+        stop = world.core.ledger.orders()[1]
+        assert not answer.is_done
+        assert f"its stop {stop.client_oid} is being called off, and until" in answer.text
+        assert stop.is_open
+
+        world.faults()
+        assert flattened(world)[0].is_done
+        assert [each.quantity for each in world.core.ledger.fills()][1:] == [stop.quantity]
         world.expect_truth()
