@@ -63,8 +63,8 @@ class SubmitOrder(_Command, frozen=True, kw_only=True):
     """What the gateway sees as it asks for leave to send; neither binds an exit.
 
     `quote` is its fresh price, or None; `hold` says why entries must wait (the breaker). `reading`
-    is its fresh look at the symbol's coins, or None. `silent_stop` is an order whose cancel may
-    have gone out, and of which nobody has said anything for `second.SILENT_S`.
+    is its fresh look at the symbol's coins, or None. `silent_stop` is one that was called
+    off, of which nobody has said anything while an exit waited for `second.SILENT_S`.
     """
 
     client_order_id: ClientOrderId

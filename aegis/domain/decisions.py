@@ -66,6 +66,7 @@ from aegis.domain.order import TRANSITIONS, OrderState, OrderStep
 from aegis.domain.proposals import NOTHING_NEW, Decision, proposed, proposed_of_account, unlawful
 from aegis.domain.restored import adopt_order, complete_recovery, record_restore
 from aegis.domain.risk import Limits
+from aegis.domain.second import is_alone
 from aegis.domain.steering import (
     change_trading_state,
     complete_reconciliation,
@@ -162,7 +163,9 @@ def _step(book: Book, command: AcceptOrder | LoseSight | RequestCancel | AskForH
         case RequestCancel():
             step = OrderStep.WANT_CANCEL
             event = OrderCancelRequested(
-                client_order_id=order.client_order_id, reason=command.reason
+                client_order_id=order.client_order_id,
+                reason=command.reason,
+                is_alone=is_alone(book, order),
             )
         case AskForHuman():
             step = OrderStep.GIVE_UP

@@ -92,6 +92,7 @@ class OrderFilled(BaseEvent, frozen=True, kw_only=True):
 class OrderCancelRequested(BaseEvent, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     reason: str
+    is_alone: bool = False  # a stop, and the books had no coins there but ours
 
 
 class OrderCanceled(BaseEvent, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ Invariants:
    perhaps, and what is there of the base is the owner's, who brought as much.
 3. Without such a word no second exit goes; people were told of the first.
 4. A stop that was called off guards no more, or nobody knows. Past one of which nobody says
-   anything an exit goes by what the books remember: what is held would else be left to the market.
-   What an owner brought since the last look could be sold then, where the stop had fired.
+   anything an exit goes by what the books remember: of when the stop was called off in this life,
+   and of now. What is held would else be left to the market. What an owner brought since the last
+   look could be sold then, where the stop had fired.
 """
 
 from __future__ import annotations
@@ -105,11 +106,26 @@ def may_pass(book: Book, order: Order, stop: Order, reading: Reading | None) -> 
     """
     if _only_one_beside(book, order) is not stop or stop.state is not OrderState.CANCELING:
         return False
-    position, account = book.positions[order.position_id], book.account
-    base = position.instrument.base
-    there = account.balances.get(base, ZERO) if reading is None else reading.base
+    position = book.positions[order.position_id]
+    there = None if reading is None else reading.base
+    return book.account.has_balances and not _has_others(book, position, there)
+
+
+def is_alone(book: Book, order: Order) -> bool:
+    """Say of a stop whether the books have no coins at the exchange but ours."""
+    position = book.positions.get(order.position_id)
+    if position is None or order.role is not Role.PROTECTIVE:
+        return False
+    return book.account.has_balances and not _has_others(book, position)
+
+
+def _has_others(book: Book, position: Position, there: Decimal | None = None) -> bool:
+    """Say whether there are more coins than are ours, by the books where nobody was asked."""
+    base, account = position.instrument.base, book.account
+    if there is None:
+        there = account.balances.get(base, ZERO)
     ours = total((position.amount, account.dust.get(base, ZERO)))
-    return account.has_balances and minus(there, ours) < position.instrument.amount_step
+    return minus(there, ours) >= position.instrument.amount_step
 
 
 def is_balance_wanted(book: Book, order: Order) -> bool:

@@ -337,13 +337,13 @@ def silent_stop(
 ) -> ClientOrderId | None:
     """Return the stop that an exit need not wait for any more, where that is safe; or None.
 
-    Its cancel went out, or may have, and nobody says what came of that.
+    Its cancel went out in this life, and nobody says what came of that.
     """
     if not _is_long_ago(leaving.intended_at, clock, SILENT_S):
         return None
     for each in book.active_orders(leaving.position_id):
         watch = watches.get(each.client_order_id, UNWATCHED)
-        if each.role is Role.PROTECTIVE and watch.is_called_off and watch.is_silent:
+        if watch.is_alone and watch.is_called_off and watch.is_silent:
             return each.client_order_id
     return None
 

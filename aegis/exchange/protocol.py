@@ -194,7 +194,7 @@ def _told(
         case OrderFilled():
             return replace(watch, looks=0, is_misfit=False), ()
         case OrderCancelRequested():
-            return cancel_when_sound(order, watch)
+            return cancel_when_sound(order, replace(watch, is_alone=event.is_alone))
         case _:
             return watch, ()
 

@@ -84,6 +84,7 @@ class Migration:
         if not arguments:
             self.running = Foreground(self._place.folder)
             self.running.wait_for("StrategyArmed")
+            self.running.wait_for("Heartbeat")
             return
         said = self._place.say(*arguments)
         assert said.code == 0, (line, said)

@@ -19,7 +19,7 @@ from aegis.domain.commands import (
     RequestCancel,
     SubmitOrder,
 )
-from aegis.domain.events import ReconciliationCompleted
+from aegis.domain.events import OrderCancelRequested, ReconciliationCompleted
 from aegis.domain.money import ZERO, total
 from aegis.domain.order import Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.position import PositionStatus, StopPolicy
@@ -419,3 +419,19 @@ def test_after_each_look_at_the_account_exits_ask_for_leave_again() -> None:
     looked = desk.log[-1].event
     assert isinstance(looked, ReconciliationCompleted)
     assert released(desk.book, looked) == (leaving.client_order_id,)
+
+
+@pytest.mark.parametrize(("brought", "is_alone"), [("0", True), ("0.1", False)])
+def test_its_calling_off_says_whether_coins_of_others_were_there(
+    protected: Desk, brought: str, *, is_alone: bool
+) -> None:
+    if Decimal(brought):
+        protected.does(
+            RecordExternalChange(
+                kind="deposit", coin=BTC, amount=Decimal(brought), reference="", note=""
+            )
+        )
+    protected.does(RequestCancel(client_order_id=stop(protected).client_order_id, reason="left"))
+    event = protected.log[-1].event
+    assert isinstance(event, OrderCancelRequested)
+    assert event.is_alone is is_alone

@@ -257,7 +257,10 @@ def test_who_waits_is_told_that_a_stop_guards_only_where_no_cancel_can_have_gone
 
 
 NOBODY = AccountHeard(asked_since=Instant(0), account=None)
-CALLED_OFF = Told(event=OrderCancelRequested(client_order_id=KEY, reason=""))
+CALLED_OFF, CALLED_OFF_ALONE = (
+    Told(event=OrderCancelRequested(client_order_id=KEY, reason="", is_alone=is_alone))
+    for is_alone in (False, True)
+)
 SEEN = FindHeard(answer=OrderFound(order=on_the_venue(stop_to_end()), trades=()))
 ABSENT = FindHeard(answer=OrderNotFound(client_order_id=KEY, as_of=START))
 
@@ -265,12 +268,18 @@ ABSENT = FindHeard(answer=OrderNotFound(client_order_id=KEY, as_of=START))
 @pytest.mark.parametrize(
     ("heard", "waited_s", "is_passed"),
     [
-        ([TakenUp(), SILENCE, NOBODY], SILENT_S, True),
-        ([TakenUp(), SILENCE, NOBODY], SILENT_S - 1, False),
-        ([CALLED_OFF, SILENCE, NOBODY], SILENT_S, False),  # no cancel can have gone out: it guards
-        ([CALLED_OFF, SEEN, CancelHeard(), SILENCE], SILENT_S, True),
-        ([CALLED_OFF, SEEN, CancelHeard(), SILENCE, NOBODY, LookDue(), SEEN], SILENT_S, False),
-        ([CALLED_OFF, SEEN, CancelHeard(), ABSENT], SILENT_S, False),  # to be proved soon
+        ([CALLED_OFF_ALONE, SEEN, CancelHeard(), SILENCE], SILENT_S, True),
+        ([CALLED_OFF_ALONE, SEEN, CancelHeard(), SILENCE, NOBODY], SILENT_S, True),
+        ([CALLED_OFF_ALONE, SEEN, CancelHeard(), SILENCE], SILENT_S - 1, False),
+        ([CALLED_OFF, SEEN, CancelHeard(), SILENCE], SILENT_S, False),  # coins of others
+        ([CALLED_OFF_ALONE, SILENCE, NOBODY], SILENT_S, False),  # no cancel went out: it guards
+        (
+            [CALLED_OFF_ALONE, SEEN, CancelHeard(), SILENCE, NOBODY, LookDue(), SEEN],
+            SILENT_S,
+            False,
+        ),
+        ([CALLED_OFF_ALONE, SEEN, CancelHeard(), ABSENT], SILENT_S, False),  # to be proved soon
+        ([TakenUp(), SILENCE, NOBODY], SILENT_S, False),  # whose coins were there nobody remembers
     ],
 )
 def test_an_exit_waits_for_word_of_a_stop_but_not_for_ever(

@@ -185,17 +185,27 @@ def is_sold(world: LiveWorld) -> bool:
     return len(world.core.ledger.orders()) > len(("the entry", "its stop"))
 
 
-@pytest.mark.parametrize("is_killed", [False, True])
-def test_an_exit_goes_past_a_stop_whose_cancel_nobody_answers(
-    beside_stop: LiveWorld, *, is_killed: bool
+def test_an_exit_goes_past_a_stop_whose_cancel_nobody_answers(beside_stop: LiveWorld) -> None:
+    world = beside_stop
+    lose_sight_of_the_cancel(world)
+    world.run_for(SILENT_S + 1)
+    assert is_sold(world)
+    world.faults()
+    world.run_until(lambda: world.has_said("PositionClosed"))
+    world.run_until_settled()
+    world.expect_truth()
+
+
+def test_it_waits_for_an_answer_where_nobody_remembers_whose_coins_were_there(
+    beside_stop: LiveWorld,
 ) -> None:
     world = beside_stop
     lose_sight_of_the_cancel(world)
-    if is_killed:
-        world.drop()
-        world.start()
-    world.run_for(SILENT_S + 1 + is_killed * FIRST_LOOK_S)
-    assert is_sold(world)
+    world.drop()
+    world.start().run_for(FIRST_LOOK_S + 2 * SILENT_S)
+    assert not is_sold(world)
+    (told,) = world.said("ExitWaits")
+    assert told.fields["text"].endswith("it rests on, or nothing guards")
     world.faults()
     world.run_until(lambda: world.has_said("PositionClosed"))
     world.run_until_settled()

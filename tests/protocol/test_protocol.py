@@ -194,7 +194,7 @@ def test_an_exit_that_goes_past_any_silent_stop_sells_the_owner_s_coins(
 ) -> None:
     begin = protected_beside_owner(0)
     found = _walked_without(
-        monkeypatch, second, "may_pass", lambda *_: True, begin, ground=IMPATIENT
+        monkeypatch, second, "_has_others", lambda *_: False, begin, ground=IMPATIENT
     )
     assert isinstance(found, Found)
     assert "own orders hold -" in found.fault
