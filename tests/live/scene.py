@@ -6,10 +6,12 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from aegis.control import NotRunning
 from aegis.domain.order import Order, Role
 from aegis.exchange.paper_ledger import LedgerView
 from tests.crash.evidence import Evidence, look
@@ -114,8 +116,9 @@ class LiveScene(Scene):
         aside, path = self.folder / "doom.new", self.folder / DOOM
         aside.write_bytes(msgspec.json.encode(msgspec.structs.replace(doom, control=control)))
         aside.rename(path)  # it is there whole, or not at all
-        act()
         try:
+            with suppress(NotRunning):  # it may die before it answers
+                act()
             self.wait_for_death(process, lambda: str(doom))
         finally:
             path.unlink()
