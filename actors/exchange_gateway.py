@@ -32,18 +32,17 @@ from aegis.domain.book import Book
 from aegis.domain.commands import Command, Quote, RecordFills, SubmitOrder
 from aegis.domain.events import (
     OrderAccepted,
-    OrderIntended,
     OrderOutcomeUnknown,
     OrderRejected,
     OrderSubmitted,
     Recorded,
     TradingStateChanged,
 )
-from aegis.domain.fold import is_beginning, is_of_order
+from aegis.domain.fold import is_beginning
 from aegis.domain.guard import quote_of
 from aegis.domain.ids import ClientOrderId, Symbol
 from aegis.domain.order import Order, Role
-from aegis.domain.protection import released
+from aegis.domain.protection import released, told_of
 from aegis.domain.second import READING_WORTH_S, is_balance_wanted, unsent_exits
 from aegis.exchange.grievances import Grievances
 from aegis.exchange.heard import (
@@ -77,14 +76,13 @@ from aegis.exchange.lookout import Breaker, Patience, Prices, fault_of_time
 from aegis.exchange.outcomes import (
     KEY_DENIED_HALT,
     LOOK_FOR_ROOM,
-    alarm_of_waiting,
     is_key_denied,
     is_out_of_room,
     reason_of,
-    silent_stop,
 )
 from aegis.exchange.protocol import step
 from aegis.exchange.readings import Readings
+from aegis.exchange.waiting import alarm_of_waiting, silent_stop, waited_for
 from aegis.messages import (
     AccountRead,
     BalanceRead,
@@ -189,9 +187,9 @@ class ExchangeGateway(Actor):
             return
         book.apply(recorded)
         event = recorded.event
-        if isinstance(event, OrderIntended) or is_of_order(event):
-            self._grievances.forget(event.client_order_id)
-            self._step(event.client_order_id, Told(event=event))
+        for order_id in told_of(book, event):
+            self._grievances.forget(order_id)
+            self._step(order_id, Told(event=event))
         if isinstance(event, TradingStateChanged) and event.state is TradingState.ACTIVE:
             self._is_denied = False  # whoever resumed means to try: a denial halts anew
         if isinstance(event, OrderAccepted | OrderOutcomeUnknown | TradingStateChanged):
@@ -252,8 +250,10 @@ class ExchangeGateway(Actor):
             case TellWaiting():
                 assert self._book is not None
                 alarm = alarm_of_waiting(order_id, self._book, self._watches)
-                self.log("ExitWaits", level="error", client_order_id=order_id, text=alarm.text)
-                self._execute(alarm)
+                about = waited_for(order_id, self._book)
+                if self._grievances.is_due(about, alarm, self.clock.monotonic()):
+                    self.log("ExitWaits", level="error", client_order_id=order_id, text=alarm.text)
+                    self._execute(alarm)
             case _:
                 assert_never(effect)
 

@@ -19,7 +19,12 @@ import msgspec
 
 from aegis.domain.book import Book
 from aegis.domain.commands import IntendOrder, Quote, RaiseAlarm, RequestCancel
-from aegis.domain.events import Event, ReconciliationCompleted
+from aegis.domain.events import (
+    Event,
+    ExternalChangeSeen,
+    OrderIntended,
+    ReconciliationCompleted,
+)
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Incarnation, PositionId, protective_order_id
 from aegis.domain.leaving import AT_REST
@@ -69,6 +74,25 @@ def called_off(book: Book, position: Position) -> RequestCancel | None:
     if stop is None or stop.state not in AT_REST or not is_left(book, position):
         return None
     return RequestCancel(client_order_id=stop.client_order_id, reason="the position is left")
+
+
+def told_of(book: Book, event: Event) -> tuple[ClientOrderId, ...]:
+    """Return the orders of which an event tells something: its own, mostly.
+
+    Whoever moves coins tells of the stops that are called off there: one that was alone may be so
+    no more, or has fired, and what it sold was taken for the owner's.
+    """
+    if isinstance(event, OrderIntended) or is_of_order(event):
+        return (event.client_order_id,)
+    if not isinstance(event, ExternalChangeSeen):
+        return ()
+    return tuple(
+        each.client_order_id
+        for each in book.active_orders()
+        if each.role is Role.PROTECTIVE
+        and each.state is OrderState.CANCELING
+        and book.positions[each.position_id].instrument.base == event.coin
+    )
 
 
 def released(book: Book, event: Event) -> tuple[ClientOrderId, ...]:

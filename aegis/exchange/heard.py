@@ -38,7 +38,7 @@ class Watch(_Value, frozen=True, kw_only=True):
     is_called_off: bool = False  # a cancel went out, in this life or maybe in an earlier one
     is_cancel_due: bool = False  # of a stop: once a look at it is answered
     is_silent: bool = False  # the last look at it was not answered
-    is_alone: bool = False  # a stop that this life calls off, while no coins are there but ours
+    is_alone: bool = False  # a stop that this life called off, and no coins there but ours since
     is_asking: bool = False  # of an exit: leave is asked for again after a while
     is_blind: bool = False  # no look-up of it is answered: the account is asked in its place
     is_alarmed: bool = False  # somebody was told that it is out of sight
@@ -56,7 +56,7 @@ class TakenUp(_Value, frozen=True, kw_only=True):
 
 
 class Told(_Value, frozen=True, kw_only=True):
-    """The log says what became of the order, which is folded into it already."""
+    """The log says what became of the order, or of its coins; it is folded in already."""
 
     event: Event
 

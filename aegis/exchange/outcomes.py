@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from aegis.dialogue import (
     HELD_BACK,
@@ -28,7 +28,6 @@ from aegis.dialogue import (
     RequestRefused,
 )
 from aegis.domain.account import TradingState
-from aegis.domain.book import Book
 from aegis.domain.commands import (
     AcceptOrder,
     AskForHuman,
@@ -36,19 +35,16 @@ from aegis.domain.commands import (
     Command,
     EndOrder,
     LoseSight,
-    RaiseAlarm,
     RecordFills,
 )
 from aegis.domain.findings import fill_of
-from aegis.domain.first_look import DOUBTED
 from aegis.domain.ids import NANOS_PER_SECOND, ClientOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
 from aegis.domain.money import ZERO, plus, total
 from aegis.domain.order import UNSETTLED, Order, OrderState, OrderStep, OrderType, Role
 from aegis.domain.reconcile import EXIT_REFUSED
-from aegis.domain.second import SILENT_S
 from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
-from aegis.exchange.heard import UNWATCHED, Watch
+from aegis.exchange.heard import Watch
 from aegis.exchange.lookout import Patience
 from aegis.messages import DiagnoseNow
 from aegis.ports import Clock
@@ -297,60 +293,13 @@ def is_told_since(order: Order, account: VenueAccount) -> bool:
 def is_exit_lost(order: Order, clock: Clock) -> bool:
     """Say whether an exit is out of sight for so long that somebody should be told."""
     is_lost = order.role is not Role.ENTRY and order.unknown_at is not None
-    return is_lost and _is_long_ago(order.unknown_at, clock)
+    return is_lost and is_long_ago(order.unknown_at, clock)
 
 
-def is_exit_waiting(order: Order, clock: Clock) -> bool:
-    """Say whether an exit was not sent for so long that somebody should be told."""
-    is_waiting = order.role is Role.EXIT and order.state is OrderState.INTENT
-    return is_waiting and _is_long_ago(order.intended_at, clock)
-
-
-def alarm_of_waiting(
-    exit_id: ClientOrderId, book: Book, watches: Mapping[ClientOrderId, Watch]
-) -> RaiseAlarm:
-    """Return what people are told of an exit that was not sent for long."""
-    order = book.orders[exit_id]
-    is_doubted = book.account.is_doubted(order.position_id)
-    beside = book.active_orders(order.position_id)
-    why = DOUBTED if is_doubted else _why_waiting(beside, watches)
-    return RaiseAlarm(check="exits", text=f"{order.symbol} is to be sold, and waits: {why}")
-
-
-def _why_waiting(active: Iterable[Order], watches: Mapping[ClientOrderId, Watch]) -> str:
-    """Return what an exit beside orders waits for: the end of a stop, mostly."""
-    for each in active:
-        if each.role is not Role.PROTECTIVE:
-            continue
-        watch = watches.get(each.client_order_id, UNWATCHED)
-        if watch.is_cancel_due and not watch.is_called_off:
-            return f"nobody answers for the stop {each.client_order_id}, so it rests on and guards"
-        return (
-            f"the stop {each.client_order_id} was called off and has not provably ended: it rests "
-            "on, or nothing guards"
-        )
-    return "its leave to be sent was refused"
-
-
-def silent_stop(
-    leaving: Order, book: Book, watches: Mapping[ClientOrderId, Watch], clock: Clock
-) -> ClientOrderId | None:
-    """Return the stop that an exit need not wait for any more, where that is safe; or None.
-
-    Its cancel went out in this life, and nobody says what came of that.
-    """
-    if not _is_long_ago(leaving.intended_at, clock, SILENT_S):
-        return None
-    for each in book.active_orders(leaving.position_id):
-        watch = watches.get(each.client_order_id, UNWATCHED)
-        if watch.is_alone and watch.is_called_off and watch.is_silent:
-            return each.client_order_id
-    return None
-
-
-def _is_long_ago(
+def is_long_ago(
     instant: Instant | None, clock: Clock, limit_s: float = SECOND_EXIT_AFTER_S
 ) -> bool:
+    """Say whether so many real seconds have gone by since an instant."""
     passed_ns = clock.now() - (instant or 0)
     return clock.real_s(passed_ns / NANOS_PER_SECOND) >= limit_s
 

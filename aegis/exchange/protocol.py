@@ -29,6 +29,7 @@ from aegis.dialogue import (
 from aegis.domain.commands import AskForHuman, Command, EndOrder, LoseSight, RequestCancel
 from aegis.domain.events import (
     Event,
+    ExternalChangeSeen,
     OrderAccepted,
     OrderCancelRequested,
     OrderEnding,
@@ -83,7 +84,6 @@ from aegis.exchange.outcomes import (
     booked_until,
     doubt_of,
     is_exit_lost,
-    is_exit_waiting,
     is_open_in,
     never_sent,
     request_to_place,
@@ -92,6 +92,7 @@ from aegis.exchange.outcomes import (
     shows_within_s,
     submitted_at,
 )
+from aegis.exchange.waiting import is_exit_waiting
 from aegis.ports import Clock
 
 replace = msgspec.structs.replace
@@ -156,7 +157,8 @@ def _taken_up(order: Order, watch: Watch) -> Step:
             )
             return watch, (Make(command=lost),)
         case OrderState.CANCELING:
-            return cancel_when_sound(order, replace(watch, is_called_off=True))  # or may be
+            maybe_sent = replace(watch, is_called_off=True, is_alone=False)  # nobody remembers
+            return cancel_when_sound(order, maybe_sent)
         case _:
             watch, effects = look(order, watch)
             return watch, (*effects, *_alarm(order))
@@ -195,6 +197,8 @@ def _told(
             return replace(watch, looks=0, is_misfit=False), ()
         case OrderCancelRequested():
             return cancel_when_sound(order, replace(watch, is_alone=event.is_alone))
+        case ExternalChangeSeen():
+            return replace(watch, is_alone=False), ()
         case _:
             return watch, ()
 

@@ -17,7 +17,7 @@ from aegis.dialogue import (
     PlaceOrder,
 )
 from aegis.domain.commands import EndOrder, Refusal, RequestCancel
-from aegis.domain.events import OrderCancelRequested, OrderOutcomeUnknown
+from aegis.domain.events import ExternalChangeSeen, OrderCancelRequested, OrderOutcomeUnknown
 from aegis.domain.first_look import DOUBTED
 from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
@@ -51,11 +51,11 @@ from aegis.exchange.heard import (
 from aegis.exchange.outcomes import (
     BOOKED_LAG_S,
     LOOK_AFTER_S_LOST,
-    alarm_of_waiting,
-    silent_stop,
 )
 from aegis.exchange.protocol import step
+from aegis.exchange.waiting import alarm_of_waiting, silent_stop
 from tests.domain.kit import (
+    BTC,
     START,
     Desk,
     entry,
@@ -261,6 +261,9 @@ CALLED_OFF, CALLED_OFF_ALONE = (
     Told(event=OrderCancelRequested(client_order_id=KEY, reason="", is_alone=is_alone))
     for is_alone in (False, True)
 )
+MOVED = Told(
+    event=ExternalChangeSeen(kind="deposit", coin=BTC, amount=Decimal(1), reference="", note="")
+)
 SEEN = FindHeard(answer=OrderFound(order=on_the_venue(stop_to_end()), trades=()))
 ABSENT = FindHeard(answer=OrderNotFound(client_order_id=KEY, as_of=START))
 
@@ -279,6 +282,12 @@ ABSENT = FindHeard(answer=OrderNotFound(client_order_id=KEY, as_of=START))
             False,
         ),
         ([CALLED_OFF_ALONE, SEEN, CancelHeard(), ABSENT], SILENT_S, False),  # to be proved soon
+        (
+            [CALLED_OFF_ALONE, SEEN, MOVED, CancelHeard(), SILENCE],
+            SILENT_S,
+            False,
+        ),  # whose are left
+        ([CALLED_OFF_ALONE, SEEN, TakenUp(), CancelHeard(), SILENCE], SILENT_S, False),
         ([TakenUp(), SILENCE, NOBODY], SILENT_S, False),  # whose coins were there nobody remembers
     ],
 )

@@ -196,6 +196,22 @@ def test_an_exit_goes_past_a_stop_whose_cancel_nobody_answers(beside_stop: LiveW
     world.expect_truth()
 
 
+def test_who_is_told_of_a_silent_stop_is_not_told_anew_of_each_exit_that_it_keeps_back(
+    beside_stop: LiveWorld,
+) -> None:
+    world = beside_stop
+    lost = Rule(fault=Fault.DROP_BEFORE, endpoint=OF_STOPS[0])  # so it rests, and locks the coins
+    world.faults(lost)
+    world.price("39000")
+    world.run_for(2)
+    world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS), lost)
+    world.run_for(900)
+    assert len(world.said("ExitFailed")) > len(("1 s", "2 s", "4 s", "8 s", "16 s", "32 s", "60 s"))
+    assert len(world.said("ExitWaits")) <= len(("at once", "1 min", "2 min", "4 min", "8 min"))
+    waits = [each for each in world.history("AlarmRaised") if "to be sold, and waits" in str(each)]
+    assert len(waits) == len(world.said("ExitWaits"))
+
+
 def test_it_waits_for_an_answer_where_nobody_remembers_whose_coins_were_there(
     beside_stop: LiveWorld,
 ) -> None:

@@ -23,11 +23,11 @@ from aegis.dialogue import (
     RequestRefused,
 )
 from aegis.domain.commands import Command, Reading, RecordFills, Refusal, SubmitOrder
-from aegis.domain.events import OrderIntended, OrderSubmitted, Recorded
+from aegis.domain.events import OrderSubmitted, Recorded
 from aegis.domain.fold import is_of_order
 from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.order import Order, Role
-from aegis.domain.protection import waiting_exits
+from aegis.domain.protection import released, told_of
 from aegis.domain.second import SILENT_S
 from aegis.exchange.heard import (
     UNWATCHED,
@@ -51,7 +51,7 @@ from aegis.exchange.heard import (
     Watch,
 )
 from aegis.exchange.lookout import Patience
-from aegis.exchange.outcomes import silent_stop
+from aegis.exchange.waiting import silent_stop
 from tests.domain.kit import BTC_USDT, quote
 from tests.protocol.log import Log
 from tests.protocol.venue import instant
@@ -233,11 +233,9 @@ class Life:
         book = self._log.book
         for recorded in records:
             event = recorded.event
-            if isinstance(event, OrderIntended) or is_of_order(event):
-                self._inbox.append((event.client_order_id, Told(event=event)))
-                for waiting in waiting_exits(book, book.orders[event.client_order_id]):
-                    submit = self._leave_for(waiting)
-                    self._store.append((submit, True))
+            self._inbox.extend((each, Told(event=event)) for each in told_of(book, event))
+            for waiting in released(book, event) if is_of_order(event) else ():
+                self._store.append((self._leave_for(waiting), True))
         if is_answer_wanted:
             self._executed(command, records, refusal)
 

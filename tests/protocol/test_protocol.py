@@ -11,12 +11,14 @@ from aegis.dialogue import RequestRefused
 from aegis.domain import intents, risk, second
 from aegis.domain import leaving as leaving_of_domain
 from aegis.domain.order import OrderState
+from tests.domain.kit import BTC
 from tests.protocol import life
 from tests.protocol.explore import Found, Walked, calm_end, played, walk
 from tests.protocol.log import forget_all
 from tests.protocol.moves import moves
 from tests.protocol.mutants import DEPOSITED, LOST_EXIT, MUTANTS, SKEWED
 from tests.protocol.world import (
+    AMOUNT,
     GROUND,
     PERSONAL,
     Ground,
@@ -66,6 +68,13 @@ def past_silence(troubles: int) -> World:
     return played(protected(troubles), IMPATIENT, *CALLED_OFF, "has waited for long")
 
 
+def past_coins_that_came(troubles: int) -> World:
+    """Return a world where coins came, and were seen, after a stop that was alone is called off."""
+    ground = replace(IMPATIENT, has_deposits=True)
+    script = (*CALLED_OFF, "the owner brings coins", "reconciles")
+    return played(protected(troubles + 1), ground, *script)
+
+
 WALKS = {
     "an entry": (entering, GROUND, 1, 3),
     "an exit": (leaving, GROUND, 1, 2),
@@ -76,6 +85,7 @@ WALKS = {
     "an exit past a stop at the exchange": (protected, FEW, 0, 1),
     "an exit past a stop, beside coins of the owner": (protected_beside_owner, IMPATIENT, 0, 1),
     "an exit past a stop that is silent": (past_silence, IMPATIENT, 0, 1),
+    "an exit past a silent stop, coins seen since": (past_coins_that_came, IMPATIENT, 0, 1),
     "an entry, clocks further apart": (entering, SKEWED, 1, 2),
     "an entry where no request is ever late": (entering, PERSONAL, 1, 2),
     "an exit where no request is ever late": (leaving, FEW_PERSONAL, 1, 2),
@@ -187,6 +197,14 @@ def test_no_exit_goes_past_a_silent_stop_where_coins_of_the_owner_could_be_sold(
         OrderState.CANCELING,
         OrderState.SUBMITTING,
     ]
+
+
+def test_none_goes_past_it_either_where_such_coins_came_since_and_look_like_ours() -> None:
+    came = past_coins_that_came(1)
+    taken_for_the_owners = ("fills by one", "fills by one", "reconciles, late")
+    waiting = played(came, IMPATIENT, *taken_for_the_owners)
+    assert waiting.log.book.account.balances[BTC] == AMOUNT  # as much as is held
+    assert played(waiting, IMPATIENT, "has waited for long").log == waiting.log
 
 
 def test_an_exit_that_goes_past_any_silent_stop_sells_the_owner_s_coins(
