@@ -3,7 +3,7 @@
 The tree starts without Strategy. On paper it lives at the last stored instant, and the market
 stands still there; where an exchange is asked it lives in real time, and speaks with it.
 
-Invariant: a flatten is in the books before anybody is asked anything, and is over in them alone.
+Invariant: a flatten is in the books before anybody lives who could ask, and is over in them alone.
 Guard leaves then as it does for an AEGIS that runs: by the same rules, within the same bounds.
 """
 

@@ -12,8 +12,8 @@ Invariants:
 3. Without such a word no second exit goes; people were told of the first.
 4. A stop that was called off guards no more, or nobody knows. Past one of which nobody says
    anything an exit goes by what the books remember: of when the stop was called off in this life,
-   and ever since. What is held would else be left to the market. What an owner brought since the
-   last look could be sold then, where the stop had fired.
+   and ever since. What is held would else be left to the market. What an owner brings after the
+   last look could be sold then, by whichever of the two comes last.
 """
 
 from __future__ import annotations

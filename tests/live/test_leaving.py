@@ -212,6 +212,27 @@ def test_who_is_told_of_a_silent_stop_is_not_told_anew_of_each_exit_that_it_keep
     assert len(waits) == len(world.said("ExitWaits"))
 
 
+def test_what_the_stop_sells_of_coins_that_came_after_the_exit_went_past_it_is_told(
+    tmp_path: Path,
+) -> None:
+    stops = {"risk": {"stop_loss_pct": 2, "exchange_stop": "disaster"}}
+    with LiveWorld(tmp_path, settings=stops, locks_triggers=False) as world:
+        world.start().run_until(lambda: len(world.core.ledger.orders()) > 1)
+        lost = Rule(fault=Fault.DROP_BEFORE, endpoint=OF_STOPS[0])
+        world.faults(lost)
+        world.price("39000")
+        world.run_until(lambda: bool(world.requests(OF_STOPS[0])))
+        world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS), lost)
+        world.run_until(lambda: is_sold(world))
+        world.owner("deposit", coin=BTC, quantity="0.5")
+        world.price("37000")
+        world.run_until(lambda: not world.core.ledger.orders()[1].is_open)
+        world.faults()
+        world.run_until(lambda: world.has_said("PositionClosed"))
+        told = [str(each) for each in world.history("AlarmRaised")]
+        assert "of your own were sold by AEGIS" in told[-1]
+
+
 def test_it_waits_for_an_answer_where_nobody_remembers_whose_coins_were_there(
     beside_stop: LiveWorld,
 ) -> None:
