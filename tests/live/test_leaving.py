@@ -262,6 +262,23 @@ def test_it_waits_for_an_answer_where_coins_of_the_owner_could_be_sold(
     world.run_until(lambda: world.has_said("PositionClosed"))
 
 
+def test_it_waits_for_an_answer_where_somebody_moved_such_coins_since_the_stop_was_called_off(
+    beside_stop: LiveWorld,
+) -> None:
+    world = beside_stop
+    lost = Rule(fault=Fault.DROP_BEFORE, endpoint=OF_STOPS[0])
+    world.faults(lost)
+    world.price("39000")
+    for act in ("deposit", "withdraw"):  # and there are no coins but ours again
+        world.owner(act, coin=BTC, quantity="0.5")
+        world.run_for(90)
+    assert len(world.said("ExternalChangeSeen")) == len(("came", "went"))
+    asked = len(world.requests(ORDERS))
+    world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS), lost)
+    world.run_for(3 * SILENT_S)
+    assert len(world.requests(ORDERS)) == asked
+
+
 @pytest.mark.parametrize("dead", [("private/advanced/get-order-detail",), READS[:2]])
 def test_an_exit_goes_though_no_order_is_looked_up_for_it(
     beside_stop: LiveWorld, dead: tuple[str, ...]
