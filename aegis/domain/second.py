@@ -77,13 +77,15 @@ def lost_beside(book: Book, order: Order) -> Order | None:
     One at most, and no other position that shares the coin.
     """
     beside = _only_one_beside(book, order)
-    return beside if beside is not None and beside.state in OUT_OF_SIGHT else None
+    if beside is None or beside.state not in OUT_OF_SIGHT:
+        return None
+    return beside if order.amount <= book.positions[order.position_id].amount else None
 
 
 def _only_one_beside(book: Book, order: Order) -> Order | None:
     """Return the one order that may sell what an exit would, where the balance bounds the two."""
     position = book.positions.get(order.position_id)
-    if position is None or order.role is not Role.EXIT or order.amount > position.amount:
+    if position is None or order.role is not Role.EXIT:
         return None
     if is_derivative(order.symbol):
         return None  # no balance bounds it, and what reduces might be somebody else's
@@ -102,7 +104,8 @@ def _only_one_beside(book: Book, order: Order) -> Order | None:
 def may_pass(book: Book, order: Order, stop: Order, reading: Reading | None) -> bool:
     """Say whether an exit may go past a silent stop: there are no coins but ours, as far as known.
 
-    Of the two only one can sell, then; the exchange refuses the other.
+    Of the two only one can sell, then; the exchange refuses the other. Where the stop has sold in
+    part before, an exit that is too large by that ends here, and the next is for the rest.
     """
     if _only_one_beside(book, order) is not stop or stop.state is not OrderState.CANCELING:
         return False

@@ -249,6 +249,19 @@ def test_a_silent_one_is_not_waited_for_where_no_coins_are_there_but_ours(silenc
     assert silenced.order(exit_of(silenced.position())).state is OrderState.SUBMITTING
 
 
+def test_past_a_silent_one_that_has_sold_in_part_the_next_exit_goes_for_the_rest(
+    silenced: Desk,
+) -> None:
+    first = exit_of(silenced.position())
+    silenced.fills(stop(silenced), "0.4", "95")
+    silenced.does(submit(first, silent_stop=stop(silenced).client_order_id))
+    assert "oversell" in silenced.order(first).end_reason
+    rest = silenced.intended(exit_of(silenced.position(), client_order_id="rest"))
+    assert rest.amount == Decimal("0.6")
+    silenced.does(submit(rest, silent_stop=stop(silenced).client_order_id))
+    assert silenced.order(rest).state is OrderState.SUBMITTING
+
+
 def test_a_silent_one_is_waited_for_beside_coins_of_the_owner(silenced: Desk) -> None:
     brought = RecordExternalChange(
         kind="deposit", coin=BTC, amount=Decimal("0.1"), reference="", note=""

@@ -221,6 +221,6 @@ def test_an_exit_that_goes_past_any_silent_stop_sells_the_owner_s_coins(
 def test_an_exit_that_nobody_asks_for_again_after_the_stop_s_end_never_goes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = _walked_without(monkeypatch, life, "waiting_exits", lambda *_: (), protected(0))
+    found = _walked_without(monkeypatch, life, "released", lambda *_: (), protected(0))
     assert isinstance(found, Found)
     assert "INTENT" in found.fault
