@@ -33,6 +33,11 @@ SAME_AGAIN = {
 }
 """Moments between the same two commits, on the same side of the wire as one above."""
 
+SEEN_FIRST = {
+    (moment, "Place"): (OrderState.OPEN,) for moment in (Moment.UNANSWERED, Moment.ANSWERED)
+}
+"""What the minute's look at the account may have shown already: the exchange has it by then."""
+
 LIFE = [
     pytest.param(doom, *ends, id=str(doom), marks=marks)
     for role in (Role.ENTRY, Role.EXIT)
@@ -52,7 +57,7 @@ def test_an_order_at_which_it_died_ends_as_it_was(
     scene: LiveScene, doom: Doom, left: OrderState, ends: OrderState
 ) -> None:
     order = scene.youngest(scene.die_at(doom), Role(doom.role))
-    assert order.state is left
+    assert order.state in {left, *SEEN_FIRST.get((doom.moment, doom.what), ())}
 
     scene.restart()
 
