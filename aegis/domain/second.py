@@ -94,11 +94,11 @@ def _only_one_beside(book: Book, order: Order) -> Order | None:
         for each in book.active_orders(position.position_id)
         if each.role is not Role.ENTRY and each.client_order_id != order.client_order_id
     ]
-    is_alone = all(
+    has_own_coin = all(
         each.position_id == position.position_id or each.instrument.base != position.instrument.base
         for each in book.alive_positions()
     )
-    return others[0] if is_alone and len(others) == 1 else None
+    return others[0] if has_own_coin and len(others) == 1 else None
 
 
 def may_pass(book: Book, order: Order, stop: Order, reading: Reading | None) -> bool:

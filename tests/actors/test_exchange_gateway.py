@@ -53,7 +53,7 @@ from aegis.domain.commands import (
 )
 from aegis.domain.ids import ExchangeOrderId, Instant, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep
-from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.domain.venue import VenueAccount, VenueOrderStatus, VenueTrade
 from aegis.exchange.lookout import (
     FAILURES_TO_OPEN,
     LISTING_EACH_S,
@@ -96,6 +96,7 @@ from tests.domain.kit import (
     stop_at_exchange,
     submit,
 )
+from tests.domain.shown import shown
 from tests.stage import Stage
 
 GATEWAY = names.EXCHANGE_GATEWAY
@@ -196,22 +197,6 @@ def placed(order: Order) -> OrderPlaced:
     )
 
 
-def at_venue(order: Order, status: VenueOrderStatus, filled: str = "0") -> VenueOrder:
-    return VenueOrder(
-        exchange_order_id=ExchangeOrderId("x-1"),
-        client_order_id=order.client_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        type=order.type,
-        amount=order.amount,
-        price=None,
-        filled=Decimal(filled),
-        status=status,
-        reason="",
-        created_at=START,
-    )
-
-
 def trade(order: Order, amount: str, trade_id: str = "t-1") -> VenueTrade:
     return VenueTrade(
         trade_id=TradeId(trade_id),
@@ -230,7 +215,7 @@ def trade(order: Order, amount: str, trade_id: str = "t-1") -> VenueTrade:
 
 def found(order: Order, status: VenueOrderStatus, filled: str = "0") -> OrderFound:
     trades = () if filled == "0" else (trade(order, filled),)
-    return OrderFound(order=at_venue(order, status, filled), trades=trades)
+    return OrderFound(order=shown(order, status=status, filled=Decimal(filled)), trades=trades)
 
 
 def not_found(order: Order, after_s: int = 0) -> OrderNotFound:

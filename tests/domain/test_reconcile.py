@@ -23,8 +23,9 @@ from aegis.domain.ids import ClientOrderId, Coin, ExchangeOrderId, TradeId
 from aegis.domain.order import Order, OrderState, OrderStep, Role, Side
 from aegis.domain.position import PositionStatus
 from aegis.domain.reconcile import confirmed, healed, plan
-from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus, VenueTrade
+from aegis.domain.venue import VenueAccount, VenueOrder, VenueTrade
 from tests.domain.kit import BTC, ETH, START, TAG, USDT, Desk, accept, end, entry, exit_of
+from tests.domain.shown import shown
 
 BOUGHT = {USDT: Decimal("9899.9"), BTC: Decimal(1)}
 """What 10000 are after one coin was bought at 100, with a fee of 0.1."""
@@ -43,23 +44,6 @@ def account(
         trades=trades,
         trades_since=START,
         as_of=START,
-    )
-
-
-def open_there(order: Order, client_order_id: str | None = "") -> VenueOrder:
-    """Return an order as the exchange shows it, under its own client id unless told."""
-    return VenueOrder(
-        exchange_order_id=ExchangeOrderId("x-1"),
-        client_order_id=order.client_order_id if client_order_id == "" else client_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        type=order.type,
-        amount=order.amount,
-        price=order.price,
-        filled=Decimal(0),
-        status=VenueOrderStatus.OPEN,
-        reason="",
-        created_at=START,
     )
 
 
@@ -230,7 +214,7 @@ def test_a_trade_with_our_tag_and_no_intent_is_an_orphan() -> None:
 
 
 def test_an_order_with_our_tag_and_no_intent_is_an_orphan() -> None:
-    (finding,) = found(Desk(), account(orders=(open_there(entry("1")),)))
+    (finding,) = found(Desk(), account(orders=(shown(entry("1")),)))
     assert (finding.discrepancy.kind, finding.heal) == ("orphan", ())
 
 
@@ -261,13 +245,13 @@ def test_a_position_is_doubted_of_which_unknown_orders_sold_more_than_they_bough
 def test_an_unknown_order_that_may_still_sell_is_a_doubt_as_well() -> None:
     desk = Desk().funded()
     held = desk.holding()
-    there = open_there(exit_of(held), client_order_id=TAG + "0" * 24)
+    there = shown(exit_of(held), client_order_id=TAG + "0" * 24)
     (finding,) = (f for f in found(desk, account(BOUGHT, orders=(there,))) if f.is_told)
     assert finding.discrepancy.position_id == held.position_id
 
 
 def test_an_order_that_is_not_ours_is_external_and_left_alone() -> None:
-    seen = account(orders=(open_there(entry("1"), None),))
+    seen = account(orders=(shown(entry("1"), client_order_id=None),))
     (finding,) = found(Desk(), seen)
     assert (finding.discrepancy.kind, finding.heal) == ("external", ())
     assert finding.discrepancy.is_healed
@@ -277,14 +261,14 @@ def test_an_order_that_is_not_ours_is_external_and_left_alone() -> None:
 def test_an_order_in_flight_that_is_open_there_is_no_finding(prepare: str) -> None:
     desk = Desk()
     order: Order = getattr(desk, prepare)(entry("1"))
-    assert found(desk, account(orders=(open_there(order),))) == ()
+    assert found(desk, account(orders=(shown(order),))) == ()
 
 
 def test_an_order_that_was_given_up_and_is_open_is_adopted_and_cancelled() -> None:
     desk = Desk()
     order = desk.unknown(entry("1"))
     desk.does(end(order, OrderStep.PROVE_ABSENT))
-    findings = found(desk, account(orders=(open_there(order),)))
+    findings = found(desk, account(orders=(shown(order),)))
     assert kinds(findings) == ["unknown_order"]
     adopt, cancel = findings[0].heal
     assert isinstance(adopt, AcceptOrder)
@@ -297,7 +281,7 @@ def test_an_order_that_was_refused_and_is_open_is_adopted_and_cancelled() -> Non
     desk = Desk()
     order = desk.submitted(entry("1"))
     desk.ends(order, OrderStep.REJECT)
-    assert heal(desk, found(desk, account(orders=(open_there(order),)))) == []
+    assert heal(desk, found(desk, account(orders=(shown(order),)))) == []
     assert desk.order(order).state is OrderState.CANCELING
 
 
@@ -306,13 +290,13 @@ def test_an_order_that_ended_here_and_is_open_there_is_for_a_person(step: OrderS
     desk = Desk()
     order = desk.accepted(entry("1"))
     desk.ends(order, step)
-    (finding,) = found(desk, account(orders=(open_there(order),)))
+    (finding,) = found(desk, account(orders=(shown(order),)))
     assert (finding.discrepancy.kind, finding.heal) == ("unknown_order", ())
 
 
 def test_only_own_orders_are_named_for_the_store() -> None:
     own, other = entry("1"), entry("1", at=START, client_order_id=ClientOrderId("somebody's"))
-    orders = (open_there(own), open_there(other), open_there(own, None))
+    orders = (shown(own), shown(other), shown(own, client_order_id=None))
     seen = account(orders=orders, trades=(trade_of(own), trade_of(other)))
     assert named_orders(seen, TAG) == (own.client_order_id,)
 

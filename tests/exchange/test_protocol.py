@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
 import pytest
 
 from aegis.dialogue import (
@@ -19,9 +18,8 @@ from aegis.dialogue import (
 from aegis.domain.commands import EndOrder, Refusal, RequestCancel
 from aegis.domain.events import ExternalChangeSeen, OrderCancelRequested, OrderOutcomeUnknown
 from aegis.domain.first_look import DOUBTED
-from aegis.domain.ids import ClientOrderId, ExchangeOrderId, Instant
+from aegis.domain.ids import ClientOrderId, Instant
 from aegis.domain.leaving import SECOND_EXIT_AFTER_S
-from aegis.domain.money import ZERO
 from aegis.domain.order import Order, OrderState
 from aegis.domain.second import SILENT_S
 from aegis.domain.venue import VenueAccount, VenueOrder, VenueOrderStatus
@@ -65,6 +63,7 @@ from tests.domain.kit import (
     seconds,
     stop_at_exchange,
 )
+from tests.domain.shown import shown
 from tests.protocol.life import StillClock
 from tests.protocol.world import PATIENCE
 
@@ -178,26 +177,10 @@ def requests(effects: tuple[Effect, ...]) -> list[type]:
 
 def account(*open_orders: VenueOrder, now_s: int, trades_since: Instant = EVER) -> AccountHeard:
     at = Instant(START + seconds(now_s))
-    shown = VenueAccount(
+    told = VenueAccount(
         balances={}, open_orders=open_orders, trades=(), trades_since=trades_since, as_of=at
     )
-    return AccountHeard(asked_since=trades_since, account=shown)
-
-
-def on_the_venue(order: Order) -> VenueOrder:
-    return VenueOrder(
-        exchange_order_id=ExchangeOrderId("v1"),
-        client_order_id=order.client_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        type=order.type,
-        amount=order.amount,
-        price=None,
-        filled=ZERO,
-        status=VenueOrderStatus.OPEN,
-        reason="",
-        created_at=START,
-    )
+    return AccountHeard(asked_since=trades_since, account=told)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +194,7 @@ def on_the_venue(order: Order) -> VenueOrder:
 def test_a_stop_is_looked_at_before_it_is_called_off(heard: Heard) -> None:
     watch, effects = after(stop_to_end(), heard)
     assert requests(effects) == [FindOrder]
-    seen = OrderFound(order=on_the_venue(stop_to_end()), trades=())
+    seen = OrderFound(order=shown(stop_to_end()), trades=())
     watch, effects = after(stop_to_end(), FindHeard(answer=seen), watch=watch)
     assert requests(effects) == [CancelOrder]
     _, effects = after(stop_to_end(), FindHeard(answer=seen), watch=watch)
@@ -220,7 +203,7 @@ def test_a_stop_is_looked_at_before_it_is_called_off(heard: Heard) -> None:
 
 def test_while_a_cancel_is_under_way_none_is_sent_and_the_stop_is_looked_at() -> None:
     order = stop_to_end()
-    seen = FindHeard(answer=OrderFound(order=on_the_venue(order), trades=()))
+    seen = FindHeard(answer=OrderFound(order=shown(order), trades=()))
     watch, _ = after(order, TakenUp())
     watch, _ = after(order, seen, watch=watch)
     for _ in range(5):
@@ -248,7 +231,7 @@ def test_who_waits_is_told_that_a_stop_guards_only_where_no_cancel_can_have_gone
     watch, _ = after(order, SILENCE, watch=watch)
     told = alarm_of_waiting(waiting.client_order_id, desk.book, {order.client_order_id: watch}).text
     assert ("it rests on and guards" in told) is not is_taken_up
-    watch, _ = after(order, account(on_the_venue(order), now_s=1), watch=watch)
+    watch, _ = after(order, account(shown(order), now_s=1), watch=watch)
     watch, _ = after(order, CancelHeard(), watch=watch)
     watch, _ = after(order, AccountHeard(asked_since=Instant(0), account=None), watch=watch)
     watch, _ = after(order, LookDue(), watch=watch)
@@ -264,7 +247,7 @@ CALLED_OFF, CALLED_OFF_ALONE = (
 MOVED = Told(
     event=ExternalChangeSeen(kind="deposit", coin=BTC, amount=Decimal(1), reference="", note="")
 )
-SEEN = FindHeard(answer=OrderFound(order=on_the_venue(stop_to_end()), trades=()))
+SEEN = FindHeard(answer=OrderFound(order=shown(stop_to_end()), trades=()))
 ABSENT = FindHeard(answer=OrderNotFound(client_order_id=KEY, as_of=START))
 
 
@@ -330,7 +313,7 @@ def test_an_account_lets_the_cancel_of_a_stop_go_and_proves_its_end() -> None:
     order, lag_s = stop_to_end(), int(PATIENCE.lag_s)
     watch, _ = after(order, TakenUp())
     watch, _ = after(order, SILENCE, watch=watch)
-    watch, effects = after(order, account(on_the_venue(order), now_s=1), watch=watch)
+    watch, effects = after(order, account(shown(order), now_s=1), watch=watch)
     assert requests(effects) == [CancelOrder]
     watch, effects = after(order, CancelHeard(), watch=watch)
     made = []
@@ -348,14 +331,14 @@ def test_while_the_lag_of_accounts_is_waited_for_its_own_look_up_may_end_a_stop(
     order = stop_to_end()
     watch, _ = after(order, TakenUp())
     watch, _ = after(order, SILENCE, watch=watch)
-    watch, _ = after(order, account(on_the_venue(order), now_s=1), watch=watch)
+    watch, _ = after(order, account(shown(order), now_s=1), watch=watch)
     watch, _ = after(order, CancelHeard(), watch=watch)
     watch, effects = after(order, account(now_s=2), watch=watch, now_s=2)
     (later,) = (each for each in effects if isinstance(each, LookLater))
     assert later.delay_s <= LOOK_AFTER_S_LOST < PATIENCE.lag_s
     watch, effects = after(order, LookDue(), watch=watch)
     assert requests(effects) == [FindOrder]
-    ended = msgspec.structs.replace(on_the_venue(order), status=VenueOrderStatus.CANCELED)
+    ended = shown(order, status=VenueOrderStatus.CANCELED)
     found = FindHeard(answer=OrderFound(order=ended, trades=()))
     _, effects = after(order, found, watch=watch)
     assert [type(each.command) for each in effects if isinstance(each, Make)] == [EndOrder]
@@ -366,7 +349,7 @@ DAYS_S = 10 * 86_400
 
 def rested(desk: Desk, stop: Order, *, filled: str = "0") -> Watch:
     """Return what is remembered of a stop that was seen to rest, days after it was placed."""
-    there = msgspec.structs.replace(on_the_venue(stop), filled=Decimal(filled))
+    there = shown(stop, filled=Decimal(filled))
     found = FindHeard(answer=OrderFound(order=there, trades=()))
     watch, _ = after(desk.order(stop), found, now_s=DAYS_S)
     return watch

@@ -38,17 +38,23 @@ def sales(world: AccountWorld) -> list[str]:
     return [str(each.client_oid) for each in orders if each.maker != "owner"]
 
 
+def sold_since_a_copy(world: AccountWorld) -> Path:
+    """Let a killed world sell what it held, and the owner bring coins; return a copy of before."""
+    kept = world.keep_copy()
+    world.start()
+    world.price(BELOW_OUR_STOP)
+    world.run_until(lambda: world.has_said("PositionClosed"))
+    world.drop()
+    world.owner("deposit", coin="BTC", quantity=OWNED)
+    return kept
+
+
 @pytest.mark.parametrize("put_back", [by_the_command, by_hand], ids=lambda way: way.__name__)
 def test_the_stop_of_what_was_sold_since_the_backup_sells_nobody_s_coins(
     tmp_path: Path, put_back: PutBack
 ) -> None:
     with killed(tmp_path, STOPS) as world:
-        kept = world.keep_copy()
-        world.start()
-        world.price(BELOW_OUR_STOP)
-        world.run_until(lambda: world.has_said("PositionClosed"))
-        world.drop()
-        world.owner("deposit", coin="BTC", quantity=OWNED)
+        kept = sold_since_a_copy(world)
         sold = sales(world)
         put_back(world, kept)
         world.start()

@@ -156,22 +156,6 @@ def test_a_stop_rests_on_and_sells_while_no_read_is_answered(beside_stop: LiveWo
     world.expect_truth()
 
 
-def test_nobody_is_told_that_a_stop_guards_whose_cancel_may_have_gone(
-    beside_stop: LiveWorld,
-) -> None:
-    world = beside_stop
-    lost = Rule(fault=Fault.DROP_AFTER, endpoint=OF_STOPS[0])
-    world.faults(lost)
-    world.price("39000")
-    world.run_until(lambda: not world.core.ledger.orders()[1].is_open)
-    world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS), lost)
-    world.run_until(lambda: world.has_said("ExitWaits"))
-    world.run_for(5)
-    (told,) = world.said("ExitWaits")
-    assert told.fields["text"].endswith("it rests on, or nothing guards")
-    assert told.fields["text"] in str(world.history("AlarmRaised"))
-
-
 def lose_sight_of_the_cancel(world: LiveWorld) -> None:
     """Carry the cancel of the stop out and say nothing of it, nor of anything else from there."""
     lost = Rule(fault=Fault.DROP_AFTER, endpoint=OF_STOPS[0])
@@ -179,6 +163,18 @@ def lose_sight_of_the_cancel(world: LiveWorld) -> None:
     world.price("39000")
     world.run_until(lambda: not world.core.ledger.orders()[1].is_open)
     world.faults(*(Rule(fault=Fault.HTML_502_BEFORE, endpoint=each) for each in READS), lost)
+
+
+def test_nobody_is_told_that_a_stop_guards_whose_cancel_may_have_gone(
+    beside_stop: LiveWorld,
+) -> None:
+    world = beside_stop
+    lose_sight_of_the_cancel(world)
+    world.run_until(lambda: world.has_said("ExitWaits"))
+    world.run_for(5)
+    (told,) = world.said("ExitWaits")
+    assert told.fields["text"].endswith("it rests on, or nothing guards")
+    assert told.fields["text"] in str(world.history("AlarmRaised"))
 
 
 def is_sold(world: LiveWorld) -> bool:

@@ -14,9 +14,9 @@ from aegis.domain.ids import NANOS_PER_SECOND
 from supervisors.paces import REAL_S_MAX
 from tests.exchange_server.faults import Fault, Rule
 from tests.live.account import AccountWorld
-from tests.live.test_first_look import OWNED, by_hand, sales
+from tests.live.test_first_look import OWNED, by_hand, sales, sold_since_a_copy
 from tests.live.test_leaving import READS
-from tests.live.test_only_looking import BELOW_OUR_STOP, STOPS, killed
+from tests.live.test_only_looking import STOPS, killed
 from tests.live.world import INSTRUMENT, ORDERS
 
 LAG_S = 10
@@ -211,12 +211,7 @@ def test_what_orders_unknown_to_the_store_may_have_sold_is_left_to_a_person(
     tmp_path: Path,
 ) -> None:
     with killed(tmp_path, STOPS) as world:
-        kept = world.keep_copy()
-        world.start()
-        world.price(BELOW_OUR_STOP)
-        world.run_until(lambda: world.has_said("PositionClosed"))
-        world.drop()
-        world.owner("deposit", coin="BTC", quantity=OWNED)
+        kept = sold_since_a_copy(world)
         sold = sales(world)
         by_hand(world, kept)
         answer, took_s = flattened(world)
